@@ -1,0 +1,79 @@
+#include "base/coding.h"
+
+namespace bz::base {
+
+void put_be16(std::string& out, uint16_t v) {
+  out += static_cast<char>(v >> 8);
+  out += static_cast<char>(v);
+}
+void put_be32(std::string& out, uint32_t v) {
+  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(v >> shift);
+}
+void put_be64(std::string& out, uint64_t v) {
+  for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(v >> shift);
+}
+void put_varint(std::string& out, uint64_t v) {
+  while (v >= 0x80) {
+    out += static_cast<char>(v | 0x80);
+    v >>= 7;
+  }
+  out += static_cast<char>(v);
+}
+void put_bytes(std::string& out, std::string_view bytes) {
+  put_varint(out, bytes.size());
+  out.append(bytes);
+}
+uint32_t get_be32(const char* p) {
+  uint32_t v = 0;
+  for (int i = 0; i < 4; ++i) v = v << 8 | static_cast<unsigned char>(p[i]);
+  return v;
+}
+uint64_t get_be64(const char* p) { return static_cast<uint64_t>(get_be32(p)) << 32 | get_be32(p + 4); }
+
+std::string_view Reader::take(size_t size) {
+  if (!ok_ || rest_.size() < size) {
+    fail();
+    return {};
+  }
+  auto out = rest_.substr(0, size);
+  rest_.remove_prefix(size);
+  return out;
+}
+uint8_t Reader::u8() {
+  auto b = take(1);
+  return b.empty() ? 0 : static_cast<uint8_t>(b[0]);
+}
+uint16_t Reader::be16() {
+  auto b = take(2);
+  return b.empty() ? 0 : static_cast<uint16_t>(static_cast<unsigned char>(b[0]) << 8 | static_cast<unsigned char>(b[1]));
+}
+uint32_t Reader::be32() {
+  auto b = take(4);
+  return b.empty() ? 0 : get_be32(b.data());
+}
+uint64_t Reader::be64() {
+  auto b = take(8);
+  return b.empty() ? 0 : get_be64(b.data());
+}
+uint64_t Reader::varint() {
+  uint64_t v = 0;
+  for (int shift = 0; shift < 64; shift += 7) {
+    uint8_t b = u8();
+    if (!ok_) return 0;
+    if (shift == 63 && b > 1) break;
+    v |= static_cast<uint64_t>(b & 0x7F) << shift;
+    if (b < 0x80) return v;
+  }
+  fail();
+  return 0;
+}
+std::string_view Reader::bytes() {
+  uint64_t size = varint();
+  if (!ok_ || size > rest_.size()) {
+    fail();
+    return {};
+  }
+  return take(size);
+}
+
+}  // namespace bz::base
