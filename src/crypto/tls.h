@@ -1,0 +1,79 @@
+// TLS policy in one place: 1.2 and 1.3, ECDHE with AEAD suites only, X25519 first, no compression, no renegotiation,
+// buffers released when idle, one session ticket. A context is immutable once made and may be shared by threads and
+// connections; replacing certificates means making a new one (old connections keep theirs: SSL holds a reference).
+//
+// net/stream calls: SSL_new(ctx.get()), for clients prepare_client(ssl, host), then the handshake, then tls_facts(ssl).
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/secret.h"
+#include "crypto/x509.h"
+
+struct ssl_ctx_st;
+struct ssl_st;
+
+namespace bz::crypto {
+
+// Owns one reference of an SSL_CTX.
+class TlsContext {
+ public:
+  TlsContext() = default;
+  explicit TlsContext(ssl_ctx_st* take);
+  bool valid() const { return context_ != nullptr; }
+  ssl_ctx_st* get() const { return context_.get(); }
+
+ private:
+  std::shared_ptr<ssl_ctx_st> context_;  // shared: listeners and streams of many sessions hold it
+};
+
+struct TlsServerOptions {
+  // Each host: one or two certified keys for the same names; ECDSA before RSA. The first host answers clients that send no
+  // SNI or an unknown one. Names come from the certificates' SAN.
+  std::vector<std::vector<CertifiedKey>> hosts{};
+  // Shared by all workers and kept over a reload, so that tickets work everywhere: at least 32 random bytes, any length.
+  // Empty: each context draws its own.
+  Secret ticket_secret{};
+  std::vector<std::string> alpn{};  // offered protocols, e.g. "imap"; a client without a common one goes on without ALPN
+  bool request_client_certificate = false;  // ask, do not demand; its SHA-256 is in TlsFacts, trust is decided above
+};
+Result<TlsContext> make_tls_server(const TlsServerOptions& options);
+
+enum class PeerCheck : uint8_t {
+  Required,  // chain and name must be right
+  None,      // opportunistic TLS between mail hosts (RFC 7435): encrypt, believe nothing
+};
+struct TlsClientOptions {
+  std::string ca_pem{};      // trusted roots; empty with system_roots=false and Required is refused
+  bool system_roots = true;  // also the system's bundle
+  PeerCheck check = PeerCheck::Required;
+  std::vector<CertifiedKey> client_certificate{};  // none or one
+};
+Result<TlsContext> make_tls_client(const TlsClientOptions& options);
+
+// SNI and, for Required contexts, the name to check (DNS name or IP address). Before the handshake.
+Result<void> prepare_client(ssl_st* ssl, std::string_view host);
+
+// Known after the handshake; for the log, the hand-over and channel binding.
+struct TlsFacts {
+  std::string version;  // "TLSv1.3"
+  std::string cipher;   // "TLS_AES_256_GCM_SHA384"
+  int bits = 0;         // of the cipher
+  std::string sni;      // empty: none sent
+  std::string alpn;
+  std::string peer_sha256;  // of the peer certificate's DER, hex; empty: none
+  std::string exporter;  // RFC 9266 "EXPORTER-Channel-Binding", 32 raw bytes; empty where undefined (TLS 1.2 without EMS)
+  bool resumed = false;
+};
+TlsFacts tls_facts(ssl_st* ssl);
+
+// The reasons on OpenSSL's per-thread error queue as one line, emptied: "tlsv1 alert unknown ca".
+std::string take_tls_errors();
+// Verification result of a failed client handshake in words; empty: none.
+std::string verify_error(ssl_st* ssl);
+
+}  // namespace bz::crypto

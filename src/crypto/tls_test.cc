@@ -1,0 +1,228 @@
+// Certificates and TLS contexts, proved by handshakes in memory.
+#include "crypto/tls.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "crypto/openssl_ptr.h"
+
+namespace bz::crypto {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using SslPtr = OpensslPtr<SSL, SSL_free>;
+
+struct TlsTest : testing::Test {
+  base::Clock& clock = base::system_clock();  // OpenSSL itself checks validity against the wall clock
+  base::Random& random = base::system_random();
+  CertifiedKey authority = *make_authority("Test CA", clock, random);
+  CertifiedKey issue(std::vector<std::string> names, KeyKind kind = KeyKind::EcdsaP256) {
+    return *issue_server_certificate(authority, {std::move(names), kind, kServerDays}, clock, random);
+  }
+};
+
+// Both ends over a pair of memory BIOs; `connected` when the handshake and one byte each way went through.
+struct Handshake {
+  SslPtr server, client;
+  bool connected = false;
+  std::string client_error;
+  Handshake(const TlsContext& s, const TlsContext& c, std::string_view host, int max_version = 0,
+            SSL_SESSION* resume = nullptr) {
+    server.reset(SSL_new(s.get()));
+    client.reset(SSL_new(c.get()));
+    BIO *a = nullptr, *b = nullptr;
+    BIO_new_bio_pair(&a, 0, &b, 0);
+    SSL_set_bio(server.get(), a, a);
+    SSL_set_bio(client.get(), b, b);
+    SSL_set_accept_state(server.get());
+    SSL_set_connect_state(client.get());
+    if (max_version) SSL_set_max_proto_version(client.get(), max_version);
+    if (resume) SSL_set_session(client.get(), resume);
+    EXPECT_TRUE(prepare_client(client.get(), host));
+    for (int i = 0; i < 20; ++i) {
+      if (SSL_do_handshake(client.get()) != 1 && SSL_get_error(client.get(), -1) == SSL_ERROR_SSL) {
+        client_error = verify_error(client.get());
+        break;
+      }
+      SSL_do_handshake(server.get());
+    }
+    char byte = 'x';
+    connected = SSL_write(client.get(), &byte, 1) == 1 && SSL_read(server.get(), &byte, 1) == 1 &&
+                SSL_write(server.get(), &byte, 1) == 1 && SSL_read(client.get(), &byte, 1) == 1;
+    (void)take_tls_errors();
+  }
+};
+
+TEST_F(TlsTest, issued_certificates_please_a_phone) {
+  for (KeyKind kind : {KeyKind::EcdsaP256, KeyKind::Rsa2048}) {
+    CertifiedKey pair = issue({"Mail.Example.org", "127.0.0.1", "::1"}, kind);
+    auto facts = check_certified_key(pair);
+    ASSERT_TRUE(facts) << facts.error().to_string();
+    EXPECT_THAT(facts->names, ElementsAre("mail.example.org", "127.0.0.1", "::1"));
+    EXPECT_EQ(facts->key_type, kind == KeyKind::EcdsaP256 ? "ECDSA P-256" : "RSA 2048");
+    EXPECT_EQ(facts->issuer, "CN=Test CA");
+    EXPECT_LE(facts->not_after - facts->not_before, 397 * 86'400);
+    EXPECT_THAT(lint_server_certificate(*facts, "mail.example.org", clock), ElementsAre());
+    EXPECT_THAT(lint_server_certificate(*facts, "0:0::1", clock), ElementsAre());
+    EXPECT_THAT(lint_server_certificate(*facts, "other.example.org", clock),
+                ElementsAre("does not name other.example.org"));
+  }
+}
+
+TEST_F(TlsTest, lint_names_what_is_wrong_with_a_root_and_with_age) {
+  auto facts = read_certificate(authority.chain_pem);
+  ASSERT_TRUE(facts);
+  EXPECT_TRUE(facts->authority);
+  EXPECT_THAT(lint_server_certificate(*facts, "", clock),
+              ElementsAre("has no subject alternative name", "lacks extended key usage serverAuth", "is a CA certificate",
+                          "is valid for more than 825 days"));
+  auto leaf = read_certificate(issue({"a.test"}).chain_pem);
+  base::ManualClock later(std::chrono::system_clock::now() + std::chrono::hours(24 * 398));
+  EXPECT_THAT(lint_server_certificate(*leaf, "a.test", later), ElementsAre("expired"));
+}
+
+TEST_F(TlsTest, names_and_days_that_no_certificate_may_have_are_refused) {
+  for (const char* name : {"", "a b", "-a.test", "a..test", "DNS:x,IP:1.2.3.4", "*.*.test", "a\n.test"})
+    EXPECT_FALSE(issue_server_certificate(authority, {{name}}, clock, random)) << name;
+  EXPECT_FALSE(issue_server_certificate(authority, {{"a.test"}, KeyKind::EcdsaP256, 398}, clock, random));
+  EXPECT_FALSE(issue_server_certificate(issue({"leaf.test"}), {{"a.test"}}, clock, random)) << "a leaf is no CA";
+}
+
+TEST_F(TlsTest, chain_and_key_of_different_certificates_are_told_apart) {
+  CertifiedKey a = issue({"a.test"}), b = issue({"b.test"});
+  EXPECT_FALSE(check_certified_key({a.chain_pem, b.key_pem}));
+  EXPECT_FALSE(check_certified_key({a.chain_pem + b.chain_pem, a.key_pem})) << "b has not issued a";
+  EXPECT_TRUE(check_certified_key({a.chain_pem + authority.chain_pem, a.key_pem}));
+  EXPECT_FALSE(check_certified_key({"", a.key_pem}));
+  EXPECT_FALSE(check_certified_key({"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", a.key_pem}));
+}
+
+TEST_F(TlsTest, wildcards_cover_one_label) {
+  auto facts = read_certificate(issue({"*.example.org"}).chain_pem);
+  EXPECT_TRUE(certificate_covers(*facts, "IMAP.example.org."));
+  EXPECT_FALSE(certificate_covers(*facts, "example.org"));
+  EXPECT_FALSE(certificate_covers(*facts, "a.b.example.org"));
+  EXPECT_FALSE(certificate_covers(*facts, ".example.org"));
+}
+
+TEST_F(TlsTest, handshake_is_tls13_with_x25519_and_checked_names) {
+  auto server = make_tls_server({.hosts = {{issue({"mail.test"}), issue({"mail.test"}, KeyKind::Rsa2048)}}});
+  auto client = make_tls_client({.ca_pem = authority.chain_pem, .system_roots = false});
+  ASSERT_TRUE(server && client);
+  Handshake h(*server, *client, "mail.test");
+  ASSERT_TRUE(h.connected) << h.client_error;
+  TlsFacts at_server = tls_facts(h.server.get()), at_client = tls_facts(h.client.get());
+  EXPECT_EQ(at_server.version, "TLSv1.3");
+  EXPECT_EQ(at_server.sni, "mail.test");
+  EXPECT_GE(at_server.bits, 128);
+  EXPECT_EQ(at_server.exporter.size(), 32u);
+  EXPECT_EQ(at_server.exporter, at_client.exporter);
+  EXPECT_EQ(at_client.peer_sha256.size(), 64u);
+  EXPECT_EQ(SSL_get_negotiated_group(h.client.get()), NID_X25519);
+  Handshake wrong(*server, *client, "other.test");
+  EXPECT_FALSE(wrong.connected);
+  EXPECT_THAT(wrong.client_error, HasSubstr("hostname mismatch"));
+}
+
+TEST_F(TlsTest, tls12_has_forward_secrecy_and_rsa_only_clients_get_the_second_certificate) {
+  auto server = make_tls_server({.hosts = {{issue({"mail.test"}), issue({"mail.test"}, KeyKind::Rsa2048)}}});
+  auto client = make_tls_client({.ca_pem = authority.chain_pem, .system_roots = false});
+  Handshake h(*server, *client, "mail.test", TLS1_2_VERSION);
+  ASSERT_TRUE(h.connected);
+  EXPECT_THAT(tls_facts(h.server.get()).cipher, HasSubstr("ECDHE-ECDSA-AES"));
+  SSL_CTX_set_cipher_list(client->get(), "ECDHE-RSA-AES128-GCM-SHA256");
+  Handshake rsa(*server, *client, "mail.test", TLS1_2_VERSION);
+  ASSERT_TRUE(rsa.connected);
+  EXPECT_EQ(tls_facts(rsa.server.get()).cipher, "ECDHE-RSA-AES128-GCM-SHA256");
+  SSL_CTX_set_cipher_list(client->get(), "AES128-SHA:ECDHE-RSA-AES128-SHA");
+  EXPECT_FALSE(Handshake(*server, *client, "mail.test", TLS1_2_VERSION).connected) << "no CBC, no static RSA";
+}
+
+TEST_F(TlsTest, old_protocol_versions_are_refused) {
+  auto server = make_tls_server({.hosts = {{issue({"mail.test"})}}});
+  TlsContext old(SSL_CTX_new(TLS_client_method()));
+  SSL_CTX_set_min_proto_version(old.get(), TLS1_VERSION);
+  SSL_CTX_set_cipher_list(old.get(), "ALL:@SECLEVEL=0");
+  EXPECT_FALSE(Handshake(*server, old, "mail.test", TLS1_1_VERSION).connected);
+}
+
+TEST_F(TlsTest, unknown_roots_fail_unless_opportunistic) {
+  auto server = make_tls_server({.hosts = {{issue({"mail.test"})}}});
+  CertifiedKey stranger = *make_authority("Other CA", clock, random);
+  auto checking = make_tls_client({.ca_pem = stranger.chain_pem, .system_roots = false});
+  EXPECT_FALSE(Handshake(*server, *checking, "mail.test").connected);
+  auto opportunistic = make_tls_client({.check = PeerCheck::None});
+  EXPECT_TRUE(Handshake(*server, *opportunistic, "whatever.test").connected);
+  EXPECT_FALSE(make_tls_client({.system_roots = false})) << "a checking client without roots";
+}
+
+TEST_F(TlsTest, addresses_are_checked_and_not_sent_as_sni) {
+  auto server = make_tls_server({.hosts = {{issue({"mail.test", "127.0.0.1"})}}});
+  auto client = make_tls_client({.ca_pem = authority.chain_pem, .system_roots = false});
+  Handshake h(*server, *client, "127.0.0.1");
+  EXPECT_TRUE(h.connected) << h.client_error;
+  EXPECT_EQ(tls_facts(h.server.get()).sni, "");
+  EXPECT_FALSE(Handshake(*server, *client, "127.0.0.2").connected);
+}
+
+TEST_F(TlsTest, sni_chooses_the_host_and_unknown_names_get_the_first) {
+  CertifiedKey first = issue({"a.example.org"}), second = issue({"*.example.org", "mail.example.net"});
+  auto server = make_tls_server({.hosts = {{first}, {second}}});
+  auto client = make_tls_client({.check = PeerCheck::None});
+  std::string first_id = read_certificate(first.chain_pem)->sha256, second_id = read_certificate(second.chain_pem)->sha256;
+  auto seen = [&](std::string_view host) {
+    Handshake h(*server, *client, host);
+    EXPECT_TRUE(h.connected);
+    return tls_facts(h.client.get()).peer_sha256;
+  };
+  EXPECT_EQ(seen("a.example.org"), first_id) << "its own name wins over the other host's wildcard";
+  EXPECT_EQ(seen("B.example.org"), second_id);
+  EXPECT_EQ(seen("mail.example.net"), second_id);
+  EXPECT_EQ(seen("unknown.test"), first_id);
+  EXPECT_EQ(seen("127.0.0.1"), first_id);
+}
+
+TEST_F(TlsTest, a_ticket_of_one_worker_resumes_at_another_with_the_same_secret_only) {
+  CertifiedKey pair = issue({"mail.test"});
+  Secret shared(std::string(48, 'k')), different(std::string(48, 'd'));
+  auto one = make_tls_server({.hosts = {{pair}}, .ticket_secret = shared});
+  auto two = make_tls_server({.hosts = {{pair}}, .ticket_secret = shared});
+  auto three = make_tls_server({.hosts = {{pair}}, .ticket_secret = different});
+  auto client = make_tls_client({.ca_pem = authority.chain_pem, .system_roots = false});
+  Handshake first(*one, *client, "mail.test");
+  ASSERT_TRUE(first.connected);
+  auto session = OpensslPtr<SSL_SESSION, SSL_SESSION_free>(SSL_get1_session(first.client.get()));
+  EXPECT_TRUE(tls_facts(Handshake(*two, *client, "mail.test", 0, session.get()).server.get()).resumed);
+  EXPECT_FALSE(tls_facts(Handshake(*three, *client, "mail.test", 0, session.get()).server.get()).resumed);
+  EXPECT_FALSE(make_tls_server({.hosts = {{pair}}, .ticket_secret = Secret("short")}));
+}
+
+TEST_F(TlsTest, client_certificates_are_asked_for_when_wanted_and_reported_by_digest) {
+  CertifiedKey own = issue({"client.test"});
+  auto server = make_tls_server({.hosts = {{issue({"mail.test"})}}, .request_client_certificate = true});
+  auto with = make_tls_client({.ca_pem = authority.chain_pem, .system_roots = false, .client_certificate = {own}});
+  auto without = make_tls_client({.ca_pem = authority.chain_pem, .system_roots = false});
+  Handshake a(*server, *with, "mail.test"), b(*server, *without, "mail.test");
+  ASSERT_TRUE(a.connected && b.connected);
+  EXPECT_EQ(tls_facts(a.server.get()).peer_sha256, read_certificate(own.chain_pem)->sha256);
+  EXPECT_EQ(tls_facts(b.server.get()).peer_sha256, "");
+}
+
+TEST_F(TlsTest, alpn_takes_a_common_protocol_and_goes_on_without) {
+  auto server = make_tls_server({.hosts = {{issue({"mail.test"})}}, .alpn = {"imap"}});
+  auto client = make_tls_client({.ca_pem = authority.chain_pem, .system_roots = false});
+  EXPECT_EQ(tls_facts(Handshake(*server, *client, "mail.test").server.get()).alpn, "");
+  static const unsigned char kOffer[] = "\2h2\4imap";
+  SSL_CTX_set_alpn_protos(client->get(), kOffer, sizeof kOffer - 1);
+  EXPECT_EQ(tls_facts(Handshake(*server, *client, "mail.test").server.get()).alpn, "imap");
+}
+
+TEST_F(TlsTest, a_server_without_certificate_or_with_a_mismatched_one_is_not_made) {
+  EXPECT_FALSE(make_tls_server({}));
+  EXPECT_FALSE(make_tls_server({.hosts = {{}}}));
+  EXPECT_FALSE(make_tls_server({.hosts = {{{issue({"a.test"}).chain_pem, issue({"a.test"}).key_pem}}}}));
+}
+
+}  // namespace
+}  // namespace bz::crypto

@@ -1,0 +1,55 @@
+// Certificates: a private CA for machines without a public name, and the reading and linting of what an administrator
+// gives. Server certificates follow what phones demand: names in SAN only, EKU serverAuth, SHA-256, at most 397 days (RFC
+// 5280; Apple 103769, 102028). Files are PEM text; this room opens none. Blocking (RSA key making): start-up and tools
+// only.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/env.h"
+#include "base/result.h"
+#include "base/secret.h"
+
+namespace bz::crypto {
+
+struct CertifiedKey {
+  std::string chain_pem;  // leaf first
+  Secret key_pem;         // PKCS#8, not encrypted
+};
+
+enum class KeyKind : uint8_t { EcdsaP256, Rsa2048 };
+inline constexpr int kServerDays = 397, kAuthorityDays = 3650;
+
+struct CertificateRequest {
+  std::vector<std::string> names{};  // DNS names and IP addresses, in text; the first is the subject's CN
+  KeyKind kind = KeyKind::EcdsaP256;
+  int days = kServerDays;  // 1..397
+};
+
+// An ECDSA P-256 root: CA:TRUE, pathlen 0, keyCertSign.
+Result<CertifiedKey> make_authority(std::string_view common_name, const base::Clock& clock, base::Random& random);
+Result<CertifiedKey> issue_server_certificate(const CertifiedKey& authority, const CertificateRequest& request,
+                                              const base::Clock& clock, base::Random& random);
+
+struct CertificateFacts {
+  std::string subject, issuer;            // one-line RFC 2253 form
+  std::vector<std::string> names;         // SAN: DNS names (lower case) and IP addresses
+  int64_t not_before = 0, not_after = 0;  // Unix seconds
+  std::string key_type;                   // "ECDSA P-256", "RSA 2048"
+  std::string sha256;                     // of the DER, hex
+  bool server_auth = false, authority = false, weak_signature = false;
+  size_t chain_length = 0;
+};
+Result<CertificateFacts> read_certificate(std::string_view chain_pem);
+
+// Invalid with a text for the administrator when chain and key do not belong together, or the chain is out of order.
+Result<CertificateFacts> check_certified_key(const CertifiedKey& pair);
+// What a phone would refuse, in words: expired, no SAN, no serverAuth, too long, RSA too short, SHA-1. Empty: nothing.
+std::vector<std::string> lint_server_certificate(const CertificateFacts& facts, std::string_view host,
+                                                 const base::Clock& clock);
+// RFC 6125 6.4.3: exact, or one left-most "*" label; IP addresses exact.
+bool certificate_covers(const CertificateFacts& facts, std::string_view host);
+
+}  // namespace bz::crypto

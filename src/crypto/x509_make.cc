@@ -1,0 +1,133 @@
+#include <openssl/pem.h>
+
+#include "base/text.h"
+#include "crypto/pem.h"
+#include "crypto/tls.h"
+#include "crypto/x509.h"
+
+namespace bz::crypto {
+
+namespace {
+
+constexpr int64_t kDay = 86'400, kBackdate = 3600;  // clocks of phones may be behind
+
+Result<PkeyPtr> make_key(KeyKind kind) {
+  PkeyPtr key(kind == KeyKind::EcdsaP256 ? EVP_EC_gen("P-256") : EVP_RSA_gen(2048));
+  if (!key) return openssl_error(Errc::Internal, "making a key");
+  return key;
+}
+
+// 127 random bits: positive and within the 20 octets of RFC 5280 4.1.2.2.
+bool set_serial(X509* certificate, base::Random& random) {
+  std::string bytes = random.bytes(16);
+  bytes[0] = static_cast<char>((bytes[0] & 0x7f) | 0x40);
+  OpensslPtr<BIGNUM, BN_free> number(BN_bin2bn(u8(bytes), static_cast<int>(bytes.size()), nullptr));
+  return number && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate));
+}
+
+bool set_name(X509_NAME* name, std::string_view common_name) {
+  return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, u8(common_name), static_cast<int>(common_name.size()), -1,
+                                    0) == 1;
+}
+
+bool add_extension(X509* certificate, X509* issuer, int nid, const char* value) {
+  X509V3_CTX ctx;
+  X509V3_set_ctx(&ctx, issuer, certificate, nullptr, nullptr, 0);
+  X509ExtensionPtr extension(X509V3_EXT_conf_nid(nullptr, &ctx, nid, value));
+  return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
+}
+
+// SAN is built as objects: names from a configuration never pass through OpenSSL's configuration language.
+bool add_names(X509* certificate, const std::vector<std::string>& names) {
+  GeneralNamesPtr list(sk_GENERAL_NAME_new_null());
+  for (const std::string& text : names) {
+    GENERAL_NAME* name = GENERAL_NAME_new();
+    if (!name || sk_GENERAL_NAME_push(list.get(), name) == 0) return false;
+    if (ASN1_OCTET_STRING* address = a2i_IPADDRESS(text.c_str())) {
+      GENERAL_NAME_set0_value(name, GEN_IPADD, address);
+      continue;
+    }
+    ASN1_IA5STRING* dns = ASN1_IA5STRING_new();
+    std::string lower = base::lower(text);
+    if (!dns || ASN1_STRING_set(dns, lower.data(), static_cast<int>(lower.size())) != 1) return false;
+    GENERAL_NAME_set0_value(name, GEN_DNS, dns);
+  }
+  return X509_add1_ext_i2d(certificate, NID_subject_alt_name, list.get(), 0, X509V3_ADD_DEFAULT) == 1;
+}
+
+bool is_dns_name(std::string_view name) {
+  if (name.empty() || name.size() > 253) return false;
+  if (name.starts_with("*.")) name.remove_prefix(2);
+  for (std::string_view label : base::split(name, '.')) {
+    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
+    for (char c : label)
+      if (!base::is_alpha(c) && !base::is_digit(c) && c != '-') return false;
+  }
+  return true;
+}
+
+bool start(X509* certificate, EVP_PKEY* key, int days, const base::Clock& clock, base::Random& random) {
+  int64_t now = clock.unix_seconds();
+  return X509_set_version(certificate, X509_VERSION_3) == 1 && set_serial(certificate, random) &&
+         ASN1_TIME_set(X509_getm_notBefore(certificate), now - kBackdate) &&
+         ASN1_TIME_set(X509_getm_notAfter(certificate), now - kBackdate + days * kDay - 1) &&
+         X509_set_pubkey(certificate, key) == 1;
+}
+
+Result<CertifiedKey> finish(X509* certificate, EVP_PKEY* key, EVP_PKEY* signer) {
+  if (X509_sign(certificate, signer, EVP_sha256()) == 0) return openssl_error(Errc::Internal, "signing a certificate");
+  CertifiedKey out;
+  BZ_TRY(out.chain_pem, certificate_pem(certificate));
+  BZ_TRY(out.key_pem, private_key_pem(key));
+  return out;
+}
+
+}  // namespace
+
+Result<CertifiedKey> make_authority(std::string_view common_name, const base::Clock& clock, base::Random& random) {
+  if (common_name.empty() || common_name.size() > 64 || !base::is_utf8(common_name))
+    return fail(Errc::Invalid, "a CA's name has 1..64 bytes");
+  BZ_TRY(PkeyPtr key, make_key(KeyKind::EcdsaP256));
+  X509Ptr certificate(X509_new());
+  X509* c = certificate.get();
+  bool good = c && start(c, key.get(), kAuthorityDays, clock, random) && set_name(X509_get_subject_name(c), common_name) &&
+              set_name(X509_get_issuer_name(c), common_name) &&
+              add_extension(c, c, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+              add_extension(c, c, NID_key_usage, "critical,keyCertSign,cRLSign") &&
+              add_extension(c, c, NID_subject_key_identifier, "hash");
+  if (!good) return openssl_error(Errc::Internal, "making a CA certificate");
+  return finish(c, key.get(), key.get());
+}
+
+Result<CertifiedKey> issue_server_certificate(const CertifiedKey& authority, const CertificateRequest& request,
+                                              const base::Clock& clock, base::Random& random) {
+  if (request.names.empty() || request.names.size() > 100) return fail(Errc::Invalid, "a certificate has 1..100 names");
+  for (const std::string& name : request.names) {
+    OpensslPtr<ASN1_OCTET_STRING, ASN1_OCTET_STRING_free> address(a2i_IPADDRESS(name.c_str()));
+    (void)take_tls_errors();  // a name that is no address leaves some
+    if (!address && !is_dns_name(name)) return fail(Errc::Invalid, "neither a DNS name nor an IP address: " + name);
+  }
+  if (request.days < 1 || request.days > kServerDays) return fail(Errc::Invalid, "validity is 1..397 days");
+  BZ_TRY(auto chain, parse_certificates(authority.chain_pem, kMaxChain));
+  BZ_TRY(PkeyPtr signer, parse_private_key(authority.key_pem));
+  X509* issuer = chain[0].get();
+  if (X509_check_private_key(issuer, signer.get()) != 1 || X509_check_ca(issuer) != 1)
+    return openssl_error(Errc::Invalid, "CA certificate and key do not belong together");
+  BZ_TRY(PkeyPtr key, make_key(request.kind));
+  X509Ptr certificate(X509_new());
+  X509* c = certificate.get();
+  // A CN is at most 64 signs (RFC 5280 upper bounds) and counts for nothing: longer names are in the SAN only.
+  std::string_view common_name = request.names[0].size() <= 64 ? std::string_view(request.names[0]) : "buzon";
+  const char* usage =
+      request.kind == KeyKind::Rsa2048 ? "critical,digitalSignature,keyEncipherment" : "critical,digitalSignature";
+  bool good = c && start(c, key.get(), request.days, clock, random) && set_name(X509_get_subject_name(c), common_name) &&
+              X509_set_issuer_name(c, X509_get_subject_name(issuer)) == 1 &&
+              add_extension(c, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
+              add_extension(c, issuer, NID_key_usage, usage) && add_extension(c, issuer, NID_ext_key_usage, "serverAuth") &&
+              add_extension(c, issuer, NID_subject_key_identifier, "hash") &&
+              add_extension(c, issuer, NID_authority_key_identifier, "keyid:always") && add_names(c, request.names);
+  if (!good) return openssl_error(Errc::Internal, "making a certificate");
+  return finish(c, key.get(), signer.get());
+}
+
+}  // namespace bz::crypto
