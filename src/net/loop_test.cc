@@ -1,0 +1,197 @@
+#include "net/loop.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "net/test_util.h"
+
+namespace bz::net {
+namespace {
+using testing::ElementsAre;
+
+TEST(Loop, RunsPostedFunctionsInOrderAndFromOtherThreads) {
+  Loop loop;
+  std::vector<int> seen;
+  loop.post([&] {
+    seen.push_back(1);
+    loop.post([&] { seen.push_back(3); });
+  });
+  loop.post([&] { seen.push_back(2); });
+  std::thread other;
+  loop.post([&] {
+    other = std::thread([&] {
+      EXPECT_FALSE(loop.on_thread());
+      loop.post([&] {
+        EXPECT_TRUE(loop.on_thread());
+        seen.push_back(4);
+        loop.stop();
+      });
+    });
+  });
+  loop.run();
+  other.join();
+  EXPECT_THAT(seen, ElementsAre(1, 2, 3, 4));
+}
+
+TEST(Loop, TimersFireInTheOrderOfTheirDeadlines) {
+  Loop loop;
+  std::vector<int> seen;
+  auto base = Deadline::in(Millis(1)).at();
+  std::vector<std::unique_ptr<Loop::Timer>> timers;
+  for (int i : {5, 1, 4, 2, 3, 0}) {
+    timers.push_back(std::make_unique<Loop::Timer>(loop, [&seen, &loop, i] {
+      seen.push_back(i);
+      if (i == 5) loop.stop();
+    }));
+    timers.back()->arm(Deadline(base + Millis(i)));
+  }
+  timers[3]->cancel();  // number 2
+  loop.run();
+  EXPECT_THAT(seen, ElementsAre(0, 1, 3, 4, 5));
+}
+
+TEST(Loop, ManyTimersAreTakenBackAndMoved) {
+  Loop loop;
+  int fired = 0;
+  std::vector<std::unique_ptr<Loop::Timer>> timers;
+  auto now = std::chrono::steady_clock::now();
+  for (int i = 0; i < 1000; ++i) {
+    timers.push_back(std::make_unique<Loop::Timer>(loop, [&fired] { ++fired; }));
+    timers.back()->arm(Deadline(now + Millis(1'000'000 + i * 7919 % 1000)));
+  }
+  for (int i = 0; i < 1000; i += 2) timers[i]->arm(Deadline(now - Millis(i)));
+  for (int i = 0; i < 1000; i += 4) timers[i].reset();
+  Loop::Timer end(loop, [&] { loop.stop(); });
+  end.arm(Deadline(now + Millis(1)));
+  loop.run();
+  EXPECT_EQ(fired, 250);
+}
+
+TEST(Loop, ATimerMayDestroyItself) {
+  Loop loop;
+  std::unique_ptr<Loop::Timer> timer;
+  timer = std::make_unique<Loop::Timer>(loop, [&] {
+    timer.reset();
+    loop.stop();
+  });
+  timer->arm(Deadline::in(Millis(0)));
+  loop.run();
+  EXPECT_EQ(timer, nullptr);
+}
+
+Task<void> wait_for(Loop::Watch& watch, Deadline deadline, std::vector<std::string>& log) {
+  auto wait = watch.readable(deadline);
+  auto result = co_await std::move(wait);
+  log.push_back(result ? "ready" : std::string(base::name(result.error().code())));
+}
+
+TEST(Loop, AWaitEndsByReadinessDeadlineOrClose) {
+  Loop loop;
+  auto [a, b] = test::pair();
+  std::vector<std::string> log;
+  Loop::Watch watch(loop, a.get());
+  test::run(loop, wait_for(watch, Deadline::in(Millis(1)), log));
+  ASSERT_EQ(::write(b.get(), "x", 1), 1);
+  test::run(loop, wait_for(watch, Deadline::never(), log));
+  TaskGroup group(loop);
+  group.spawn(wait_for(watch, Deadline::never(), log));
+  loop.post([&] { watch.close(); });
+  loop.post([&] { loop.post([&] { loop.stop(); }); });
+  loop.run();
+  test::run(loop, wait_for(watch, Deadline::never(), log));
+  EXPECT_THAT(log, ElementsAre("Timeout", "ready", "Closed", "Closed"));
+  EXPECT_EQ(group.size(), 0u);
+}
+
+// Two descriptors become ready in one batch; the first callback destroys the watch of the second and puts a new one into
+// its place in the table. The stale event must reach neither.
+TEST(Loop, AStaleEventOfTheSameBatchIsDropped) {
+  Loop loop;
+  auto [a, b] = test::pair();
+  auto [c, d] = test::pair();
+  std::optional<Loop::Watch> first, second, third;
+  first.emplace(loop, a.get());
+  second.emplace(loop, c.get());
+  int calls = 0, wrong = 0;
+  auto [e, f] = test::pair();
+  auto kill = [&](std::optional<Loop::Watch>& victim) {
+    if (++calls == 1) {
+      victim.reset();
+      third.emplace(loop, e.get());
+      third->on_ready([&](bool readable, bool) { wrong += readable; });
+      loop.post([&] { loop.post([&] { loop.stop(); }); });
+    }
+  };
+  first->on_ready([&](bool, bool) { kill(second); });
+  second->on_ready([&](bool, bool) { kill(first); });
+  ASSERT_EQ(::write(b.get(), "x", 1), 1);
+  ASSERT_EQ(::write(d.get(), "x", 1), 1);
+  loop.run();
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(Loop, DestroyingASuspendedTaskTakesItsWaitBack) {
+  Loop loop;
+  auto [a, b] = test::pair();
+  std::vector<std::string> log;
+  Loop::Watch watch(loop, a.get());
+  {
+    TaskGroup group(loop);
+    group.spawn(wait_for(watch, Deadline::in(Millis(1)), log));
+    EXPECT_EQ(group.size(), 1u);
+  }
+  ASSERT_EQ(::write(b.get(), "x", 1), 1);
+  Loop::Timer end(loop, [&] { loop.stop(); });
+  end.arm(Deadline::in(Millis(2)));
+  loop.run();
+  EXPECT_TRUE(log.empty());
+}
+
+Task<void> nap(Loop& loop, int& done) {
+  auto sleep = loop.sleep(Deadline::in(Millis(1)));
+  co_await std::move(sleep);
+  ++done;
+}
+
+TEST(TaskGroup, ReclaimsFinishedTasksAndDestroysTheRest) {
+  Loop loop;
+  int done = 0;
+  TaskGroup group(loop);
+  for (int i = 0; i < 10; ++i) group.spawn(nap(loop, done));
+  EXPECT_EQ(group.size(), 10u);
+  Loop::Timer end(loop, [&] { loop.stop(); });
+  end.arm(Deadline::in(Millis(3)));
+  loop.run();
+  EXPECT_EQ(done, 10);
+  EXPECT_EQ(group.size(), 0u);
+  group.spawn(nap(loop, done));
+  group.cancel();
+  EXPECT_EQ(group.size(), 0u);
+}
+
+Task<void> ask(Loop& loop, BlockingPool& pool, std::vector<std::string>& log) {
+  auto good = pool.run<int>(loop, [] { return Result<int>(7); });
+  auto a = co_await good;
+  EXPECT_TRUE(loop.on_thread());
+  log.push_back(std::to_string(*a));
+  auto bad = pool.run<int>(loop, [] { return Result<int>(fail(Errc::NotFound)); });
+  auto b = co_await bad;
+  log.push_back(std::string(base::name(b.error().code())));
+}
+
+TEST(BlockingPool, AnswersOnTheLoopAndRefusesBeyondItsQueue) {
+  Loop loop;
+  BlockingPool pool(2, 8);
+  std::vector<std::string> log;
+  test::run(loop, ask(loop, pool, log));
+  EXPECT_THAT(log, ElementsAre("7", "NotFound"));
+  BlockingPool narrow(1, 0);
+  auto refused = narrow.run<int>(loop, [] { return Result<int>(1); });
+  ASSERT_TRUE(refused.ready());
+  EXPECT_EQ(refused.await_resume().error().code(), Errc::Limit);
+}
+}  // namespace
+}  // namespace bz::net
