@@ -1,0 +1,79 @@
+// rooms: mime
+// A whole message: the tree is in order, every range inside, the IMAP text is ASCII with closed parentheses, and the record
+// comes back from its stored form. Then the input as a stored record: decode() refuses it or gives a tree that is safe to
+// walk.
+#include <cstdlib>
+
+#include "mime/record.h"
+
+using namespace bz::mime;
+
+namespace {
+
+void need(bool condition) {
+  if (!condition) std::abort();
+}
+
+// Parentheses outside strings are balanced and close at the very end only.
+void check_imap_text(const std::string& text) {
+  int depth = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    need(c != '\0' && (c & 0x80) == 0);
+    if (c == '"') {
+      for (++i; i < text.size() && text[i] != '"'; ++i) {
+        need(text[i] != '\r' && text[i] != '\n' && text[i] != '\0' && (text[i] & 0x80) == 0);
+        if (text[i] == '\\') ++i;
+      }
+      need(i < text.size());
+    } else if (c == '{') {
+      size_t end = text.find("}\r\n", i);
+      need(end != std::string::npos);
+      i = end + 2 + std::stoul(text.substr(i + 1, end - i - 1));
+      need(i < text.size());
+    } else if (c == '(') {
+      ++depth;
+    } else if (c == ')') {
+      need(--depth >= 0 && (depth > 0 || i + 1 == text.size()));
+    }
+  }
+  need(depth == 0);
+}
+
+void walk(const ParsedMessage& message) {
+  for (uint32_t a = 0; a < 4; ++a) {
+    for (uint32_t b = 0; b < 4; ++b) {
+      for (auto kind :
+           {SectionPath::Kind::Whole, SectionPath::Kind::Header, SectionPath::Kind::Text, SectionPath::Kind::Mime}) {
+        for (const auto& parts : {std::vector<uint32_t>{}, {a}, {a, b}, {a, b, 1}, {a, 1, b, 1}}) {
+          auto range = section(message, {parts, kind});
+          need(!range || (range->at <= message.size && range->size <= message.size - range->at));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string_view raw(reinterpret_cast<const char*>(data), size);
+  Limits limits;
+  limits.depth = 20;
+  limits.parts = 200;
+  if (auto message = parse_message(raw, limits)) {
+    check_imap_text(message->envelope);
+    check_imap_text(message->bodystructure);
+    check_imap_text(message->body);
+    need(message->parts.size() <= limits.parts + 1);
+    auto again = ParsedMessage::decode(message->encode());
+    need(again.has_value() && *again == *message);
+    walk(*message);
+  }
+  (void)header_fields(raw, {"from", "subject"}, size % 2 == 0);
+  if (auto record = ParsedMessage::decode(raw)) {
+    walk(*record);
+    need(ParsedMessage::decode(record->encode()).value() == *record);
+  }
+  return 0;
+}
