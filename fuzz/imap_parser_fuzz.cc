@@ -1,0 +1,50 @@
+// rooms: imap
+// One command parsed; what it holds is encoded again, so that the encoder meets hostile text, too. Mailbox names must come
+// back.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "imap/mutf7.h"
+#include "imap/parser.h"
+#include "imap/response.h"
+
+using namespace bz::imap;
+
+namespace {
+void check(const Select& c) {
+  auto back = decode_mutf7(encode_mutf7(c.mailbox));
+  BZ_CHECK(back == c.mailbox, "a mailbox name did not come back");
+  std::string out;
+  list_response(out, "LIST", {.mailbox = c.mailbox});
+  BZ_CHECK(out.ends_with("\r\n"), "no line end");
+}
+void check(const Search& c) { BZ_CHECK(c.key.depth() <= kMaxSearchDepth, "search deeper than promised"); }
+void check(const Fetch& c) {
+  BZ_CHECK(!c.items.empty(), "FETCH of nothing");
+  std::string out;
+  FetchWriter w(out, 1);
+  for (const FetchItem& item : c.items)
+    if (item.kind == FetchItem::Kind::Section) w.item(item).encoder().string("x");
+  w.end();
+  (void)c.set.resolve(100);
+}
+template <class Other>
+void check(const Other&) {}
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string_view text(reinterpret_cast<const char*>(data), size);
+  ParsedCommand parsed = parse_command(text);
+  BZ_CHECK(bz::base::is_ascii(parsed.tag), "a tag with 8-bit octets");
+  if (const Command* command = parsed.command()) std::visit([](const auto& c) { check(c); }, *command);
+  std::string out;
+  tagged(out, parsed.tag, Condition::Bad, "", parsed.error() ? parsed.error()->text : "ok");
+  BZ_CHECK(out.find('\n') == out.size() - 1, "one response, one line");
+  (void)parse_append_head(text);
+  Encoder(out).string(text);
+  if (auto name = decode_mutf7(text)) BZ_CHECK(encode_mutf7(*name) == text, "two encodings of one name");
+  return 0;
+}

@@ -1,0 +1,22 @@
+// The one definition of what buzon's IMAP can do. The gateway shows it before login and adds what is its own business there
+// (STARTTLS, LOGINDISABLED, AUTH=...); the session shows it after login.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace bz::imap {
+
+inline constexpr std::string_view kCapabilitiesBeforeLogin = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE";
+inline constexpr std::string_view kCapabilitiesAfterLogin =
+    "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE SPECIAL-USE CREATE-SPECIAL-USE "
+    "LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH WITHIN CONDSTORE";
+// ENABLE knows these names (RFC 5161).
+inline constexpr std::string_view kEnableCondstore = "CONDSTORE";
+
+// "... APPENDLIMIT=<n>" (RFC 7889), without the word CAPABILITY.
+inline std::string capabilities_after_login(uint64_t append_limit) {
+  return std::string(kCapabilitiesAfterLogin) + " APPENDLIMIT=" + std::to_string(append_limit);
+}
+
+}  // namespace bz::imap

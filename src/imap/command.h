@@ -1,0 +1,132 @@
+// Every command as a struct. The AST owns its text. Mailbox names are UTF-8, "INBOX" in any case is "INBOX"; nothing else
+// about a name is checked here (the store knows what a name may be).
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/secret.h"
+#include "imap/date.h"
+#include "imap/fetch.h"
+#include "imap/search.h"
+#include "imap/seqset.h"
+#include "model/flags.h"
+
+namespace bz::imap {
+
+// Any state
+struct Capability {};
+struct Noop {};
+struct Logout {};
+struct Id {  // RFC 2971; value unset: NIL. Empty list: ID NIL
+  std::vector<std::pair<std::string, std::optional<std::string>>> fields;
+};
+
+// Not authenticated
+struct StartTls {};
+struct Authenticate {
+  std::string mechanism;                         // upper case
+  std::optional<base::Secret> initial_response;  // base64 as sent; "=" means an empty one (RFC 4959)
+};
+struct Login {
+  std::string user;
+  base::Secret password;
+};
+
+// Authenticated
+struct Select {
+  std::string mailbox;
+  bool examine = false;
+  bool condstore = false;  // RFC 7162 section 3.1.8
+};
+struct Create {
+  std::string mailbox;
+  std::vector<std::string> special_use;  // RFC 6154 section 3: "\Sent", as written
+};
+struct Delete {
+  std::string mailbox;
+};
+struct Rename {
+  std::string from, to;
+};
+struct Subscribe {
+  std::string mailbox;
+};
+struct Unsubscribe {
+  std::string mailbox;
+};
+
+struct StatusItems {
+  bool messages = false, recent = false, uid_next = false, uid_validity = false, unseen = false;
+  bool highest_modseq = false;  // RFC 7162
+  bool size = false;            // RFC 8438
+  bool append_limit = false;    // RFC 7889
+  bool deleted = false;         // RFC 9051 section 6.3.11
+};
+struct Status {
+  std::string mailbox;
+  StatusItems items;
+};
+
+struct List {             // RFC 3501 section 6.3.8 and RFC 5258, RFC 6154, RFC 5819
+  bool extended = false;  // any of the RFC 5258 forms was used
+  std::string reference;
+  std::vector<std::string> patterns;  // UTF-8 with % and *
+  bool select_subscribed = false, select_remote = false, select_recursive_match = false, select_special_use = false;
+  bool return_subscribed = false, return_children = false, return_special_use = false;
+  std::optional<StatusItems> return_status;
+};
+struct Lsub {
+  std::string reference;
+  std::string pattern;
+};
+struct Namespace {};  // RFC 2342
+struct Append {       // the head only: the message literal is streamed (framer.h)
+  std::string mailbox;
+  FlagList flags;
+  std::optional<DateTime> date;
+  uint64_t size = 0;
+};
+struct Idle {};
+struct Done {};                           // the line that ends IDLE; it has no tag
+struct Enable {                           // RFC 5161
+  std::vector<std::string> capabilities;  // upper case
+};
+
+// Selected
+struct Check {};
+struct Close {};
+struct Unselect {};  // RFC 3691
+struct Expunge {
+  std::optional<SequenceSet> uids;  // set: UID EXPUNGE (RFC 4315)
+};
+struct Store {
+  enum class Mode : unsigned char { Replace, Add, Remove };
+  bool uid = false;
+  SequenceSet set;
+  Mode mode = Mode::Replace;
+  bool silent = false;
+  FlagList flags;
+  std::optional<uint64_t> unchanged_since;  // RFC 7162 section 3.1.3
+};
+struct Copy {
+  bool uid = false;
+  SequenceSet set;
+  std::string mailbox;
+};
+struct Move {  // RFC 6851
+  bool uid = false;
+  SequenceSet set;
+  std::string mailbox;
+};
+
+using Command = std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename,
+                             Subscribe, Unsubscribe, Status, List, Lsub, Namespace, Append, Idle, Done, Enable, Check,
+                             Close, Unselect, Expunge, Search, Fetch, Store, Copy, Move>;
+
+std::string_view name(const Command& command);  // "UID FETCH" is "FETCH"; for logs
+
+}  // namespace bz::imap

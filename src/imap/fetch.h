@@ -1,0 +1,61 @@
+// What FETCH asks for (RFC 3501 section 6.4.5, RFC 7162 section 3.1.4).
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "imap/seqset.h"
+
+namespace bz::imap {
+
+struct Partial {
+  uint32_t offset = 0;
+  uint32_t count = 0;  // 1..2^32-1
+  bool operator==(const Partial&) const = default;
+};
+
+struct BodySection {
+  enum class What : unsigned char { All, Header, HeaderFields, HeaderFieldsNot, Text, Mime };
+  std::vector<uint32_t> part;  // "1.2" -> 1, 2; empty: the message
+  What what = What::All;
+  std::vector<std::string> fields;  // HeaderFields*: as written
+  bool operator==(const BodySection&) const = default;
+};
+
+struct FetchItem {
+  enum class Kind : unsigned char {
+    Flags,
+    Uid,
+    ModSeq,
+    InternalDate,
+    Size,  // RFC822.SIZE
+    Envelope,
+    Body,  // BODY without section: structure without extension data
+    BodyStructure,
+    Section,       // BODY[...], BODY.PEEK[...]
+    Rfc822,        // = BODY[], under its own name
+    Rfc822Header,  // = BODY.PEEK[HEADER]
+    Rfc822Text,    // = BODY[TEXT]
+  };
+  Kind kind = Kind::Flags;
+  BodySection section;  // set for Section and the three Rfc822 kinds
+  std::optional<Partial> partial;
+  bool peek = false;  // Section: BODY.PEEK
+  bool sets_seen() const { return (kind == Kind::Section && !peek) || kind == Kind::Rfc822 || kind == Kind::Rfc822Text; }
+  bool operator==(const FetchItem&) const = default;
+};
+
+struct Fetch {
+  bool uid = false;
+  SequenceSet set;
+  std::vector<FetchItem> items;  // macros expanded, each item once, in the order written; no Uid added for UID FETCH
+  std::optional<uint64_t> changed_since;  // RFC 7162 section 3.1.4.1; phones send 0
+  bool has(FetchItem::Kind kind) const {
+    for (const FetchItem& item : items)
+      if (item.kind == kind) return true;
+    return false;
+  }
+};
+
+}  // namespace bz::imap

@@ -1,0 +1,83 @@
+#include "imap/parse.h"
+
+#include "base/text.h"
+#include "imap/mutf7.h"
+
+namespace bz::imap::detail {
+
+std::optional<std::string> Parse::mailbox() {
+  auto wire = lex.astring();
+  if (!wire) return std::nullopt;
+  if (base::iequals(*wire, "INBOX")) return "INBOX";
+  auto name = decode_mutf7(*wire);
+  if (!name) {
+    well_formed = true;
+    return fail("Mailbox name is not modified UTF-7");
+  }
+  return name;
+}
+
+std::optional<std::string> Parse::list_pattern() {
+  auto wire = lex.list_mailbox();
+  if (!wire) return std::nullopt;
+  // A pattern is no name: one that no mailbox can have finds nothing, which is no error.
+  return decode_mutf7(*wire).value_or(*wire);
+}
+
+// flag = "\Answered" / ... / flag-keyword. \Recent cannot be set by a client; some write back what they read, so it is
+// ignored.
+bool Parse::flag(FlagList& into) {
+  bool backslash = lex.take('\\');
+  std::string_view word = lex.atom();
+  if (word.empty()) return false;
+  if (!backslash) {
+    if (word.size() > kMaxKeyword) return fail("Keyword too long"), false;
+    into.keywords.emplace_back(word);
+    return true;
+  }
+  std::string name = "\\" + std::string(word);
+  if (base::iequals(name, "\\Recent")) return true;
+  auto bit = system_flag(name);
+  if (!bit) return fail("Unknown system flag"), false;
+  into.system |= *bit;
+  return true;
+}
+
+std::optional<FlagList> Parse::flag_list() {
+  FlagList flags;
+  if (!lex.take('(')) return std::nullopt;
+  if (lex.take(')')) return flags;
+  do {
+    if (!flag(flags)) return std::nullopt;
+    if (flags.keywords.size() > kMaxFlags) return fail("Too many flags");
+  } while (sp());
+  if (!lex.take(')')) return std::nullopt;
+  return flags;
+}
+
+std::optional<StatusItems> Parse::status_items() {
+  struct Name {
+    std::string_view name;
+    bool StatusItems::* member;
+  };
+  static constexpr Name kNames[] = {
+      {"MESSAGES", &StatusItems::messages}, {"RECENT", &StatusItems::recent},
+      {"UIDNEXT", &StatusItems::uid_next},  {"UIDVALIDITY", &StatusItems::uid_validity},
+      {"UNSEEN", &StatusItems::unseen},     {"HIGHESTMODSEQ", &StatusItems::highest_modseq},
+      {"SIZE", &StatusItems::size},         {"APPENDLIMIT", &StatusItems::append_limit},
+      {"DELETED", &StatusItems::deleted},
+  };
+  StatusItems items;
+  if (!lex.take('(')) return std::nullopt;
+  do {
+    std::string_view word = lex.atom();
+    bool known = false;
+    for (const Name& n : kNames)
+      if (base::iequals(n.name, word)) known = items.*n.member = true;
+    if (!known) return fail("Unknown STATUS item");
+  } while (sp());
+  if (!lex.take(')')) return std::nullopt;
+  return items;
+}
+
+}  // namespace bz::imap::detail

@@ -1,0 +1,62 @@
+// Inside the parser: one command being read, and the productions that several commands share. Not for other rooms.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "imap/command.h"
+#include "imap/lexer.h"
+
+namespace bz::imap::detail {
+
+inline constexpr size_t kMaxFetchItems = 256, kMaxHeaderFields = 256, kMaxPartDepth = 128;
+inline constexpr size_t kMaxKeyword = 100;  // 59 keywords fit into a line of a response
+inline constexpr size_t kMaxIdFields = 30, kMaxPatterns = 256, kMaxFlags = 256;
+
+class Parse {
+ public:
+  explicit Parse(std::string_view text) : lex(text) {}
+  Lexer lex;
+  std::string_view error = "Syntax error";
+  bool well_formed = false;  // with an error: SyntaxError::well_formed
+
+  std::nullopt_t fail(std::string_view text) {
+    error = text;
+    return std::nullopt;
+  }
+  bool sp() { return lex.sp(); }
+  std::optional<std::string> mailbox();       // section 9 "mailbox", as UTF-8
+  std::optional<std::string> list_pattern();  // "list-mailbox", as UTF-8
+  std::optional<FlagList> flag_list();        // "(" [flag *(SP flag)] ")"
+  bool flag(FlagList& into);
+  std::optional<StatusItems> status_items();  // "(" status-att *(SP status-att) ")"
+};
+
+// Each reads what follows the command's name and must leave the lexer at the end of the command.
+using Read = std::optional<Command>;
+Read read_id(Parse& p);
+Read read_authenticate(Parse& p);
+Read read_login(Parse& p);
+Read read_enable(Parse& p);
+Read read_select(Parse& p, bool examine);
+Read read_create(Parse& p);
+Read read_rename(Parse& p);
+Read read_status(Parse& p);
+Read read_list(Parse& p);
+Read read_lsub(Parse& p);
+Read read_append(Parse& p);
+Read read_store(Parse& p, bool uid);
+Read read_copy(Parse& p, bool uid);
+Read read_move(Parse& p, bool uid);
+Read read_uid_expunge(Parse& p);
+Read read_fetch(Parse& p, bool uid);
+Read read_search(Parse& p, bool uid);
+template <class MailboxCommand>
+Read read_mailbox_command(Parse& p) {
+  if (!p.sp()) return std::nullopt;
+  auto mailbox = p.mailbox();
+  if (!mailbox) return std::nullopt;
+  return MailboxCommand{std::move(*mailbox)};
+}
+
+}  // namespace bz::imap::detail

@@ -1,0 +1,142 @@
+// Commands about the session and about whole mailboxes.
+#include "base/text.h"
+#include "imap/parse.h"
+
+namespace bz::imap::detail {
+
+// RFC 2971: id_params_list = "(" string SP nstring ... ")" / nil
+Read read_id(Parse& p) {
+  Id id;
+  if (!p.sp()) return std::nullopt;
+  if (p.lex.take("NIL")) return id;
+  if (!p.lex.take('(')) return std::nullopt;
+  if (p.lex.take(')')) return id;
+  do {
+    auto key = p.lex.string();
+    if (!key || !p.sp()) return std::nullopt;
+    bool nil = false;
+    auto value = p.lex.nil_or_string(nil);
+    if (!nil && !value) return std::nullopt;
+    if (id.fields.size() == kMaxIdFields) return p.fail("Too many ID fields");
+    id.fields.emplace_back(std::move(*key), std::move(value));
+  } while (p.sp());
+  if (!p.lex.take(')')) return std::nullopt;
+  return id;
+}
+
+// RFC 4959: authenticate = "AUTHENTICATE" SP auth-type [SP (base64 / "=")]
+Read read_authenticate(Parse& p) {
+  if (!p.sp()) return std::nullopt;
+  Authenticate command{base::upper(p.lex.atom()), std::nullopt};
+  if (command.mechanism.empty()) return p.fail("No mechanism");
+  if (p.sp()) {
+    std::string_view response = p.lex.atom();
+    if (response.empty()) return p.fail("No initial response");
+    command.initial_response.emplace(std::string(response));
+  }
+  return command;
+}
+
+Read read_login(Parse& p) {
+  if (!p.sp()) return std::nullopt;
+  auto user = p.lex.astring();
+  if (!user || !p.sp()) return std::nullopt;
+  auto password = p.lex.astring();
+  if (!password) return std::nullopt;
+  return Login{std::move(*user), base::Secret(std::move(*password))};
+}
+
+Read read_enable(Parse& p) {
+  Enable enable;
+  while (p.sp()) {
+    std::string_view word = p.lex.atom();
+    if (word.empty()) return std::nullopt;
+    enable.capabilities.push_back(base::upper(word));
+  }
+  if (enable.capabilities.empty()) return std::nullopt;
+  return enable;
+}
+
+// RFC 4466 select-params, RFC 7162 section 3.1.8
+Read read_select(Parse& p, bool examine) {
+  if (!p.sp()) return std::nullopt;
+  auto mailbox = p.mailbox();
+  if (!mailbox) return std::nullopt;
+  Select select{std::move(*mailbox), examine, false};
+  if (!p.sp()) return select;
+  if (!p.lex.take('(')) return std::nullopt;
+  do {
+    if (!p.lex.take("CONDSTORE")) return p.fail("Unknown SELECT parameter");
+    select.condstore = true;
+  } while (p.sp());
+  if (!p.lex.take(')')) return std::nullopt;
+  return select;
+}
+
+// RFC 6154 section 3: create-param = "USE" SP "(" [use-attr *(SP use-attr)] ")"
+Read read_create(Parse& p) {
+  if (!p.sp()) return std::nullopt;
+  auto mailbox = p.mailbox();
+  if (!mailbox) return std::nullopt;
+  Create create{std::move(*mailbox), {}};
+  if (!p.sp()) return create;
+  if (!p.lex.take('(') || !p.lex.take("USE")) return p.fail("Unknown CREATE parameter");
+  if (!p.sp() || !p.lex.take('(')) return std::nullopt;
+  if (!p.lex.take(')')) {
+    do {
+      if (!p.lex.take('\\')) return std::nullopt;
+      std::string_view word = p.lex.atom();
+      if (word.empty()) return std::nullopt;
+      create.special_use.push_back("\\" + std::string(word));
+    } while (p.sp());
+    if (!p.lex.take(')')) return std::nullopt;
+  }
+  if (!p.lex.take(')')) return std::nullopt;
+  return create;
+}
+
+Read read_rename(Parse& p) {
+  if (!p.sp()) return std::nullopt;
+  auto from = p.mailbox();
+  if (!from || !p.sp()) return std::nullopt;
+  auto to = p.mailbox();
+  if (!to) return std::nullopt;
+  return Rename{std::move(*from), std::move(*to)};
+}
+
+Read read_status(Parse& p) {
+  if (!p.sp()) return std::nullopt;
+  auto mailbox = p.mailbox();
+  if (!mailbox || !p.sp()) return std::nullopt;
+  auto items = p.status_items();
+  if (!items) return std::nullopt;
+  return Status{std::move(*mailbox), *items};
+}
+
+// append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal; the literal's octets are not here.
+Read read_append(Parse& p) {
+  if (!p.sp()) return std::nullopt;
+  auto mailbox = p.mailbox();
+  if (!mailbox || !p.sp()) return std::nullopt;
+  Append append{std::move(*mailbox), {}, std::nullopt, 0};
+  if (p.lex.peek() == '(') {
+    auto flags = p.flag_list();
+    if (!flags || !p.sp()) return std::nullopt;
+    append.flags = std::move(*flags);
+  }
+  if (p.lex.peek() == '"') {
+    auto text = p.lex.string();
+    if (!text || !p.sp()) return std::nullopt;
+    append.date = parse_date_time(*text);
+    if (!append.date) return p.fail("Invalid date-time");
+  }
+  if (!p.lex.take('{')) return p.fail("APPEND needs a message literal");
+  auto size = p.lex.number64();
+  if (!size) return p.fail("Invalid literal size");
+  append.size = *size;
+  p.lex.take('+');
+  if (!p.lex.take('}')) return std::nullopt;
+  return append;
+}
+
+}  // namespace bz::imap::detail

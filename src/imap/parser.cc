@@ -1,0 +1,134 @@
+#include "imap/parser.h"
+
+#include <array>
+
+#include "base/text.h"
+#include "imap/parse.h"
+
+namespace bz::imap {
+namespace {
+
+using detail::Parse;
+using detail::Read;
+constexpr size_t kMaxTag = 256;
+
+template <class Plain>
+Read plain(Parse&) {
+  return Plain{};
+}
+Read uid(Parse& p);
+
+struct Entry {
+  std::string_view name;
+  Read (*read)(Parse&);
+};
+constexpr Entry kCommands[] = {
+    {"APPEND", [](Parse& p) -> Read { return p.fail("APPEND needs a message literal"); }},
+    {"AUTHENTICATE", detail::read_authenticate},
+    {"CAPABILITY", plain<Capability>},
+    {"CHECK", plain<Check>},
+    {"CLOSE", plain<Close>},
+    {"COPY", [](Parse& p) { return detail::read_copy(p, false); }},
+    {"CREATE", detail::read_create},
+    {"DELETE", detail::read_mailbox_command<Delete>},
+    {"ENABLE", detail::read_enable},
+    {"EXAMINE", [](Parse& p) { return detail::read_select(p, true); }},
+    {"EXPUNGE", plain<Expunge>},
+    {"FETCH", [](Parse& p) { return detail::read_fetch(p, false); }},
+    {"ID", detail::read_id},
+    {"IDLE", plain<Idle>},
+    {"LIST", detail::read_list},
+    {"LOGIN", detail::read_login},
+    {"LOGOUT", plain<Logout>},
+    {"LSUB", detail::read_lsub},
+    {"MOVE", [](Parse& p) { return detail::read_move(p, false); }},
+    {"NAMESPACE", plain<Namespace>},
+    {"NOOP", plain<Noop>},
+    {"RENAME", detail::read_rename},
+    {"SEARCH", [](Parse& p) { return detail::read_search(p, false); }},
+    {"SELECT", [](Parse& p) { return detail::read_select(p, false); }},
+    {"STARTTLS", plain<StartTls>},
+    {"STATUS", detail::read_status},
+    {"STORE", [](Parse& p) { return detail::read_store(p, false); }},
+    {"SUBSCRIBE", detail::read_mailbox_command<Subscribe>},
+    {"UID", uid},
+    {"UNSELECT", plain<Unselect>},
+    {"UNSUBSCRIBE", detail::read_mailbox_command<Unsubscribe>},
+};
+constexpr Entry kUidCommands[] = {
+    {"COPY", [](Parse& p) { return detail::read_copy(p, true); }},
+    {"EXPUNGE", detail::read_uid_expunge},
+    {"FETCH", [](Parse& p) { return detail::read_fetch(p, true); }},
+    {"MOVE", [](Parse& p) { return detail::read_move(p, true); }},
+    {"SEARCH", [](Parse& p) { return detail::read_search(p, true); }},
+    {"STORE", [](Parse& p) { return detail::read_store(p, true); }},
+};
+
+// Section 6.4.8
+Read uid(Parse& p) {
+  if (!p.sp()) return std::nullopt;
+  std::string_view word = p.lex.atom();
+  for (const Entry& e : kUidCommands)
+    if (base::iequals(e.name, word)) return e.read(p);
+  return p.fail("Unknown UID command");
+}
+
+// tag = 1*<any ASTRING-CHAR except "+">
+std::optional<std::string_view> take_tag(Lexer& lex) {
+  std::string_view rest = lex.rest();
+  size_t size = 0;
+  while (size < rest.size() && is_astring_char(rest[size]) && rest[size] != '+') ++size;
+  if (size == 0 || size > kMaxTag) return std::nullopt;
+  lex.reset(lex.position() + size);
+  return rest.substr(0, size);
+}
+
+ParsedCommand bad(std::string tag, std::string_view text, bool unknown = false) {
+  return {std::move(tag), SyntaxError{.text = std::string(text), .unknown = unknown}};
+}
+
+ParsedCommand finish(std::string tag, Parse& p, Read read) {
+  if (!read) return {std::move(tag), SyntaxError{.text = std::string(p.error), .well_formed = p.well_formed}};
+  if (!p.lex.at_end()) return bad(std::move(tag), "Unexpected text at the end of the command");
+  return {std::move(tag), std::move(*read)};
+}
+
+}  // namespace
+
+std::string_view read_tag(std::string_view text) {
+  Lexer lex(text);
+  return take_tag(lex).value_or("*");
+}
+
+ParsedCommand parse_command(std::string_view text) {
+  if (base::iequals(text, "DONE")) return {"", Command(Done{})};
+  Parse p(text);
+  auto tag_text = take_tag(p.lex);
+  if (!tag_text) return bad("*", "No valid tag");
+  std::string tag(*tag_text);
+  if (!p.sp()) return bad(std::move(tag), "No command behind the tag");
+  std::string_view word = p.lex.atom();
+  for (const Entry& e : kCommands)
+    if (base::iequals(e.name, word)) return finish(std::move(tag), p, e.read(p));
+  return bad(std::move(tag), "Unknown command", true);
+}
+
+ParsedCommand parse_append_head(std::string_view text) {
+  Parse p(text);
+  auto tag_text = take_tag(p.lex);
+  if (!tag_text) return bad("*", "No valid tag");
+  std::string tag(*tag_text);
+  if (!p.sp() || !base::iequals(p.lex.atom(), "APPEND")) return bad(std::move(tag), "Not APPEND");
+  return finish(std::move(tag), p, detail::read_append(p));
+}
+
+std::string_view name(const Command& command) {
+  static constexpr std::array<std::string_view, std::variant_size_v<Command>> kNames = {
+      "CAPABILITY", "NOOP",   "LOGOUT", "ID",        "STARTTLS",    "AUTHENTICATE", "LOGIN", "SELECT",
+      "CREATE",     "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "STATUS",       "LIST",  "LSUB",
+      "NAMESPACE",  "APPEND", "IDLE",   "DONE",      "ENABLE",      "CHECK",        "CLOSE", "UNSELECT",
+      "EXPUNGE",    "SEARCH", "FETCH",  "STORE",     "COPY",        "MOVE"};
+  return kNames[command.index()];
+}
+
+}  // namespace bz::imap

@@ -1,0 +1,289 @@
+#include "imap/parser.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace bz::imap {
+namespace {
+
+using FK = FetchItem::Kind;
+using SK = SearchKey::Kind;
+
+template <class C>
+C ok(std::string_view text) {
+  ParsedCommand parsed = parse_command(text);
+  if (!parsed.command() || !std::holds_alternative<C>(*parsed.command())) {
+    ADD_FAILURE() << text << " -> " << (parsed.error() ? parsed.error()->text : "another command");
+    return C{};
+  }
+  return std::get<C>(*parsed.command());
+}
+std::string bad(std::string_view text) {
+  ParsedCommand parsed = parse_command(text);
+  EXPECT_TRUE(parsed.error()) << text;
+  return parsed.error() ? parsed.error()->text : "";
+}
+
+TEST(Parser, commands_without_arguments) {
+  ok<Capability>("a CAPABILITY");
+  ok<Noop>("A1 noop");
+  ok<Logout>("8.569 LOGOUT");
+  ok<StartTls>("1 STARTTLS");
+  ok<Check>("a CHECK");
+  ok<Close>("a CLOSE");
+  ok<Unselect>("a UNSELECT");
+  ok<Idle>("C9 IDLE");
+  ok<Namespace>("A3 NAMESPACE");
+  EXPECT_FALSE(ok<Expunge>("a EXPUNGE").uids);
+  EXPECT_EQ(parse_command("done").tag, "");
+  ok<Done>("DONE");
+}
+TEST(Parser, reads_the_tag_even_when_the_rest_is_wrong) {
+  EXPECT_EQ(parse_command("x9 FOO").tag, "x9");
+  EXPECT_TRUE(parse_command("x9 FOO").error()->unknown);
+  EXPECT_EQ(parse_command("x9 SELECT").tag, "x9");
+  EXPECT_EQ(parse_command("x9").tag, "x9");
+  EXPECT_EQ(parse_command("").tag, "*");
+  EXPECT_EQ(parse_command("+ NOOP").tag, "*");
+  EXPECT_EQ(parse_command(std::string(300, 'a') + " NOOP").tag, "*");
+}
+TEST(Parser, refuses_wrong_syntax_by_name) {
+  for (const char* text : {"a NOOP x",
+                           "a  NOOP",
+                           "a NOOP ",
+                           "a LOGIN u",
+                           "a LOGIN \"u p",
+                           "a LOGIN \"\\u\" p",
+                           "a SELECT (x)",
+                           "a SELECT &x",
+                           "a FETCH 0 FLAGS",
+                           "a FETCH 1: FLAGS",
+                           "a FETCH 1,,2 FLAGS",
+                           "a FETCH 4294967296 FLAGS",
+                           "a FETCH 1 ()",
+                           "a FETCH 1 (FLAGS",
+                           "a FETCH 1 BODY[0]",
+                           "a FETCH 1 BODY[MIME]",
+                           "a FETCH 1 BODY[1.]",
+                           "a FETCH 1 BODY[]<1>",
+                           "a FETCH 1 BODY[]<1.0>",
+                           "a FETCH 1 FLAGS (CHANGEDSINCE x)",
+                           "a FETCH 1 BODY[HEADER.FIELDS]",
+                           "a FETCH 1 BODY[HEADER.FIELDS ()]",
+                           "a STORE 1 FLAGS",
+                           "a STORE 1 +FLAG (\\Seen)",
+                           "a STORE 1 FLAGS (\\Foo)",
+                           "a STORE 1 FLAGS (\\Seen",
+                           "a COPY 1",
+                           "a UID NOOP",
+                           "a UID EXPUNGE",
+                           "a STATUS x ()",
+                           "a STATUS x (FOO)",
+                           "a SEARCH",
+                           "a SEARCH OR 1",
+                           "a SEARCH NOT",
+                           "a SEARCH (1",
+                           "a SEARCH 1)",
+                           "a SEARCH ON 31-Feb-2020",
+                           "a SEARCH FOO",
+                           "a SEARCH RETURN (FOO) 1",
+                           "a LIST \"\"",
+                           "a LIST (RECURSIVEMATCH) \"\" *",
+                           "a ENABLE",
+                           "a ID",
+                           "a ID (\"x\")",
+                           "a AUTHENTICATE",
+                           "a LOGIN {3}\r\nab",
+                           "a LOGIN {2}\r\na\0 p",
+                           "a APPEND x \"y\""})
+    bad(text);
+  using namespace std::string_view_literals;
+  bad("a LOGIN {2}\r\na\0 p"sv);
+  bad("a NOOP\0"sv);
+  bad("a\r NOOP");
+}
+
+TEST(Parser, login_takes_every_kind_of_string) {
+  Login l = ok<Login>("1 LOGIN \"us\\\"er\" {5+}\r\np\"\r\nw");
+  EXPECT_EQ(l.user, "us\"er");
+  EXPECT_EQ(l.password.reveal(), "p\"\r\nw");
+  EXPECT_EQ(ok<Login>("1 LOGIN a]b@c \"\"").user, "a]b@c");
+}
+TEST(Parser, authenticate_with_and_without_initial_response) {
+  EXPECT_FALSE(ok<Authenticate>("2 AUTHENTICATE plain").initial_response);
+  EXPECT_EQ(ok<Authenticate>("A1 AUTHENTICATE PLAIN AGEAYg==").initial_response->reveal(), "AGEAYg==");
+  EXPECT_EQ(ok<Authenticate>("A1 AUTHENTICATE EXTERNAL =").initial_response->reveal(), "=");
+}
+TEST(Parser, id_of_both_apple_stacks) {
+  Id id = ok<Id>("A2 ID (\"name\" \"com.apple.email.maild\" \"version\" \"3826.300.87.2.22\" \"vendor\" NIL)");
+  ASSERT_EQ(id.fields.size(), 3u);
+  EXPECT_EQ(id.fields[0].second, "com.apple.email.maild");
+  EXPECT_FALSE(id.fields[2].second);
+  EXPECT_TRUE(ok<Id>("a ID NIL").fields.empty());
+}
+TEST(Parser, mailbox_commands) {
+  EXPECT_EQ(ok<Select>("A5 SELECT inBox").mailbox, "INBOX");
+  EXPECT_TRUE(ok<Select>("A5 SELECT \"INBOX\" (CONDSTORE)").condstore);
+  EXPECT_TRUE(ok<Select>("A5 EXAMINE Entw&APw-rfe").examine);
+  EXPECT_EQ(ok<Select>("A5 EXAMINE Entw&APw-rfe").mailbox, "Entwürfe");
+  EXPECT_EQ(ok<Create>("a CREATE x (USE (\\Sent \\Drafts))").special_use.size(), 2u);
+  EXPECT_EQ(ok<Create>("a CREATE {3}\r\na b").mailbox, "a b");
+  EXPECT_EQ(ok<Delete>("a DELETE x").mailbox, "x");
+  EXPECT_EQ(ok<Rename>("a RENAME x \"y z\"").to, "y z");
+  EXPECT_EQ(ok<Subscribe>("a SUBSCRIBE x").mailbox, "x");
+  EXPECT_EQ(ok<Unsubscribe>("a UNSUBSCRIBE x").mailbox, "x");
+  Status s =
+      ok<Status>("a STATUS \"Deleted Messages\" (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ SIZE APPENDLIMIT)");
+  EXPECT_TRUE(s.items.messages && s.items.highest_modseq && s.items.size && s.items.append_limit);
+  EXPECT_FALSE(s.items.recent);
+  EXPECT_EQ(ok<Enable>("a ENABLE condstore X").capabilities[0], "CONDSTORE");
+}
+TEST(Parser, list_in_all_its_forms) {
+  List l = ok<List>("A4 LIST \"\" \"*\"");
+  EXPECT_FALSE(l.extended);
+  EXPECT_EQ(l.patterns, std::vector<std::string>{"*"});
+  EXPECT_EQ(ok<List>("a LIST \"\" \"\"").patterns[0], "");
+  EXPECT_EQ(ok<List>("a LIST x/ %").reference, "x/");
+  EXPECT_EQ(ok<List>("a LIST \"\" *a]%").patterns[0], "*a]%");
+  l = ok<List>("A6 LIST \"\" \"*\" RETURN (SPECIAL-USE STATUS (UNSEEN))");
+  EXPECT_TRUE(l.extended && l.return_special_use && l.return_status && l.return_status->unseen);
+  l = ok<List>("a LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (INBOX \"Drafts/%\" Sent) RETURN (CHILDREN SUBSCRIBED)");
+  EXPECT_TRUE(l.select_subscribed && l.select_recursive_match && l.return_children && l.return_subscribed);
+  EXPECT_EQ(l.patterns.size(), 3u);
+  EXPECT_TRUE(ok<List>("a LIST (SPECIAL-USE) \"\" \"*\"").select_special_use);
+  EXPECT_TRUE(ok<List>("a LIST () \"\" x RETURN ()").extended);
+  EXPECT_EQ(ok<Lsub>("a LSUB \"\" *").pattern, "*");
+}
+TEST(Parser, append_head) {
+  ParsedCommand p = parse_append_head("G4 APPEND \"Sent\" (\\Seen $Forwarded) \"22-Nov-2026 10:00:00 +0100\" {51234}");
+  ASSERT_TRUE(p.command());
+  const auto& a = std::get<Append>(*p.command());
+  EXPECT_EQ(a.mailbox, "Sent");
+  EXPECT_EQ(a.flags.system, kSeen);
+  EXPECT_EQ(a.flags.keywords, std::vector<std::string>{"$Forwarded"});
+  EXPECT_EQ(a.date->zone_minutes, 60);
+  EXPECT_EQ(a.size, 51234u);
+  EXPECT_TRUE(parse_append_head("a APPEND {4}\r\nSent {0+}").command());
+  for (const char* text : {"a APPEND x (\\Foo) {1}", "a APPEND x \"1-Jan\" {1}", "a APPEND x y {1}", "a APPEND {1}"})
+    EXPECT_TRUE(parse_append_head(text).error()) << text;
+}
+TEST(Parser, store_in_all_its_forms) {
+  Store s = ok<Store>("F4 UID STORE 5 +FLAGS.SILENT (\\Flagged $MailFlagBit0 $MailFlagBit1)");
+  EXPECT_TRUE(s.uid && s.silent && s.mode == Store::Mode::Add);
+  EXPECT_EQ(s.flags.keywords.size(), 2u);
+  s = ok<Store>("a STORE 1:* (UNCHANGEDSINCE 12121230045) -FLAGS \\Seen \\Deleted");
+  EXPECT_EQ(s.unchanged_since, 12121230045u);
+  EXPECT_EQ(s.flags.system, kSeen | kDeleted);
+  s = ok<Store>("a STORE 1 FLAGS ()");
+  EXPECT_TRUE(s.mode == Store::Mode::Replace && s.flags.system == 0);
+  EXPECT_EQ(ok<Store>("a STORE 1 FLAGS (\\Recent \\Seen)").flags.system, kSeen);
+}
+TEST(Parser, copy_move_and_uid_expunge) {
+  EXPECT_EQ(ok<Copy>("a COPY 2:4 MEETING").mailbox, "MEETING");
+  Move m = ok<Move>("F5 UID MOVE 112:113 \"Deleted Items\"");
+  EXPECT_TRUE(m.uid);
+  EXPECT_EQ(m.set.resolve(500).to_string(), "112:113");
+  EXPECT_EQ(ok<Expunge>("a UID EXPUNGE 3000:3002").uids->resolve(9).to_string(), "3000:3002");
+}
+TEST(Parser, sequence_sets) {
+  EXPECT_EQ(ok<Fetch>("a FETCH 2,4:7,9,12:* FLAGS").set.resolve(15).to_string(), "2,4:7,9,12:15");
+  EXPECT_EQ(ok<Fetch>("a UID FETCH 559:* FLAGS").set.resolve(20).to_string(), "20:559");
+  EXPECT_EQ(ok<Fetch>("a FETCH * FLAGS").set.resolve(0).to_string(), "");
+  EXPECT_FALSE(ok<Fetch>("a FETCH 1:3 FLAGS").set.within(2));
+  EXPECT_TRUE(ok<Fetch>("a FETCH 1:* FLAGS").set.within(2));
+  EXPECT_FALSE(ok<Fetch>("a FETCH * FLAGS").set.within(0));
+}
+
+TEST(Parser, fetch_macros_and_single_items) {
+  EXPECT_EQ(ok<Fetch>("a FETCH 1 ALL").items.size(), 4u);
+  EXPECT_EQ(ok<Fetch>("a FETCH 1 FAST").items.size(), 3u);
+  EXPECT_EQ(ok<Fetch>("a FETCH 1 full").items.size(), 5u);
+  EXPECT_EQ(ok<Fetch>("a FETCH 1 full").items[4].kind, FK::Body);
+  Fetch f = ok<Fetch>("5 UID FETCH 5 BODY.PEEK[HEADER]");
+  EXPECT_TRUE(f.items[0].peek);
+  EXPECT_EQ(f.items[0].section.what, BodySection::What::Header);
+  EXPECT_TRUE(ok<Fetch>("a FETCH 1 RFC822").items[0].sets_seen());
+  EXPECT_FALSE(ok<Fetch>("a FETCH 1 RFC822.HEADER").items[0].sets_seen());
+  EXPECT_EQ(ok<Fetch>("a FETCH 1 (UID FLAGS UID BODY[] BODY[])").items.size(), 3u) << "each item once";
+}
+TEST(Parser, fetch_of_a_phone) {
+  Fetch f = ok<Fetch>(
+      "a FETCH 7:38 (INTERNALDATE UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS (date subject from {2}\r\nto cc)] MODSEQ)");
+  ASSERT_EQ(f.items.size(), 6u);
+  EXPECT_EQ(f.items[4].section.fields.size(), 5u);
+  EXPECT_EQ(f.items[4].section.fields[3], "to");
+  EXPECT_EQ(f.items[5].kind, FK::ModSeq);
+  f = ok<Fetch>("EX32 UID FETCH 7840 (UID BODY.PEEK[1.2.TEXT]<393216.393216>)");
+  EXPECT_EQ(f.items[1].section.part, (std::vector<uint32_t>{1, 2}));
+  EXPECT_EQ(f.items[1].partial, (Partial{393216, 393216}));
+  EXPECT_EQ(ok<Fetch>("B5 UID FETCH 1:* (UID FLAGS) (CHANGEDSINCE 0)").changed_since, 0u);
+  EXPECT_EQ(ok<Fetch>("a FETCH 1 BODY[1.MIME]").items[0].section.what, BodySection::What::Mime);
+  EXPECT_EQ(ok<Fetch>("a FETCH 1 BODY[HEADER.FIELDS.NOT (x)]").items[0].section.what, BodySection::What::HeaderFieldsNot);
+}
+
+TEST(Search, every_key) {
+  Search s = ok<Search>(
+      "a SEARCH ALL ANSWERED BCC b BEFORE 1-Feb-1994 BODY x CC c DELETED DRAFT FLAGGED FROM f HEADER List-Id \"\" KEYWORD "
+      "k "
+      "LARGER 5 NEW NOT SEEN OLD ON \"1-Feb-1994\" RECENT SEEN SENTBEFORE 1-Feb-1994 SENTON 1-Feb-1994 SENTSINCE "
+      "1-Feb-1994 "
+      "SINCE 1-Feb-1994 SMALLER 9 SUBJECT s TEXT t TO o UID 1:* UNANSWERED UNDELETED UNDRAFT UNFLAGGED UNKEYWORD k UNSEEN "
+      "OLDER 60 YOUNGER 60 MODSEQ 620162338 MODSEQ \"/flags/\\\\draft\" all 5 2,4:7 (SEEN 1) OR 1 2");
+  EXPECT_EQ(s.key.children.size(), 41u);
+  EXPECT_TRUE(s.has_modseq);
+  EXPECT_EQ(s.key.children[2].field, "Bcc");
+  EXPECT_EQ(s.key.children[3].date, (Date{1994, 2, 1}));
+  EXPECT_EQ(s.key.children.back().kind, SK::Or);
+}
+TEST(Search, return_options_and_charset) {
+  Search s = ok<Search>(
+      "E5 UID SEARCH RETURN (MIN MAX COUNT) CHARSET utf-8 SUBJECT {6+}\r\n\xc3\xb1"
+      "and\xc3 UNSEEN");
+  EXPECT_TRUE(s.uid && s.esearch && s.esearch->min && s.esearch->max && s.esearch->count && !s.esearch->all);
+  EXPECT_EQ(s.charset, "UTF-8");
+  EXPECT_EQ(s.key.children[0].text,
+            "\xc3\xb1"
+            "and\xc3");
+  EXPECT_TRUE(ok<Search>("a SEARCH RETURN () 1").esearch->all);
+  EXPECT_FALSE(ok<Search>("a SEARCH 1").esearch);
+}
+TEST(Search, or_chains_are_flat_whichever_way_they_lean) {
+  std::string left = "a SEARCH", right = "a SEARCH";
+  for (int i = 0; i < 3000; ++i) left += " OR";
+  for (int i = 0; i <= 3000; ++i) left += " FROM x";
+  for (int i = 0; i < 3000; ++i) right += " OR TO y";
+  right += " 1";
+  for (const std::string& text : {left, right}) {
+    Search s = ok<Search>(text);
+    ASSERT_EQ(s.key.children.size(), 1u);
+    EXPECT_EQ(s.key.children[0].children.size(), 3001u);
+    EXPECT_EQ(s.key.depth(), 3);
+  }
+}
+TEST(Search, nesting_is_bounded_without_using_the_stack) {
+  auto nested = [](int levels) {
+    std::string text = "a SEARCH ";
+    for (int i = 0; i < levels; ++i) text += "NOT (1 ";
+    return text + "1" + std::string(static_cast<size_t>(levels), ')');
+  };
+  EXPECT_EQ(ok<Search>(nested(90)).key.depth(), 182);
+  EXPECT_EQ(bad(nested(100)), "Search nested too deeply");
+  EXPECT_EQ(bad(nested(4000)), "Search nested too deeply");
+  std::string parens(15000, '(');
+  EXPECT_EQ(ok<Search>("a SEARCH " + parens + "1" + std::string(15000, ')')).key.depth(), 2);
+  bad("a SEARCH " + parens);
+  bad("a SEARCH " + std::string(60000, '('));
+  std::string nots = "a SEARCH ";
+  for (int i = 0; i < 10001; ++i) nots += "NOT ";
+  EXPECT_EQ(ok<Search>(nots + "SEEN").key.children[0].kind, SK::Not);
+}
+TEST(Search, depth_never_exceeds_what_the_parser_promises) {
+  std::string text = "a SEARCH ";
+  for (int i = 0; i < 150; ++i) text += "OR 1 NOT ";
+  ParsedCommand p = parse_command(text + "1");
+  EXPECT_TRUE(p.error());
+}
+
+}  // namespace
+}  // namespace bz::imap

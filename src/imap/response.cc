@@ -1,0 +1,422 @@
+#include "imap/response.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "imap/lexer.h"
+#include "imap/mutf7.h"
+
+namespace bz::imap {
+namespace {
+
+constexpr size_t kSoftLine = kMaxLine - 512;  // room for what may follow a string without another string in between
+constexpr size_t kMaxText = 1024;
+
+void put_number(std::string& out, uint64_t n) {
+  char digits[20];
+  auto [end, error] = std::to_chars(digits, digits + sizeof digits, n);
+  out.append(digits, end);
+}
+
+bool quotable(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    auto u = static_cast<unsigned char>(c);
+    return u < 0x80 && u != 0 && u != '\r' && u != '\n';
+  });
+}
+
+// resp-text: printable ASCII, never empty, never beginning with "[" by accident of an argument.
+void put_text(std::string& out, std::string_view text) {
+  if (text.empty()) text = "Done";
+  for (char c : text.substr(0, kMaxText)) out += c >= ' ' && c < 0x7f ? c : '?';
+}
+
+std::string_view word(Condition condition) {
+  switch (condition) {
+    case Condition::Ok:
+      return "OK";
+    case Condition::No:
+      return "NO";
+    case Condition::Bad:
+      return "BAD";
+    case Condition::Bye:
+      return "BYE";
+    case Condition::PreAuth:
+      return "PREAUTH";
+  }
+  return "BAD";
+}
+
+void put_condition(std::string& out, Condition condition, std::string_view code, std::string_view text) {
+  out.append(" ").append(word(condition)).append(" ");
+  if (!code.empty()) out.append("[").append(code).append("] ");
+  put_text(out, text);
+  out.append("\r\n");
+}
+
+void numbered(std::string& out, uint32_t n, std::string_view what) {
+  out.append("* ");
+  put_number(out, n);
+  out.append(what).append("\r\n");
+}
+
+void put_set(std::string& out, const UidSet& set) {
+  bool first = true;
+  for (const UidSet::Range& r : set.ranges()) {
+    if (!first) out += ',';
+    first = false;
+    put_number(out, r.first);
+    if (r.last == r.first) continue;
+    out += ':';
+    put_number(out, r.last);
+  }
+}
+
+void put_flags(std::string& out, FlagBits bits, std::span<const std::string> keywords, bool recent) {
+  size_t open = out.size();
+  for (const SystemFlag& f : kSystemFlags)
+    if (bits & f.bit) out.append(" ").append(f.name);
+  if (recent) out.append(" \\Recent");
+  FlagBits rest = bits >> kFirstKeywordBit;
+  for (size_t i = 0; rest != 0 && i < keywords.size(); ++i, rest >>= 1)
+    if (rest & 1) out.append(" ").append(keywords[i]);
+  if (out.size() == open)
+    out.append("(");
+  else
+    out[open] = '(';
+  out += ')';
+}
+
+}  // namespace
+
+Encoder& Encoder::number(uint64_t n) {
+  put_number(out_, n);
+  return *this;
+}
+
+void Encoder::quoted(std::string_view text) {
+  out_ += '"';
+  for (char c : text) {
+    if (c == '"' || c == '\\') out_ += '\\';
+    out_ += c;
+  }
+  out_ += '"';
+}
+
+Encoder& Encoder::string(std::string_view text) {
+  auto escapes = static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return c == '"' || c == '\\'; }));
+  if (quotable(text) && line_octets() + text.size() + escapes + 2 < kSoftLine) {
+    quoted(text);
+    return *this;
+  }
+  literal_head(text.size());
+  size_t at = out_.size();
+  out_.append(text);
+  std::replace(out_.begin() + static_cast<std::ptrdiff_t>(at), out_.end(), '\0', '\x80');
+  return literal_done();
+}
+
+Encoder& Encoder::nstring(std::optional<std::string_view> text) { return text ? string(*text) : raw("NIL"); }
+
+Encoder& Encoder::astring(std::string_view text) {
+  bool atom = !text.empty() && text.size() + line_octets() < kSoftLine && !base::iequals(text, "NIL") &&
+              std::all_of(text.begin(), text.end(), is_astring_char);
+  return atom ? raw(text) : string(text);
+}
+
+Encoder& Encoder::mailbox(std::string_view utf8) {
+  std::string wire = encode_mutf7(utf8);
+  return astring(wire);
+}
+
+Encoder& Encoder::flags(FlagBits bits, std::span<const std::string> keywords, bool recent) {
+  put_flags(out_, bits, keywords, recent);
+  return *this;
+}
+
+Encoder& Encoder::literal_head(uint64_t size) {
+  out_ += '{';
+  put_number(out_, size);
+  out_.append("}\r\n");
+  return *this;
+}
+
+Encoder& Encoder::literal_done() {
+  line_start_ = out_.size();
+  return *this;
+}
+
+Encoder& Encoder::crlf() {
+  out_.append("\r\n");
+  line_start_ = out_.size();
+  return *this;
+}
+
+void tagged(std::string& out, std::string_view tag, Condition condition, std::string_view code, std::string_view text) {
+  out.append(tag);
+  put_condition(out, condition, code, text);
+}
+
+void untagged(std::string& out, Condition condition, std::string_view code, std::string_view text) {
+  out += '*';
+  put_condition(out, condition, code, text);
+}
+
+void continuation(std::string& out, std::string_view text) {
+  out.append("+ ");
+  put_text(out, text);
+  out.append("\r\n");
+}
+
+std::string code_append_uid(UidValidity validity, Uid uid) {
+  return "APPENDUID " + std::to_string(validity.value()) + " " + std::to_string(uid.value());
+}
+
+std::string code_copy_uid(UidValidity validity, const UidSet& from, const UidSet& to) {
+  std::string out = "COPYUID " + std::to_string(validity.value()) + " ";
+  put_set(out, from);
+  out += ' ';
+  put_set(out, to);
+  return out;
+}
+
+std::string code_number(std::string_view name, uint64_t number) { return std::string(name) + " " + std::to_string(number); }
+
+std::string code_modified(const UidSet& set) {
+  std::string out = "MODIFIED ";
+  put_set(out, set);
+  return out;
+}
+
+std::string code_permanent_flags(std::span<const std::string> keywords, bool writable, bool more) {
+  std::string out = "PERMANENTFLAGS (";
+  if (writable) {
+    for (const SystemFlag& f : kSystemFlags) out.append(f.name).append(" ");
+    for (const std::string& keyword : keywords) out.append(keyword).append(" ");
+    if (more) out.append("\\* ");
+    out.pop_back();
+  }
+  return out + ")";
+}
+
+void exists(std::string& out, uint32_t count) { numbered(out, count, " EXISTS"); }
+void recent(std::string& out, uint32_t count) { numbered(out, count, " RECENT"); }
+void expunge(std::string& out, uint32_t msn) { numbered(out, msn, " EXPUNGE"); }
+
+void flags_response(std::string& out, std::span<const std::string> keywords) {
+  out.append("* FLAGS ");
+  put_flags(out, ~FlagBits{0}, keywords, false);
+  out.append("\r\n");
+}
+
+void capability_response(std::string& out, std::string_view capabilities) {
+  out.append("* CAPABILITY ").append(capabilities).append("\r\n");
+}
+
+void list_response(std::string& out, std::string_view name, const ListEntry& entry) {
+  Encoder e(out);
+  e.raw("* ").raw(name).raw(" (");
+  bool first = true;
+  auto attribute = [&](bool on, std::string_view text) {
+    if (!on) return;
+    if (!first) e.sp();
+    first = false;
+    e.raw(text);
+  };
+  attribute(entry.non_existent, "\\NonExistent");
+  attribute(entry.no_select && !entry.non_existent, "\\Noselect");  // RFC 5258: \NonExistent implies it
+  attribute(entry.no_inferiors, "\\Noinferiors");
+  if (entry.has_children && !entry.no_inferiors) attribute(true, *entry.has_children ? "\\HasChildren" : "\\HasNoChildren");
+  attribute(entry.subscribed, "\\Subscribed");
+  attribute(!entry.special_use.empty(), entry.special_use);
+  e.raw(") \"/\" ").mailbox(entry.mailbox);
+  if (entry.child_info_subscribed) e.raw(" (\"CHILDINFO\" (\"SUBSCRIBED\"))");
+  e.crlf();
+}
+
+void status_response(std::string& out, std::string_view mailbox, const StatusItems& items, const StatusValues& values) {
+  Encoder e(out);
+  e.raw("* STATUS ").mailbox(mailbox).raw(" (");
+  bool first = true;
+  auto item = [&](bool on, std::string_view name, uint64_t value) {
+    if (!on) return;
+    if (!first) e.sp();
+    first = false;
+    e.raw(name).sp().number(value);
+  };
+  item(items.messages, "MESSAGES", values.messages);
+  item(items.recent, "RECENT", values.recent);
+  item(items.uid_next, "UIDNEXT", values.uid_next);
+  item(items.uid_validity, "UIDVALIDITY", values.uid_validity);
+  item(items.unseen, "UNSEEN", values.unseen);
+  item(items.deleted, "DELETED", values.deleted);
+  item(items.highest_modseq, "HIGHESTMODSEQ", values.highest_modseq);
+  item(items.size, "SIZE", values.size);
+  item(items.append_limit, "APPENDLIMIT", values.append_limit);
+  e.raw(")").crlf();
+}
+
+void search_response(std::string& out, const UidSet& hits, std::optional<uint64_t> modseq) {
+  size_t line = out.size();
+  out.append("* SEARCH");
+  auto end_line = [&] {
+    if (modseq && !hits.empty()) {
+      out.append(" (MODSEQ ");
+      put_number(out, *modseq);
+      out += ')';
+    }
+    out.append("\r\n");
+  };
+  hits.for_each([&](uint32_t n) {
+    if (out.size() - line > kSoftLine) {
+      end_line();
+      line = out.size();
+      out.append("* SEARCH");
+    }
+    out += ' ';
+    put_number(out, n);
+  });
+  end_line();
+}
+
+// RFC 4731 allows one ESEARCH response only, so ALL of a very scattered set is the one line that may be longer than
+// kMaxLine.
+void esearch_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want, const UidSet& hits,
+                      std::optional<uint64_t> modseq) {
+  Encoder e(out);
+  e.raw("* ESEARCH (TAG ").string(tag).raw(uid ? ") UID" : ")");
+  if (!hits.empty()) {
+    if (want.min) e.raw(" MIN ").number(hits.min());
+    if (want.max) e.raw(" MAX ").number(hits.max());
+    if (want.all) {
+      e.raw(" ALL ");
+      put_set(out, hits);
+    }
+  }
+  if (want.count) e.raw(" COUNT ").number(hits.count());
+  if (modseq && !hits.empty()) e.raw(" MODSEQ ").number(*modseq);
+  e.crlf();
+}
+
+FetchWriter::FetchWriter(std::string& out, uint32_t msn) : encoder_(out) {
+  out.append("* ");
+  put_number(out, msn);
+  out.append(" FETCH (");
+}
+
+void FetchWriter::next() {
+  if (!first_) encoder_.out() += ' ';
+  first_ = false;
+}
+
+FetchWriter& FetchWriter::uid(Uid uid) {
+  next();
+  encoder_.raw("UID ").number(uid.value());
+  return *this;
+}
+
+FetchWriter& FetchWriter::flags(FlagBits bits, std::span<const std::string> keywords, bool recent) {
+  next();
+  encoder_.raw("FLAGS ").flags(bits, keywords, recent);
+  return *this;
+}
+
+FetchWriter& FetchWriter::modseq(ModSeq modseq) {
+  next();
+  encoder_.raw("MODSEQ (").number(modseq.value()).raw(")");
+  return *this;
+}
+
+FetchWriter& FetchWriter::internal_date(int64_t unix_seconds) {
+  next();
+  encoder_.raw("INTERNALDATE \"");
+  append_date_time(encoder_.out(), {unix_seconds, 0});
+  encoder_.raw("\"");
+  return *this;
+}
+
+FetchWriter& FetchWriter::size(uint64_t octets) {
+  next();
+  encoder_.raw("RFC822.SIZE ").number(octets);
+  return *this;
+}
+
+namespace {
+
+std::string_view section_word(BodySection::What what) {
+  switch (what) {
+    case BodySection::What::All:
+      return "";
+    case BodySection::What::Header:
+      return "HEADER";
+    case BodySection::What::HeaderFields:
+      return "HEADER.FIELDS";
+    case BodySection::What::HeaderFieldsNot:
+      return "HEADER.FIELDS.NOT";
+    case BodySection::What::Text:
+      return "TEXT";
+    case BodySection::What::Mime:
+      return "MIME";
+  }
+  return "";
+}
+
+void put_section(Encoder& e, const BodySection& section) {
+  e.raw("BODY[");
+  for (size_t i = 0; i < section.part.size(); ++i) {
+    if (i > 0) e.raw(".");
+    e.number(section.part[i]);
+  }
+  std::string_view word = section_word(section.what);
+  if (!section.part.empty() && !word.empty()) e.raw(".");
+  e.raw(word);
+  if (!section.fields.empty()) {
+    e.raw(" (");
+    for (size_t i = 0; i < section.fields.size(); ++i) {
+      if (i > 0) e.sp();
+      e.astring(section.fields[i]);
+    }
+    e.raw(")");
+  }
+  e.raw("]");
+}
+
+}  // namespace
+
+FetchWriter& FetchWriter::item(const FetchItem& item) {
+  next();
+  switch (item.kind) {
+    case FetchItem::Kind::Section:
+      put_section(encoder_, item.section);
+      if (item.partial) encoder_.raw("<").number(item.partial->offset).raw(">");
+      break;
+    case FetchItem::Kind::Rfc822:
+      encoder_.raw("RFC822");
+      break;
+    case FetchItem::Kind::Rfc822Header:
+      encoder_.raw("RFC822.HEADER");
+      break;
+    case FetchItem::Kind::Rfc822Text:
+      encoder_.raw("RFC822.TEXT");
+      break;
+    case FetchItem::Kind::Envelope:
+      encoder_.raw("ENVELOPE");
+      break;
+    case FetchItem::Kind::Body:
+      encoder_.raw("BODY");
+      break;
+    case FetchItem::Kind::BodyStructure:
+      encoder_.raw("BODYSTRUCTURE");
+      break;
+    default:
+      BZ_CHECK(false, "item() of an item with a function of its own");
+  }
+  encoder_.sp();
+  return *this;
+}
+
+void FetchWriter::end() { encoder_.raw(")").crlf(); }
+
+}  // namespace bz::imap

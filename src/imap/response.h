@@ -1,0 +1,109 @@
+// What the server says, as bytes appended to a string. Only this file knows quoting, literals and the rule that a line has
+// fewer than 8192 octets outside literals (Apple's parser takes no more): a string that would go over it becomes a literal,
+// long lists of numbers become several lines. No function writes CR or LF that its argument smuggled in.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "imap/command.h"
+#include "model/flags.h"
+#include "model/ids.h"
+#include "model/uid_set.h"
+
+namespace bz::imap {
+
+inline constexpr size_t kMaxLine = 8192;  // exclusive
+enum class Condition : unsigned char { Ok, No, Bad, Bye, PreAuth };
+
+class Encoder {
+ public:
+  explicit Encoder(std::string& out) : out_(out), line_start_(out.size()) {}
+  std::string& out() { return out_; }
+
+  Encoder& raw(std::string_view text) {  // ours: no CR, LF
+    out_.append(text);
+    return *this;
+  }
+  Encoder& sp() { return raw(" "); }
+  Encoder& number(uint64_t n);
+  Encoder& string(std::string_view text);  // quoted, or a literal when long, 8-bit or with CR, LF; NUL becomes 0x80
+  Encoder& nstring(std::optional<std::string_view> text);
+  Encoder& astring(std::string_view text);
+  Encoder& mailbox(std::string_view utf8);
+  Encoder& flags(FlagBits bits, std::span<const std::string> keywords, bool recent = false);  // "(\Seen $Label1)"
+  Encoder& literal_head(uint64_t size);  // "{n}\r\n": the caller appends exactly `size` octets, then calls literal_done()
+  Encoder& literal_done();
+  Encoder& crlf();
+  size_t line_octets() const { return out_.size() - line_start_; }  // since the last CRLF or literal
+
+ private:
+  void quoted(std::string_view text);
+  std::string& out_;
+  size_t line_start_;
+};
+
+// Status responses (RFC 3501 section 7.1). code: "" or "READ-WRITE", without brackets; text is never empty.
+void tagged(std::string& out, std::string_view tag, Condition condition, std::string_view code, std::string_view text);
+void untagged(std::string& out, Condition condition, std::string_view code, std::string_view text);
+void continuation(std::string& out, std::string_view text);  // "+ text"
+
+// Response codes that carry data.
+std::string code_append_uid(UidValidity validity, Uid uid);                             // RFC 4315
+std::string code_copy_uid(UidValidity validity, const UidSet& from, const UidSet& to);  // RFC 4315
+std::string code_number(std::string_view name, uint64_t number);                        // UIDNEXT 7
+std::string code_modified(const UidSet& set);                                           // RFC 7162
+std::string code_permanent_flags(std::span<const std::string> keywords, bool writable, bool more);
+
+// Untagged data.
+void exists(std::string& out, uint32_t count);
+void recent(std::string& out, uint32_t count);
+void expunge(std::string& out, uint32_t msn);
+void flags_response(std::string& out, std::span<const std::string> keywords);  // * FLAGS (...)
+void capability_response(std::string& out, std::string_view capabilities);
+
+struct ListEntry {
+  std::string_view mailbox;  // UTF-8
+  bool no_select = false, non_existent = false, no_inferiors = false;
+  std::optional<bool> has_children = std::nullopt;  // unset: neither attribute
+  bool subscribed = false;
+  std::string_view special_use = {};   // "\Sent" or empty
+  bool child_info_subscribed = false;  // RFC 5258 CHILDINFO
+};
+void list_response(std::string& out, std::string_view name /* LIST or LSUB */, const ListEntry& entry);
+
+struct StatusValues {
+  uint32_t messages = 0, recent = 0, uid_next = 0, uid_validity = 0, unseen = 0, deleted = 0;
+  uint64_t highest_modseq = 0, size = 0, append_limit = 0;
+};
+void status_response(std::string& out, std::string_view mailbox, const StatusItems& items, const StatusValues& values);
+
+// modseq: set when the search asked for MODSEQ and something matched (RFC 7162 section 3.1.5).
+void search_response(std::string& out, const UidSet& hits, std::optional<uint64_t> modseq);
+// RFC 4731: TAG always, UID for UID SEARCH, only what was asked, also when nothing matched.
+void esearch_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want, const UidSet& hits,
+                      std::optional<uint64_t> modseq);
+
+// One "* n FETCH (...)". Items go out in the order of the calls.
+class FetchWriter {
+ public:
+  FetchWriter(std::string& out, uint32_t msn);
+  FetchWriter& uid(Uid uid);
+  FetchWriter& flags(FlagBits bits, std::span<const std::string> keywords, bool recent);
+  FetchWriter& modseq(ModSeq modseq);
+  FetchWriter& internal_date(int64_t unix_seconds);
+  FetchWriter& size(uint64_t octets);
+  // "BODY[1.2]<0> ": name of the item as the client must see it; the value follows through encoder().
+  FetchWriter& item(const FetchItem& item);
+  Encoder& encoder() { return encoder_; }
+  void end();  // ")" CRLF
+
+ private:
+  void next();
+  Encoder encoder_;
+  bool first_ = true;
+};
+
+}  // namespace bz::imap

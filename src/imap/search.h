@@ -1,0 +1,66 @@
+// What SEARCH asks for (RFC 3501 section 6.4.4, RFC 4731, RFC 7162 section 3.1.5, RFC 5032). The tree owns its text, so it
+// may outlive the command's bytes. OR chains and NOT NOT are folded while parsing: depth() is at most kMaxSearchDepth.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "imap/date.h"
+#include "imap/seqset.h"
+#include "model/flags.h"
+
+namespace bz::imap {
+
+inline constexpr int kMaxSearchDepth = 200;
+
+struct SearchKey {
+  enum class Kind : unsigned char {
+    And,  // children; none: matches everything (ALL)
+    Or,   // two or more children
+    Not,  // one child
+    SequenceNumbers,
+    Uids,
+    Flag,        // flag: a system flag's bit is set
+    Keyword,     // text: the keyword is set
+    Recent,      // \Recent in this session
+    Header,      // field, text ("" matches every message that has the field)
+    Body,        // text within the body
+    Text,        // text within header or body
+    Larger,      // number
+    Smaller,     // number
+    Before,      // date: internal date, the day disregarding time and zone
+    On,          // date
+    Since,       // date
+    SentBefore,  // date of the Date: header
+    SentOn,      // date
+    SentSince,   // date
+    Older,       // number of seconds (RFC 5032)
+    Younger,     // number of seconds
+    ModSeq,      // number: mod-sequence of at least this (RFC 7162 section 3.1.5); entry names are read and ignored
+  };
+  Kind kind = Kind::And;
+  FlagBits flag = 0;
+  uint64_t number = 0;
+  Date date;
+  std::string field;  // as written; From, To, Cc, Bcc, Subject for the keys of these names
+  std::string text;   // in the command's charset
+  SequenceSet set;
+  std::vector<SearchKey> children;
+
+  int depth() const;
+};
+
+struct SearchReturn {  // RFC 4731 section 3.1
+  bool min = false, max = false, all = false, count = false;
+};
+
+struct Search {
+  bool uid = false;
+  std::optional<SearchReturn> esearch;  // unset: plain SEARCH reply. RETURN () means ALL.
+  std::string charset;                  // upper case; empty: not given, which means US-ASCII (we read UTF-8)
+  SearchKey key;                        // And of all keys
+  bool has_modseq = false;              // a MODSEQ key somewhere: the reply carries MODSEQ, CONDSTORE is enabled
+};
+
+}  // namespace bz::imap

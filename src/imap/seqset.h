@@ -1,0 +1,33 @@
+// Sequence sets as written (RFC 3501 section 9, sequence-set): "*" keeps its meaning until the mailbox is known.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/uid_set.h"
+
+namespace bz::imap {
+
+class SequenceSet {
+ public:
+  static constexpr uint32_t kStar = 0;  // the largest number in use
+  struct Range {
+    uint32_t first, last;  // in the order written; kStar stands for "*"
+    bool operator==(const Range&) const = default;
+  };
+  void add(Range range) { ranges_.push_back(range); }
+  const std::vector<Range>& ranges() const { return ranges_; }
+  bool empty() const { return ranges_.empty(); }
+
+  // The set with "*" = `largest` and "5:*" meaning the same as "*:5" (RFC 3501 section 6.4.8 asks for that: 559:* always
+  // names the last message). largest == 0: an empty mailbox; "*" then names nothing, plain numbers stay.
+  UidSet resolve(uint32_t largest) const;
+  // Sequence numbers only: false when a number is above `count` (a BAD for the non-UID commands).
+  bool within(uint32_t count) const;
+  bool operator==(const SequenceSet&) const = default;
+
+ private:
+  std::vector<Range> ranges_;
+};
+
+}  // namespace bz::imap
