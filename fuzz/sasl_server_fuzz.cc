@@ -1,0 +1,74 @@
+// rooms: base crypto sasl
+// A client that says anything, to every server mechanism; and a server that says anything, to every client mechanism.
+// First byte: mechanism and flags; then the messages, one per line (a line may be empty; "\\n" is not needed by any).
+// Held: no crash; Done only after the machine was told that the secret was right, or (SCRAM, CRAM) never, because the
+// fuzzer does not know the password; after Done or Failure only Failure follows.
+#include <cstdint>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "sasl/client.h"
+#include "sasl/mechanism.h"
+
+using namespace bz;
+using namespace bz::sasl;
+
+static void serve(Kind kind, uint8_t flags, const std::vector<std::string_view>& lines) {
+  base::ManualClock clock;
+  base::SeededRandom random(flags);
+  static const ScramKeys keys = make_scram_keys(Secret("unguessable-by-a-fuzzer"), "0123456789abcdef", 1);
+  ServerOptions options{.host = "h", .channel_binding = "0123", .nonce = "s", .offers_plus = (flags & 1) != 0};
+  auto machine = make_server(kind, options, clock, random);
+  size_t at = 0;
+  std::optional<std::string_view> initial;
+  if ((flags & 2) && !lines.empty()) initial = lines[at++];
+  Step step = machine->start(initial);
+  bool told_right = false, ended = false;
+  for (int turn = 0; turn < 20; ++turn) {
+    bool end = std::holds_alternative<Done>(step) || std::holds_alternative<Failure>(step);
+    BZ_CHECK(!std::holds_alternative<Done>(step) || (told_right && !ended), "a success nobody earned");
+    BZ_CHECK(!ended || std::holds_alternative<Failure>(step), "life after the end");
+    ended = ended || end;
+    if (auto* need = std::get_if<NeedPassword>(&step)) {
+      BZ_CHECK(!need->user.empty() && need->user.size() <= kMaxField, "user out of bounds");
+      told_right = (flags & 4) != 0;
+      step = machine->verified(told_right);
+    } else if (std::holds_alternative<NeedCredentials>(step)) {
+      Credentials credentials;
+      credentials.known = (flags & 8) != 0;
+      credentials.scram = keys;
+      credentials.cram = crypto::hmac_md5_states("unguessable-by-a-fuzzer");
+      step = machine->supply(credentials);
+    } else {
+      if (at >= lines.size()) return;
+      step = machine->next(lines[at++]);
+    }
+  }
+}
+
+static void ask(Kind kind, uint8_t flags, const std::vector<std::string_view>& lines) {
+  base::SeededRandom random(flags);
+  auto machine = make_client(
+      kind,
+      {.user = "u,=", .password = Secret("p"), .authzid = flags & 1 ? "a" : "", .channel_binding = "0123", .nonce = "c"},
+      random);
+  if (flags & 2) (void)machine->initial();
+  for (std::string_view line : lines) {
+    if (line.find(",i=") != line.npos && line.size() > 3) {  // no time for PBKDF2 here: only what is refused before it
+      auto first = parse_server_first(line);
+      if (first && first->iterations >= 4096) return;
+    }
+    if (!machine->next(line)) return;
+  }
+  BZ_CHECK(kind < Kind::ScramSha256 || !machine->may_succeed(), "SCRAM believed a server");
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size < 1) return 0;
+  std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  auto lines = base::split(text, '\n');
+  Kind kind = static_cast<Kind>((data[0] >> 4) % 5);
+  serve(kind, data[0] & 15, lines);
+  ask(kind, data[0] & 15, lines);
+  return 0;
+}
