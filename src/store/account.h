@@ -1,0 +1,119 @@
+// Account: one user's mail, on its lane. Operations load what they need, plan a batch in plain code, await its durability
+// and only then publish to mailboxes and return: whoever gets a value back may acknowledge it. Key space and records:
+// docs/keyspace.md.
+//
+// One command is one D record is one MODSEQ. Errors: NotFound (mailbox), Exists, Denied (INBOX cannot go), Invalid (name),
+// OverQuota, TooLarge, Limit, Conflict; Unavailable/Cancelled/Corrupt when the store failed: the account is dropped and its
+// sessions end (BYE).
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/env.h"
+#include "kv/partition.h"
+#include "mime/record.h"
+#include "store/mailbox.h"
+
+namespace bz::store {
+
+struct AccountConfig {
+  uint64_t append_limit = 100 << 20;  // octets of one message
+  uint32_t max_mailboxes = 10'000;
+  uint32_t max_messages = 4'000'000;        // per mailbox
+  uint32_t change_records = 100'000;        // D records kept per mailbox for CHANGEDSINCE and QRESYNC
+  uint64_t quota_bytes = 0;                 // 0 = none
+  base::Millis sent_match_window{600'000};  // the Sent copy rule, contracts.md 5
+};
+
+enum class FlagOp : uint8_t { Set, Add, Remove };
+
+struct Appended {
+  UidValidity uid_validity;
+  uint32_t uid = 0;
+  EmailId email;
+  bool matched_sent_copy = false;  // it was the Sent copy that was there already (or its later twin was dropped)
+};
+struct StoredFlags {
+  uint64_t modseq = 0;  // of this change; 0: nothing changed
+  UidSet changed;       // UIDs whose flags are now new
+  UidSet unchanged;     // existed, nothing to do
+  UidSet modified;      // failed UNCHANGEDSINCE (RFC 7162 3.1.3)
+};
+struct Copied {
+  UidValidity uid_validity;  // of the destination
+  UidSet source;             // empty: none of the UIDs was there any more
+  uint32_t first_uid = 0;    // destination UIDs are first_uid .. first_uid+count-1, in the order of source
+};
+
+// Takes a message as it comes from the network. Destroy without finish(): nothing happened.
+class Appender {
+ public:
+  virtual ~Appender() = default;
+  virtual Task<Result<void>> write(std::string_view bytes) = 0;  // bytes are taken before the first suspension
+  virtual uint64_t size() const = 0;
+};
+
+struct Delivery {
+  std::string queue_id;  // with recipient: the key of exactly-once
+  std::string recipient;
+  std::string return_path;  // for the Return-Path header field that final delivery adds
+  bool sent_copy = false;   // goes to \Sent with \Seen by the Sent rule; no Return-Path is added
+};
+
+class Account {
+ public:
+  virtual ~Account() = default;
+  virtual AccountId id() const = 0;
+  virtual const std::string& account_name() const = 0;
+  virtual const AccountConfig& config() const = 0;
+  virtual bool broken() const = 0;  // a commit failed: drop it, end its sessions
+
+  // --- mailbox tree ---
+  virtual std::vector<MailboxInfo> mailboxes() const = 0;            // sorted by name, INBOX first; always in memory
+  virtual const MailboxInfo* find(std::string_view name) const = 0;  // "inbox" in any case is INBOX
+  virtual Task<Result<MailboxId>> create(std::string name, SpecialUse use) = 0;  // makes missing parents
+  virtual Task<Result<void>> remove(std::string name) = 0;
+  virtual Task<Result<void>> rename(std::string from, std::string to) = 0;  // INBOX: moves its messages (RFC 3501 6.3.5)
+  virtual Task<Result<void>> subscribe(std::string name,
+                                       bool subscribed) = 0;  // names that do not exist are allowed (6.3.6)
+  virtual std::vector<std::string> subscriptions() const = 0;
+  virtual Mailbox::Subscription subscribe_tree(std::function<void()> on_change) = 0;
+  virtual Task<Result<MailboxPtr>> open(MailboxId id) = 0;  // loads once; kept while a session has it
+
+  // --- messages ---
+  virtual std::unique_ptr<Appender> begin_append() = 0;
+  virtual Task<Result<Appended>> append(MailboxId to, std::unique_ptr<Appender> message, FlagList flags,
+                                        std::optional<int64_t> internal_date) = 0;
+  virtual Task<Result<Appended>> deliver(std::unique_ptr<Appender> message, Delivery delivery) = 0;  // INBOX or \Sent
+  virtual Task<Result<StoredFlags>> store_flags(MailboxPtr mailbox, UidSet uids, FlagOp op, FlagList flags,
+                                                std::optional<uint64_t> unchanged_since) = 0;
+  // Those of `only` (nullopt: all) that carry \Deleted.
+  virtual Task<Result<UidSet>> expunge(MailboxPtr mailbox, std::optional<UidSet> only) = 0;
+  virtual Task<Result<Copied>> copy(MailboxPtr from, UidSet uids, MailboxId to) = 0;
+  virtual Task<Result<Copied>> move(MailboxPtr from, UidSet uids, MailboxId to) = 0;
+
+  // --- reading ---
+  virtual Task<Result<std::shared_ptr<const mime::ParsedMessage>>> record(EmailId email) = 0;  // cached, LRU by bytes
+  virtual Task<Result<std::string>> read(EmailId email, uint64_t offset,
+                                         uint64_t length) = 0;  // raw octets, cut at the end
+  // UIDs expunged after `since`, as far as the records reach back; older questions get every UID below uid_next that is not
+  // there.
+  virtual Task<Result<UidSet>> vanished_since(MailboxPtr mailbox, uint64_t since) = 0;
+};
+
+// Opens (and for a new account creates: INBOX, Drafts, Sent, Junk, Trash, Archive) one account. `executor` is its lane.
+Task<Result<std::shared_ptr<Account>>> open_account(kv::Store& store, AccountId id, std::string name, AccountConfig config,
+                                                    base::Executor& executor, base::Clock& clock, base::Random& random);
+
+// Offline or checkpoint check of one account; every finding is a line that names key, what is wrong, and what it means.
+struct Finding {
+  std::string where, what;
+};
+Task<Result<std::vector<Finding>>> verify_account(kv::Store& store, AccountId id, base::Executor& executor);
+
+}  // namespace bz::store

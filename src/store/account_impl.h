@@ -1,0 +1,194 @@
+// AccountImpl: the Account of account.h over one kv partition.
+//
+// Commands that change something are queued and run one after the other (serial()), each to its end even when its caller is
+// gone, as long as anybody has the account: a commit that was submitted is published. So a command plans on state that
+// nobody else changes while it waits. Reads do not queue. The account owns the frames of its commands; the last reference
+// may go in the middle of one, so it is destroyed on a later turn of its lane (open_account).
+//
+// Invariants
+//   1 Memory (trees_, record_, loaded mailboxes) equals the committed state; publish follows the commit without a wait.
+//   2 record_.modseq, next_email and uid_next are in the batch that uses them: nothing is given out twice.
+//   3 A mailbox is loaded from its pages after every change is folded; from then on only publish changes it.
+//   4 A failed commit breaks the account: nothing more is planned or published.
+#pragma once
+#include <deque>
+
+#include "store/account.h"
+#include "store/appender.h"
+#include "store/fold.h"
+#include "store/mailbox_writer.h"
+#include "store/names.h"
+#include "store/plan.h"
+#include "store/records.h"
+#include "store/schema.h"
+
+namespace bz::store {
+
+class AccountImpl final : public Account, public std::enable_shared_from_this<AccountImpl> {
+ public:
+  AccountImpl(std::unique_ptr<kv::Partition> partition, AccountId id, std::string name, AccountConfig config,
+              base::Executor& executor, base::Clock& clock);
+  Task<Result<void>> load();  // once, before anything else
+
+  AccountId id() const override { return id_; }
+  const std::string& account_name() const override { return record_.name; }
+  const AccountConfig& config() const override { return config_; }
+  bool broken() const override { return broken_; }
+
+  std::vector<MailboxInfo> mailboxes() const override;
+  const MailboxInfo* find(std::string_view name) const override;
+  Task<Result<MailboxId>> create(std::string name, SpecialUse use) override;
+  Task<Result<void>> remove(std::string name) override;
+  Task<Result<void>> rename(std::string from, std::string to) override;
+  Task<Result<void>> subscribe(std::string name, bool subscribed) override;
+  std::vector<std::string> subscriptions() const override { return subscriptions_; }
+  Mailbox::Subscription subscribe_tree(std::function<void()> on_change) override;
+  Task<Result<MailboxPtr>> open(MailboxId id) override;
+
+  std::unique_ptr<Appender> begin_append() override;
+  Task<Result<Appended>> append(MailboxId to, std::unique_ptr<Appender> message, FlagList flags,
+                                std::optional<int64_t> internal_date) override;
+  Task<Result<Appended>> deliver(std::unique_ptr<Appender> message, Delivery delivery) override;
+  Task<Result<StoredFlags>> store_flags(MailboxPtr mailbox, UidSet uids, FlagOp op, FlagList flags,
+                                        std::optional<uint64_t> unchanged_since) override;
+  Task<Result<UidSet>> expunge(MailboxPtr mailbox, std::optional<UidSet> only) override;
+  Task<Result<Copied>> copy(MailboxPtr from, UidSet uids, MailboxId to) override;
+  Task<Result<Copied>> move(MailboxPtr from, UidSet uids, MailboxId to) override;
+
+  Task<Result<std::shared_ptr<const mime::ParsedMessage>>> record(EmailId email) override;
+  Task<Result<std::string>> read(EmailId email, uint64_t offset, uint64_t length) override;
+  Task<Result<UidSet>> vanished_since(MailboxPtr mailbox, uint64_t since) override;
+
+ private:
+  struct State {  // of one mailbox
+    MailboxInfo info;
+    std::vector<std::string> keywords;
+    uint32_t first_recent = 1;
+    std::weak_ptr<Mailbox> loaded;
+  };
+  struct Tx {  // one commit in the making
+    AccountRecord account;
+    kv::Batch batch;
+    uint64_t modseq = 0;
+  };
+  struct Prepared {  // a message whose octets are written
+    MessageRecord record;
+    StoredPtr message;
+    std::string encoded;  // the parsed form
+    std::string body_digest;
+    std::optional<uint64_t> staged;  // T key: the blob is linked already
+  };
+  enum class Origin : uint8_t { Client, Delivery, SentCopy };
+  struct Incoming {
+    std::shared_ptr<Prepared> message;
+    FlagList flags;
+    int64_t internal_date = 0;
+    Origin origin = Origin::Client;
+    std::string delivered_key;  // I key; empty: none
+  };
+  enum class Transfer : uint8_t { Copy, Move };
+
+  // account.cc: the queue of commands
+  template <class T>
+  Task<Result<T>> serial(Task<Result<T>> work);
+  template <class T>
+  Task<void> run_command(Task<Result<T>> work, typename base::Completion<T>::Promise promise);
+  void enqueue(Task<void> command);
+  void next_command();
+  void command_finished();
+  Tx begin() const;
+  Tx begin_change() const;  // takes the next modseq
+  Task<Result<void>> commit(Tx& tx);
+  void break_account(const Error& error);
+  void put_mailbox(Tx& tx, const State& state, const MailboxInfo& info) const;
+  void publish(State& state, const MailboxInfo& info);
+  void notify_tree();
+  void schedule_upkeep();
+  Task<Result<bool>> fold_some();
+  Task<Result<void>> fold_all();
+  Task<Result<bool>> prune_marks();
+  Task<Result<void>> prune_marks_of(std::string prefix, int64_t before_ms);
+  Task<Result<void>> create_fresh();
+  Task<Result<void>> load_existing(std::string_view account_record);
+  Task<Result<void>> load_mailboxes();
+  Task<Result<void>> drop_staged();
+  Task<Result<std::vector<kv::KeyValue>>> scan_all(std::string prefix);
+
+  // tree.cc
+  State* state_of(std::string_view normal);
+  State* state_of(MailboxId id);
+  MailboxInfo new_mailbox(Tx& tx, const std::string& name, SpecialUse use) const;
+  void add_state(const MailboxInfo& info);
+  Task<Result<MailboxId>> do_create(std::string name, SpecialUse use);
+  Task<Result<bool>> do_remove(std::string name);
+  Task<Result<bool>> do_rename(std::string from, std::string to);
+  Task<Result<bool>> do_rename_inbox(std::string to);
+  Task<Result<bool>> do_subscribe(std::string name, bool subscribed);
+  Task<Result<MailboxPtr>> do_open(MailboxId id);
+  Task<Result<MailboxId>> sent_mailbox();
+  void released(MailboxId id, uint32_t first_recent);
+
+  // incoming.cc
+  Task<Result<std::shared_ptr<Prepared>>> prepare(std::unique_ptr<Appender> message, std::string prefix);
+  Task<Result<std::string>> read_back(Prepared& prepared);
+  Task<Result<void>> keep_parsed(Prepared& prepared);
+  Task<Result<Appended>> take_in(MailboxId to, Incoming incoming);  // to unset: where deliveries go
+  Task<Result<Appended>> place(MailboxId to, const Incoming& incoming);
+  Task<Result<Appended>> place_delivery(const Incoming& incoming);
+  Task<Result<Appended>> add_message(State& state, const Incoming& incoming, std::string mark_key);
+  Task<Result<std::optional<Appended>>> match_sent(State& state, const Incoming& incoming, std::string mark_key);
+  Task<Result<void>> drop(const Prepared& prepared);
+  bool is_sent(const State& state) const;
+  Result<void> has_room(const State& state, uint64_t messages, uint64_t bytes) const;
+
+  // messages.cc
+  Task<Result<StoredFlags>> do_store(MailboxPtr mailbox, UidSet uids, FlagOp op, FlagList flags,
+                                     std::optional<uint64_t> unchanged_since);
+  Task<Result<UidSet>> do_expunge(MailboxPtr mailbox, std::optional<UidSet> only);
+  Task<Result<Copied>> do_transfer(MailboxPtr from, UidSet uids, MailboxId to, Transfer kind);
+  Task<Result<bool>> transfer_part(MailboxPtr from, SelectPlan plan, MailboxId to, Transfer kind);
+  Result<State*> selected(const MailboxPtr& mailbox);
+  void put_change(Tx& tx, const Change& change, const std::vector<uint32_t>& counts = {}) const;
+
+  std::unique_ptr<kv::Partition> partition_;
+  const AccountId id_;
+  const AccountConfig config_;
+  base::Executor& executor_;
+  base::Clock& clock_;
+  bool broken_ = false;
+  AccountRecord record_;
+  std::map<MailboxId, State> trees_;
+  std::map<std::string, MailboxId, std::less<>> names_;
+  std::vector<std::string> subscriptions_;  // sorted
+  std::vector<std::weak_ptr<std::function<void()>>> tree_subscribers_;
+  std::optional<Folder> folder_;
+  Records records_;
+  uint64_t staged_ = 0;
+  int64_t pruned_ms_ = 0;
+  bool upkeep_queued_ = false;
+  std::deque<Task<void>> commands_;
+  Task<void> running_;
+};
+
+template <class T>
+Task<void> AccountImpl::run_command(Task<Result<T>> work, typename base::Completion<T>::Promise promise) {
+  auto result = std::make_shared<Result<T>>(fail(Errc::Unavailable, "the store of the account failed"));
+  if (!broken_) *result = co_await std::move(work);
+  work.reset();
+  // What waits is resumed when this frame is at its end: it may let go of the account.
+  executor_.post([weak = weak_from_this(), promise = std::move(promise), result] {
+    auto self = weak.lock();
+    if (self) self->command_finished();
+    promise.set(std::move(*result));
+  });
+}
+
+template <class T>
+Task<Result<T>> AccountImpl::serial(Task<Result<T>> work) {
+  base::Completion<T> done;
+  enqueue(run_command<T>(std::move(work), done.promise()));
+  auto result = co_await done;
+  co_return std::move(result);
+}
+
+}  // namespace bz::store

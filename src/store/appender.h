@@ -1,0 +1,48 @@
+// AppenderImpl: takes a message's octets into a blob while hashing its body, and keeps the first kKeepBytes for the one
+// parse. Longer messages are read back for it. Lane only.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "crypto/digest.h"
+#include "kv/partition.h"
+#include "store/account.h"
+
+namespace bz::store {
+
+inline constexpr size_t kKeepBytes = 1 << 20;
+
+// SHA-256 of the octets after the first empty line (CRLF or LF), wherever the pieces are cut.
+class BodyHash {
+ public:
+  void update(std::string_view bytes);
+  std::string finish() { return hash_.finish(); }
+
+ private:
+  bool in_body_ = false;
+  bool line_empty_ = true;  // the line under way holds nothing but perhaps one CR
+  bool cr_ = false;
+  crypto::Sha256 hash_;
+};
+
+class AppenderImpl final : public Appender {
+ public:
+  AppenderImpl(std::unique_ptr<kv::BlobWriter> blob, uint64_t limit) : blob_(std::move(blob)), limit_(limit) {}
+  Task<Result<void>> write(std::string_view bytes) override;
+  uint64_t size() const override { return size_; }
+
+  Task<Result<kv::BlobRef>> finish();  // once
+  bool kept_whole() const { return size_ <= kKeepBytes; }
+  const std::string& kept() const { return kept_; }  // the whole message, if it is kept
+  std::string body_digest() { return hash_.finish(); }
+
+ private:
+  std::unique_ptr<kv::BlobWriter> blob_;
+  const uint64_t limit_;
+  uint64_t size_ = 0;
+  bool failed_ = false;
+  std::string kept_;
+  BodyHash hash_;
+};
+
+}  // namespace bz::store
