@@ -1,0 +1,119 @@
+// The embedded directory: accounts and addresses in one kv partition. Runs on the executor it was opened for; every write
+// is one commit, guarded by the records it read, so that of two writers at the same time one gets Conflict.
+//
+// Errors: NotFound (no such account or address), Exists, Invalid (an address that is none, a domain that is not ours),
+// Denied (the state does not allow it), Conflict, Limit, Corrupt (a record, or the key file is another one), and what the
+// store says. Texts are for the administrator.
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/env.h"
+#include "base/task.h"
+#include "directory/entry.h"
+#include "kv/partition.h"
+
+namespace bz::directory {
+
+struct Options {
+  std::vector<std::string> domains;  // ours, lower case; the first completes login names without "@"
+  Secret seal_key;                   // 32 bytes; empty: no CRAM-MD5, other secrets lie unsealed
+  crypto::PasswordCost cost{};       // of the decoy for unknown users
+};
+
+// What a login needs. Unknown users get one too, of the same cost: `known` is false and nothing in it opens.
+struct LoginRecord {
+  bool known = false;
+  Account account;  // unknown: only the name as normalised
+  Secrets secrets;
+};
+
+struct Recipient {
+  AccountId account;
+  std::string name;     // login name
+  std::string address;  // the address asked for, normalised
+};
+struct RecipientAnswer {
+  enum class Kind : uint8_t { NotOurs = 0, Local = 1, NoSuchAddress = 2, Disabled = 4 };
+  Kind kind = Kind::NotOurs;
+  std::vector<Recipient> recipients{};  // Local only
+};
+
+struct NewAccount {
+  std::string name, display_name{};
+  uint64_t quota_bytes = 0;
+  std::vector<std::string> send_as{};
+};
+struct Alias {
+  std::string address;
+  std::vector<std::string> accounts;  // login names
+};
+
+class Directory {
+ public:
+  static Task<Result<std::unique_ptr<Directory>>> open(kv::Store& store, base::Executor& executor, Options options,
+                                                       const base::Clock& clock, base::Random& random);
+  void set_domains(std::vector<std::string> domains) { options_.domains = std::move(domains); }
+  bool is_our_domain(std::string_view domain) const;
+  bool can_seal() const { return !options_.seal_key.empty(); }
+
+  // Logins. `user` as the client wrote it.
+  std::string login_name(std::string_view user) const;
+  Task<Result<LoginRecord>> login(std::string user);
+
+  // Mail. Order: the address, the address without "+tag", "@domain".
+  Task<Result<RecipientAnswer>> recipients(std::string address);
+  // The account's own name, an alias of it (both with any +tag), or an address of its send-as list. The
+  // empty address asks for more: may it send as anybody, the null sender included ("*" in the list)?
+  Task<Result<bool>> may_send_as(AccountId account, std::string address);
+
+  // Administration.
+  Task<Result<Account>> by_name(std::string name);
+  Task<Result<Account>> by_id(AccountId id);
+  Task<Result<Account>> add(NewAccount account, Secrets secrets);
+  Task<Result<Account>> set_secrets(std::string name, Secrets secrets);  // not of a removed account
+  Task<Result<Account>> set_state(std::string name, State state);        // Active, Disabled or Removed
+  Task<Result<Account>> set_quota(std::string name, uint64_t bytes);
+  Task<Result<Account>> set_send_as(std::string name, std::vector<std::string> addresses);
+  // Only a removed account: frees its name and aliases, forgets its secrets. Its mail is the mail store's to drop.
+  Task<Result<Account>> purge(std::string name);
+  Task<Result<std::vector<Account>>> list(bool with_purged = false);
+  Task<Result<Alias>> alias_add(std::string address, std::vector<std::string> accounts);  // adds to what is there
+  // Empty `account`: the whole alias.
+  Task<Result<void>> alias_remove(std::string address, std::string account);
+  Task<Result<std::vector<Alias>>> aliases();
+
+ private:
+  Directory(Options options, const base::Clock& clock, base::Random& random);
+  struct Header {
+    uint64_t next_id = 1;
+    std::string fake_key;
+    std::string encode() const;
+    static Result<Header> decode(std::string_view bytes);
+  };
+  struct Stored {  // an account and the bytes it was read from, for the guard
+    Account account;
+    std::string bytes;
+  };
+  Result<std::string> our_address(std::string_view text) const;
+  Result<std::string> seal_secrets(AccountId id, const Secrets& secrets);
+  Result<Secrets> open_secrets(AccountId id, std::string_view bytes) const;
+  Secrets decoy(std::string_view name) const;
+  Task<Result<std::optional<Name>>> find_name(std::string address);
+  Task<Result<std::optional<Name>>> find_recipient(std::string address);
+  Task<Result<Stored>> load(AccountId id);
+  Task<Result<Stored>> load_by_name(std::string name);
+  Task<Result<void>> save(Stored stored, kv::Batch batch);
+  Task<Result<void>> drop_aliases(AccountId id);
+
+  Options options_;
+  const base::Clock& clock_;
+  base::Random& random_;
+  std::unique_ptr<kv::Partition> partition_;
+  Secret fake_key_;
+  std::string decoy_verifier_;
+};
+
+}  // namespace bz::directory

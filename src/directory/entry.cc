@@ -1,0 +1,182 @@
+#include "directory/entry.h"
+
+#include "base/coding.h"
+#include "base/text.h"
+
+namespace bz::directory {
+
+namespace {
+
+constexpr uint8_t kVersion = 1;
+
+void put_list(std::string& out, const std::vector<std::string>& list) {
+  base::put_varint(out, list.size());
+  for (const std::string& item : list) base::put_bytes(out, item);
+}
+
+std::vector<std::string> get_list(base::Reader& in, size_t limit) {
+  std::vector<std::string> out;
+  uint64_t count = in.varint();
+  if (count > limit) in.fail();
+  for (uint64_t i = 0; i < count && in.ok(); ++i) out.emplace_back(in.bytes());
+  return out;
+}
+
+bool is_atext(char c) {
+  constexpr std::string_view kMarks = "!#$%&'*+-/=?^_`{|}~";
+  return base::is_alpha(c) || base::is_digit(c) || static_cast<unsigned char>(c) >= 0x80 || kMarks.find(c) != kMarks.npos;
+}
+
+bool is_dot_atom(std::string_view text) {
+  for (std::string_view part : base::split(text, '.')) {
+    if (part.empty()) return false;
+    for (char c : part)
+      if (!is_atext(c)) return false;
+  }
+  return true;
+}
+
+bool is_domain(std::string_view text) {
+  for (std::string_view label : base::split(text, '.')) {
+    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
+    for (char c : label)
+      if (!base::is_alpha(c) && !base::is_digit(c) && c != '-' && static_cast<unsigned char>(c) < 0x80) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string_view name(State state) {
+  switch (state) {
+    case State::Active:
+      return "active";
+    case State::Disabled:
+      return "disabled";
+    case State::Removed:
+      return "removed";
+    case State::Purged:
+      return "purged";
+  }
+  return "?";
+}
+
+std::string Account::encode() const {
+  std::string out;
+  base::put_u8(out, kVersion);
+  base::put_varint(out, id.value());
+  base::put_bytes(out, name);
+  base::put_bytes(out, display_name);
+  base::put_u8(out, static_cast<uint8_t>(state));
+  base::put_varint(out, quota_bytes);
+  base::put_varint(out, verifier_version);
+  base::put_be64(out, static_cast<uint64_t>(created));
+  base::put_be64(out, static_cast<uint64_t>(changed));
+  put_list(out, send_as);
+  put_list(out, secret_kinds);
+  return out;
+}
+
+Result<Account> Account::decode(std::string_view bytes) {
+  base::Reader in(bytes);
+  Account a;
+  bool known = in.u8() == kVersion;
+  a.id = AccountId(in.varint());
+  a.name = in.bytes();
+  a.display_name = in.bytes();
+  uint8_t state = in.u8();
+  a.quota_bytes = in.varint();
+  a.verifier_version = in.varint();
+  a.created = static_cast<int64_t>(in.be64());
+  a.changed = static_cast<int64_t>(in.be64());
+  a.send_as = get_list(in, kMaxSendAs);
+  a.secret_kinds = get_list(in, 16);
+  if (!known || !in.ok() || !a.id.is_set() || state < 1 || state > 4) return fail(Errc::Corrupt, "account record");
+  a.state = static_cast<State>(state);
+  return a;
+}
+
+std::vector<std::string> Secrets::kinds() const {
+  std::vector<std::string> out{"argon2id"};
+  if (scram) out.push_back("scram-sha-256");
+  if (cram) out.push_back("cram-md5");
+  return out;
+}
+
+Secret Secrets::encode() const {
+  std::string out, keys;
+  base::put_u8(out, kVersion);
+  base::put_bytes(out, argon2id);
+  if (scram) scram->encode(keys);
+  base::put_bytes(out, keys);
+  base::put_bytes(out, cram ? cram->encode() : std::string());
+  return Secret(std::move(out));
+}
+
+Result<Secrets> Secrets::decode(std::string_view bytes) {
+  base::Reader in(bytes);
+  Secrets s;
+  bool known = in.u8() == kVersion;
+  s.argon2id = in.bytes();
+  std::string_view keys = in.bytes(), states = in.bytes();
+  if (!known || !in.ok() || s.argon2id.empty()) return fail(Errc::Corrupt, "secrets record");
+  if (!keys.empty()) {
+    BZ_TRY(s.scram, sasl::ScramKeys::decode(keys));
+  }
+  if (!states.empty()) {
+    s.cram.emplace();
+    if (!crypto::HmacMd5States::decode(states, *s.cram)) return fail(Errc::Corrupt, "secrets record");
+  }
+  return s;
+}
+
+Result<Secrets> make_secrets(const Secret& password, const SecretsPolicy& policy, base::Random& random) {
+  std::string_view text = password.reveal();
+  if (text.empty()) return fail(Errc::Invalid, "the password is empty");
+  if (text.size() > crypto::kMaxPasswordSize) return fail(Errc::Invalid, "the password is longer than 1024 bytes");
+  if (!base::is_utf8(text)) return fail(Errc::Invalid, "the password is not UTF-8");
+  for (char c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      return fail(Errc::Invalid, "the password holds a control character");
+  Secrets secrets;
+  BZ_TRY(secrets.argon2id, crypto::hash_password(password, policy.cost, random));
+  secrets.scram = sasl::make_scram_keys(password, random.bytes(16), policy.scram_iterations);
+  if (policy.cram_md5) secrets.cram = crypto::hmac_md5_states(text);
+  return secrets;
+}
+
+std::string Name::encode() const {
+  std::string out;
+  base::put_u8(out, kVersion);
+  base::put_u8(out, alias ? 2 : 1);
+  base::put_varint(out, accounts.size());
+  for (AccountId id : accounts) base::put_varint(out, id.value());
+  return out;
+}
+
+Result<Name> Name::decode(std::string_view bytes) {
+  base::Reader in(bytes);
+  Name n;
+  bool known = in.u8() == kVersion;
+  uint8_t kind = in.u8();
+  uint64_t count = in.varint();
+  if (count > kMaxAliasTargets) in.fail();
+  for (uint64_t i = 0; i < count && in.ok(); ++i) n.accounts.emplace_back(in.varint());
+  if (!known || !in.ok() || kind < 1 || kind > 2 || n.accounts.empty()) return fail(Errc::Corrupt, "address record");
+  n.alias = kind == 2;
+  return n;
+}
+
+std::optional<std::string> normal_address(std::string_view text) {
+  size_t at = text.rfind('@');
+  if (at == text.npos || at > 64 || text.size() > 254 || !base::is_utf8(text)) return std::nullopt;
+  // "@domain" stands for every other address of the domain.
+  if (at != 0 && !is_dot_atom(text.substr(0, at))) return std::nullopt;
+  if (!is_domain(text.substr(at + 1))) return std::nullopt;
+  return base::lower(text);
+}
+
+std::string_view local_part(std::string_view address) { return address.substr(0, address.rfind('@')); }
+std::string_view domain_part(std::string_view address) { return address.substr(address.rfind('@') + 1); }
+
+}  // namespace bz::directory

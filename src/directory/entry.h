@@ -1,0 +1,82 @@
+// What the directory keeps: accounts, their secrets, addresses. Records carry a version byte; unknown versions are Corrupt.
+//
+// Keys of the directory partition (docs/keyspace-directory.md), numbers big-endian:
+//   H               header: next account id, the key of the fakes for unknown users
+//   A/<id>          Account; stays as a tombstone after a purge, so that no id is used twice and a purge can be repeated
+//   S/<id>          Secrets, sealed when there is a key file
+//   N/<address>     Name: the login name of one account, or an alias of several
+//   R/<id>/<address> the aliases of an account
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/env.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "crypto/password.h"
+#include "model/ids.h"
+#include "sasl/scram.h"
+
+namespace bz::directory {
+
+enum class State : uint8_t {
+  Active = 1,
+  Disabled = 2,  // no login, no mail taken; everything is kept
+  Removed = 3,   // as Disabled, and on its way out: the name stays reserved until the purge
+  Purged = 4,    // a tombstone; the mail store drops the mail
+};
+std::string_view name(State state);  // "active"
+
+struct Account {
+  AccountId id;
+  std::string name;          // login name and first address, lower case: "ana@example.org"
+  std::string display_name;  // UTF-8; may be empty
+  State state = State::Active;
+  uint64_t quota_bytes = 0;                 // 0: the default of the mail store
+  uint64_t verifier_version = 0;            // grows with every change that must end cached logins
+  int64_t created = 0, changed = 0;         // Unix seconds
+  std::vector<std::string> send_as{};       // further addresses it may write in the From of; "*": any (kAnybody)
+  std::vector<std::string> secret_kinds{};  // what S/ holds: "argon2id", "scram-sha-256", "cram-md5"
+  bool operator==(const Account&) const = default;
+  std::string encode() const;
+  static Result<Account> decode(std::string_view bytes);
+};
+
+// The secrets of one account. Whoever reads these can guess passwords offline (Argon2id, SCRAM) or answer CRAM-MD5.
+struct Secrets {
+  std::string argon2id;  // PHC string
+  std::optional<sasl::ScramKeys> scram{};
+  std::optional<crypto::HmacMd5States> cram{};  // only when asked for: as good as the password for CRAM-MD5
+  std::vector<std::string> kinds() const;
+  Secret encode() const;
+  static Result<Secrets> decode(std::string_view bytes);
+};
+
+struct SecretsPolicy {
+  crypto::PasswordCost cost{};
+  uint32_t scram_iterations = sasl::kScramIterations;
+  bool cram_md5 = false;
+};
+// BLOCKING (Argon2id, PBKDF2): pool only. Invalid, with a text for the administrator: empty, over 1024 bytes, not UTF-8, or
+// control characters in it (RFC 4013 section 2.3).
+Result<Secrets> make_secrets(const Secret& password, const SecretsPolicy& policy, base::Random& random);
+
+struct Name {
+  bool alias = false;
+  std::vector<AccountId> accounts;  // one for a login name
+  std::string encode() const;
+  static Result<Name> decode(std::string_view bytes);
+};
+inline constexpr std::string_view kAnybody = "*";  // in send_as: a host that relays other people's mail through us
+inline constexpr size_t kMaxAliasTargets = 1000, kMaxSendAs = 100;
+
+// An address as keys and records have it: ASCII lower case in both halves. nullopt: not local@domain as SMTP would take it
+// without quotes (RFC 5321 4.1.2, RFC 6531 for UTF-8), or longer than 254 bytes (local part 64).
+std::optional<std::string> normal_address(std::string_view text);
+std::string_view local_part(std::string_view address);
+std::string_view domain_part(std::string_view address);
+
+}  // namespace bz::directory
