@@ -1,0 +1,39 @@
+// What the mail transfer needs to know of accounts. The role that composes it answers through its channel to `auth`; tests
+// answer by themselves.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "base/task.h"
+#include "model/ids.h"
+#include "smtp/address.h"
+
+namespace bz::queue {
+
+struct LocalTarget {
+  AccountId account;
+  std::string account_name;
+  smtp::Address address;  // to which it is delivered
+};
+
+struct RecipientVerdict {
+  enum class Kind : uint8_t {
+    Elsewhere,  // not a domain of ours
+    Local,      // targets: one account, or more for a list
+    Unknown,    // our domain, no such address
+    Disabled,
+  };
+  Kind kind = Kind::Elsewhere;
+  std::vector<LocalTarget> targets;
+};
+
+class Directory {
+ public:
+  virtual ~Directory() = default;
+  // Errors are temporary.
+  virtual Task<Result<RecipientVerdict>> lookup_recipient(smtp::Address address) = 0;
+  // The null address asks: as anybody, the null sender included? True for hosts whose mail is relayed, not for people.
+  virtual Task<Result<bool>> may_send_as(AccountId account, smtp::Address address) = 0;
+};
+
+}  // namespace bz::queue
