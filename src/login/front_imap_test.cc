@@ -1,0 +1,229 @@
+#include "login/rig_test.h"
+
+namespace bz::login::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+const Door kOpen{"imap", wire::Service::Imap, TlsMode::None, {"PLAIN", "LOGIN", "SCRAM-SHA-256"}};
+const Door kStartTls{"imap", wire::Service::Imap, TlsMode::StartTls, {"PLAIN"}};
+
+Task<void> says_what_it_can(Rig& rig) {
+  auto phone = rig.connect(kOpen);
+  auto hearing = hear(*phone, "ready\r\n");
+  std::string greeting = co_await std::move(hearing);
+  EXPECT_THAT(greeting, StartsWith("* OK [CAPABILITY IMAP4rev1 "));
+  EXPECT_THAT(greeting, HasSubstr("AUTH=SCRAM-SHA-256"));
+  auto talking = talk(*phone, "1 NOOP\r\n2 ID (\"name\" \"x\")\r\n3 SELECT INBOX\r\n4 X\r\n5 LOGOUT\r\n", "5 OK Done\r\n");
+  std::string text = co_await std::move(talking);
+  EXPECT_THAT(text, HasSubstr("1 OK"));
+  EXPECT_THAT(text, HasSubstr("* ID (\"name\" \"buzon\")\r\n2 OK"));
+  EXPECT_THAT(text, HasSubstr("3 BAD Log in first"));
+  EXPECT_THAT(text, HasSubstr("4 BAD"));
+  EXPECT_THAT(text, HasSubstr("* BYE"));
+  auto end = hear(*phone, "");
+  std::string rest = co_await std::move(end);
+  EXPECT_EQ(rest, "");
+}
+TEST(ImapFront, says_what_it_can_before_login) {
+  Rig rig;
+  rig.run(says_what_it_can(rig));
+}
+
+Task<void> hands_over(Rig& rig) {
+  rig.on_start = [&](const wire::SaslStart& s) { rig.answer(wire::Type::SaslDone, Rig::done(s.id, "mailstore").encode()); };
+  auto phone = rig.connect(kOpen);
+  auto talking = talk(*phone, "0 ID (\"name\" \"iPhone\")\r\na1 LOGIN {3}\r\n", "+ ");
+  std::string text = co_await std::move(talking);
+  auto written = co_await phone->write_all("ana \"se cret\"\r\na2 LIST \"\" *\r\na3 NO", soon());
+  EXPECT_TRUE(written.has_value());
+  while (rig.legs.empty()) co_await rig.loop.sleep(net::Deadline::in(Millis(1)));
+  auto& [role, leg] = rig.legs.front();
+  EXPECT_EQ(role, "mailstore");
+  auto taking = take(*leg);
+  Taken taken = co_await std::move(taking);
+  EXPECT_EQ(rig.starts.at(0).mechanism, "PLAIN");
+  EXPECT_EQ(rig.starts.at(0).initial, std::string("\0ana\0se cret", 12));
+  EXPECT_EQ(taken.header.tag, "a1");
+  EXPECT_EQ(taken.header.ticket, "ticket");
+  EXPECT_EQ(taken.header.account, "ana@example.test");
+  EXPECT_EQ(taken.header.session_id, rig.starts[0].session_id);
+  EXPECT_EQ(taken.header.id_pairs.at(0).second, "iPhone");
+  EXPECT_EQ(taken.rest, "a2 LIST \"\" *\r\na3 NO");
+  // From here on only the back end speaks, and bytes go both ways.
+  auto answering = talk(*leg, "a1 OK in\r\n* LIST () \"/\" INBOX\r\na2 OK\r\n", "OP\r\n");
+  auto said = phone->write_all("OP\r\n", soon());
+  auto sent = co_await std::move(said);
+  EXPECT_TRUE(sent.has_value());
+  std::string rest = co_await std::move(answering);
+  EXPECT_EQ(rest, "OP\r\n");
+  auto hearing = hear(*phone, "a2 OK\r\n");
+  text = co_await std::move(hearing);
+  EXPECT_THAT(text, testing::EndsWith("a1 OK in\r\n* LIST () \"/\" INBOX\r\na2 OK\r\n"));
+  EXPECT_EQ(rig.gate->before_login(), 0u);
+}
+TEST(ImapFront, login_hands_over_with_every_unread_byte) {
+  Rig rig;
+  rig.run(hands_over(rig));
+}
+
+Task<void> sasl_dialogue(Rig& rig) {
+  rig.on_start = [&](const wire::SaslStart& s) {
+    rig.answer(wire::Type::SaslChallenge, wire::SaslStep{s.id, "r=1"}.encode());
+  };
+  rig.on_step = [&](const wire::SaslStep& s) {
+    wire::SaslDone done = Rig::done(s.id, "mailstore");
+    done.final_data = "v=x";
+    rig.answer(wire::Type::SaslDone, done.encode());
+  };
+  auto phone = rig.connect(kOpen);
+  auto first = talk(*phone, "a AUTHENTICATE SCRAM-SHA-256 biws\r\n", "+ cj0x\r\n");
+  co_await std::move(first);
+  auto second = talk(*phone, "Yz0y\r\n", "+ dj14\r\n");  // "c=2"; then the server's last word, "v=x"
+  std::string text = co_await std::move(second);
+  EXPECT_THAT(text, HasSubstr("+ dj14\r\n"));
+  auto written = co_await phone->write_all("\r\nb NOOP\r\n", soon());
+  EXPECT_TRUE(written.has_value());
+  while (rig.legs.empty()) co_await rig.loop.sleep(net::Deadline::in(Millis(1)));
+  auto taking = take(*rig.legs.front().second);
+  Taken taken = co_await std::move(taking);
+  EXPECT_EQ(taken.rest, "b NOOP\r\n");
+  EXPECT_EQ(taken.header.mechanism, "SCRAM-SHA-256");
+  EXPECT_EQ(rig.starts.at(0).initial, "n,,");
+  EXPECT_EQ(rig.steps.at(0), "c=2");
+}
+TEST(ImapFront, relays_challenges_and_acknowledges_the_last_one) {
+  Rig rig;
+  rig.run(sasl_dialogue(rig));
+}
+
+Task<void> refusals(Rig& rig) {
+  uint8_t kind = 0;
+  rig.on_start = [&](const wire::SaslStart& s) {
+    if (s.has_initial) return rig.answer(wire::Type::SaslFail, wire::SaslFail{s.id, kind, "wrong"}.encode());
+    rig.answer(wire::Type::SaslChallenge, wire::SaslStep{s.id, ""}.encode());
+  };
+  auto phone = rig.connect(kOpen);
+  auto t1 = talk(*phone, "a LOGIN u p\r\n", "a NO");
+  std::string text = co_await std::move(t1);
+  EXPECT_THAT(text, HasSubstr("a NO [AUTHENTICATIONFAILED]"));
+  kind = 1;
+  auto t2 = talk(*phone, "b LOGIN u p\r\n", "b NO");
+  text = co_await std::move(t2);
+  EXPECT_THAT(text, HasSubstr("b NO [UNAVAILABLE]"));
+  auto t3 = talk(*phone, "c AUTHENTICATE PLAIN\r\n", "+ \r\n");
+  co_await std::move(t3);
+  auto t4 = talk(*phone, "*\r\n", "c BAD");
+  text = co_await std::move(t4);
+  EXPECT_THAT(text, HasSubstr("c BAD Cancelled"));
+  auto t5 = talk(*phone, "d AUTHENTICATE PLAIN\r\n", "+ \r\n");
+  co_await std::move(t5);
+  auto t6 = talk(*phone, "no base64!\r\ne AUTHENTICATE NTLM\r\n", "e NO");
+  text = co_await std::move(t6);
+  EXPECT_THAT(text, HasSubstr("d BAD"));
+  EXPECT_THAT(text, HasSubstr("e NO [CANNOT]"));
+  EXPECT_EQ(rig.aborts, 2u);
+  kind = 0;
+  auto t7 = talk(*phone, "f LOGIN u p\r\ng LOGIN u p\r\nh LOGIN u p\r\ni LOGIN u p\r\n", "");
+  text = co_await std::move(t7);
+  EXPECT_THAT(text, HasSubstr("h NO"));
+  EXPECT_THAT(text, HasSubstr("* BYE Too many failed logins"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("i NO")));
+}
+TEST(ImapFront, refusals_keep_the_connection_up_to_a_limit) {
+  Rig rig;
+  rig.run(refusals(rig));
+}
+
+Task<void> nobody_home(Rig& rig) {
+  rig.on_start = [&](const wire::SaslStart& s) { rig.answer(wire::Type::SaslDone, Rig::done(s.id, "mailstore").encode()); };
+  rig.back_ends_down = true;
+  auto phone = rig.connect(kOpen);
+  auto talking = talk(*phone, "a LOGIN u p\r\n", "");
+  std::string text = co_await std::move(talking);
+  EXPECT_THAT(text, HasSubstr("a NO [UNAVAILABLE]"));
+  // One that takes the session and dies before it has said a word.
+  rig.back_ends_down = false;
+  phone = rig.connect(kOpen);
+  auto written = co_await phone->write_all("b LOGIN u p\r\n", soon());
+  EXPECT_TRUE(written.has_value());
+  while (rig.legs.empty()) co_await rig.loop.sleep(net::Deadline::in(Millis(1)));
+  rig.legs.clear();
+  auto hearing = hear(*phone, "");
+  text = co_await std::move(hearing);
+  EXPECT_THAT(text, HasSubstr("b NO [UNAVAILABLE]"));
+  rig.auth_down = true;
+  phone = rig.connect(kOpen);
+  auto last = talk(*phone, "c LOGIN u p\r\n", "c NO");
+  text = co_await std::move(last);
+  EXPECT_THAT(text, HasSubstr("c NO [UNAVAILABLE]"));
+}
+TEST(ImapFront, says_unavailable_when_somebody_is_missing) {
+  Rig rig;
+  rig.run(nobody_home(rig));
+}
+
+Task<void> limits(Rig& rig) {
+  auto phone = rig.connect(kOpen);
+  std::string words;
+  for (int i = 0; i < 20; ++i) words += "t X\r\n";
+  auto talking = talk(*phone, words, "");
+  std::string text = co_await std::move(talking);
+  EXPECT_THAT(text, HasSubstr("* BYE Too many errors"));
+  phone = rig.connect(kOpen);
+  std::string line = "a LOGIN " + std::string(100'000, 'u') + " p\r\n";
+  auto flooding = talk(*phone, line, "");
+  text = co_await std::move(flooding);
+  EXPECT_THAT(text, testing::AnyOf(HasSubstr("BYE"), HasSubstr("BAD"), HasSubstr("not written")));
+  phone = rig.connect(kOpen);
+  auto appending = talk(*phone, "a APPEND INBOX {5}\r\n", "a BAD");
+  text = co_await std::move(appending);
+  EXPECT_THAT(text, HasSubstr("a BAD"));
+}
+TEST(ImapFront, has_limits) {
+  Rig rig;
+  rig.run(limits(rig));
+}
+
+// RFC 2971 section 3.3: 30 pairs, names of 30 octets, values of 1024.
+Task<void> longest_id(Rig& rig) {
+  auto phone = rig.connect(kOpen);
+  std::string id = "a ID (";
+  for (int i = 0; i < 30; ++i) {
+    if (i > 0) id += ' ';
+    id += '"' + std::string(1, static_cast<char>('a' + i % 26)) + std::string(29, 'x') + "\" \"" + std::string(1024, 'y') +
+          '"';
+  }
+  id += ")\r\n";
+  auto talking = talk(*phone, id, "a OK");
+  std::string text = co_await std::move(talking);
+  EXPECT_THAT(text, HasSubstr("* ID ("));
+  EXPECT_THAT(text, HasSubstr("a OK"));
+}
+TEST(ImapFront, takes_the_longest_id_that_is_legal) {
+  Rig rig;
+  rig.run(longest_id(rig));
+}
+
+Task<void> no_password_in_clear(Rig& rig) {
+  auto phone = rig.connect(kStartTls);
+  auto talking = talk(*phone, "a LOGIN u p\r\nb AUTHENTICATE PLAIN AHUAcA==\r\n", "b NO");
+  std::string text = co_await std::move(talking);
+  EXPECT_THAT(text, HasSubstr(" STARTTLS LOGINDISABLED]"));
+  EXPECT_THAT(text, HasSubstr("a NO [PRIVACYREQUIRED]"));
+  EXPECT_THAT(text, HasSubstr("b NO [PRIVACYREQUIRED]"));
+  EXPECT_TRUE(rig.starts.empty());
+  // A TLS hello that comes too late ends the connection without a word, and is no offence.
+  phone = rig.connect(kStartTls);
+  auto hello = talk(*phone, "\x16\x03\x01", "");
+  text = co_await std::move(hello);
+  EXPECT_THAT(text, testing::EndsWith("ready\r\n"));
+}
+TEST(ImapFront, no_password_in_clear) {
+  Rig rig;
+  rig.run(no_password_in_clear(rig));
+}
+
+}  // namespace
+}  // namespace bz::login::test

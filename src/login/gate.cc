@@ -1,0 +1,118 @@
+#include "login/gate.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "login/front_imap.h"
+#include "login/front_smtp.h"
+
+namespace bz::login {
+namespace {
+
+constexpr size_t kSidLength = 12;
+constexpr Millis kGoodbye{5'000};
+
+Task<FrontEnd> run_imap(Client& client) {
+  auto front = std::make_unique<ImapFront>(client);
+  FrontEnd end = co_await front->run();
+  co_return end;
+}
+
+Task<FrontEnd> run_smtp(Client& client) {
+  auto front = std::make_unique<SmtpFront>(client);
+  FrontEnd end = co_await front->run();
+  co_return end;
+}
+
+}  // namespace
+
+Gate::Gate(const Services& services, std::shared_ptr<const Settings> settings, Capacity capacity)
+    : services_(services),
+      settings_(std::move(settings)),
+      admission_(std::move(capacity.before_login)),
+      max_sessions_(capacity.sessions),
+      tasks_(services.loop) {}
+
+// The tasks give their places back: they go before the admission.
+Gate::~Gate() { tasks_.cancel(); }
+
+void Gate::set(std::shared_ptr<const Settings> settings, Capacity capacity) {
+  settings_ = std::move(settings);
+  admission_.set_limits(std::move(capacity.before_login));
+  max_sessions_ = capacity.sessions;
+}
+
+void Gate::accept(std::shared_ptr<const Door> door, int fd) {
+  auto peer = net::peer_of(fd);
+  if (!peer || tasks_.size() >= max_sessions_) {
+    if (peer) log::event(log::Warn, "refused").field("peer", peer->to_string()).field("why", "too many sessions");
+    ::close(fd);
+    return;
+  }
+  std::string sid = services_.random.id(kSidLength);
+  tasks_.spawn(serve(std::move(door), fd, std::move(sid), std::move(peer->address)));
+}
+
+Task<void> Gate::serve(std::shared_ptr<const Door> door, int fd, std::string sid, std::string address) {
+  auto client = std::make_unique<Client>(services_, settings_, std::move(door), fd, std::move(sid));
+  auto place = admission_.enter(address, [raw = client.get()] {
+    log::event(log::Warn, "shed").field("sid", raw->sid).field("peer", raw->peer.to_string());
+    raw->stream.close();
+  });
+  if (!place) {
+    log::event(log::Warn, "refused").field("peer", client->peer.to_string()).field("why", place.error().text());
+    co_return;
+  }
+  FrontEnd end = co_await greet(*client);
+  place->reset();
+  if (!end.leg) {
+    log::event(log::Info, "end").field("sid", client->sid).field("before_login", "yes").field("reason", end.reason);
+    auto ended = co_await client->stream.shutdown(net::Deadline::in(kGoodbye));
+    if (!ended) log::event(log::Debug, "shutdown").field("sid", client->sid).error(ended.error());
+    co_return;
+  }
+  net::SpliceEnd moved = co_await net::splice(client->stream, *end.leg, client->settings->limits.idle);
+  log::event(log::Info, "end")
+      .field("sid", client->sid)
+      .field("in", moved.a_to_b)
+      .field("out", moved.b_to_a)
+      .field("reason", moved.reason);
+}
+
+Task<FrontEnd> Gate::greet(Client& client) {
+  if (client.door->tls == TlsMode::Implicit) {
+    auto secured = co_await client.start_tls("accept");
+    if (!secured) co_return FrontEnd{nullptr, secured.error().to_string()};
+  } else {
+    log::event(log::Info, "accept")
+        .field("sid", client.sid)
+        .field("listener", client.door->name)
+        .field("peer", client.peer.to_string())
+        .field("tls", "none");
+  }
+  FrontEnd end;
+  switch (client.door->service) {
+    case wire::Service::Imap:
+      end = co_await run_imap(client);
+      break;
+    case wire::Service::Lmtp:
+      end = co_await pass_lmtp(client);
+      break;
+    default:
+      end = co_await run_smtp(client);
+      break;
+  }
+  co_return end;
+}
+
+// LMTP on a private address needs no login: the mail store speaks from the greeting on.
+Task<FrontEnd> Gate::pass_lmtp(Client& client) {
+  wire::Handoff header = client.handoff();
+  auto leg = co_await hand_over(client, header, {}, "mailstore");
+  if (leg) co_return FrontEnd{std::move(*leg), {}};
+  client.out = "421 4.3.2 The mail store is not available\r\n";
+  auto flushed = co_await client.flush();
+  co_return FrontEnd{nullptr, flushed ? leg.error().to_string() : flushed.error().to_string()};
+}
+
+}  // namespace bz::login

@@ -1,0 +1,41 @@
+// The doors of one gateway worker: takes connections, lets the right front speak, and moves bytes after the hand-over. What
+// a session costs then is its two streams and the splice between them. One thread; owns its sessions.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "login/admission.h"
+#include "login/client.h"
+#include "login/settings.h"
+
+namespace bz::login {
+
+class Gate {
+ public:
+  struct Capacity {
+    Admission::Limits before_login;
+    size_t sessions = 100'000;  // of all kinds
+  };
+  // `services` must outlive the gate.
+  Gate(const Services& services, std::shared_ptr<const Settings> settings, Capacity capacity);
+  ~Gate();
+  // For the connections that follow.
+  void set(std::shared_ptr<const Settings> settings, Capacity capacity);
+  // A connection from the door's listener; owns `fd`.
+  void accept(std::shared_ptr<const Door> door, int fd);
+  size_t sessions() const { return tasks_.size(); }
+  size_t before_login() const { return admission_.size(); }
+
+ private:
+  Task<void> serve(std::shared_ptr<const Door> door, int fd, std::string sid, std::string address);
+  Task<FrontEnd> greet(Client& client);
+  static Task<FrontEnd> pass_lmtp(Client& client);
+
+  const Services& services_;
+  std::shared_ptr<const Settings> settings_;
+  Admission admission_;
+  size_t max_sessions_;
+  net::TaskGroup tasks_;
+};
+
+}  // namespace bz::login
