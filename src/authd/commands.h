@@ -1,0 +1,65 @@
+// The administrator's commands that auth answers. Arguments as on the command line, standard input as `input`:
+//
+//   account add NAME [--password-stdin] [--name TEXT] [--quota SIZE] [--secrets cram-md5]
+//       [--send-as ADDRESS,...]          password: first line of input
+//   account passwd NAME [--password-stdin] [--secrets cram-md5|none]
+//   account list [--all]
+//   account show NAME
+//   account disable|enable|remove|purge NAME
+//   account quota NAME SIZE           "0" is the mail store's default; "500M", "2G"
+//   account send-as NAME [ADDRESS...]  replaces the list of further From addresses; "*": anybody
+//   alias add ADDRESS ACCOUNT...
+//   alias remove ADDRESS [ACCOUNT]
+//   alias list
+// and --json everywhere. Exit status: 0 done, 1 refused, 2 usage.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "authd/service.h"
+
+namespace bz::authd {
+
+struct ParsedCommand {
+  std::string noun, verb;          // "account", "add"
+  std::vector<std::string> names;  // positional arguments behind them
+  bool json = false, all = false;
+  std::optional<std::string> display_name{}, quota{}, secrets{}, send_as{};
+};
+// Invalid: a text for the user, to be followed by the usage.
+Result<ParsedCommand> parse_command(const std::vector<std::string>& arguments);
+std::string command_usage();
+
+std::optional<uint64_t> parse_quota(std::string_view text);  // bytes; K, M, G, T are powers of 1024
+Result<Secret> password_from(std::string_view input);        // its first line, without CR and LF
+std::string json_text(std::string_view text);                // quoted and escaped, RFC 8259
+std::string json_of(const directory::Account& account);
+
+// Runs one command and then dies. Errors of the directory become exit status 1 and their text.
+class Commands {
+ public:
+  Commands(Service& service, wire::ControlRequest request) : service_(service), request_(std::move(request)) {}
+  Task<wire::ControlAnswer> run();
+
+ private:
+  using Text = Result<std::string>;  // what goes to standard output
+  Task<Text> account();
+  Task<Text> account_add();
+  Task<Text> account_passwd();
+  Task<Text> account_list();
+  Task<Text> account_state(directory::State state);
+  Task<Text> account_purge();
+  Task<Text> account_quota();
+  Task<Text> account_send_as();
+  Task<Text> alias();
+  Task<Result<directory::Secrets>> make_secrets(bool cram_md5);
+  std::string done(std::string_view what, const directory::Account& account) const;
+
+  Service& service_;
+  wire::ControlRequest request_;
+  ParsedCommand command_;
+};
+
+}  // namespace bz::authd

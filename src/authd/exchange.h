@@ -1,0 +1,64 @@
+// The state of one SASL exchange. Private to this room.
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "authd/service.h"
+
+namespace bz::authd {
+
+struct Service::Exchange {
+  PeerId peer;
+  wire::SaslStart start;
+  base::MonoTime began;
+  std::unique_ptr<sasl::ServerMechanism> machine{};
+  std::optional<base::Completion<std::string>::Promise> waiting{};  // set while the client has the word
+  bool abandoned = false;                                           // nobody wants the answer any more
+
+  std::string user{};            // as the directory would call it
+  directory::Account account{};  // when known
+  bool known = false;
+  bool cached = false;     // the password was right within the last hour
+  bool temporary = false;  // the failure is ours, not the client's
+  uint64_t fingerprint = 0;
+  base::Millis delay{0};
+
+  void know_user(std::string name) { user = std::move(name); }
+  sasl::Step fail_for_now(const Error& error) {
+    temporary = true;
+    return sasl::Failure{sasl::Failure::Why::Refused, error.to_string()};
+  }
+  void abandon() {
+    abandoned = true;
+    if (waiting) {
+      auto promise = *std::exchange(waiting, std::nullopt);
+      promise.set(fail(Errc::Cancelled, "the client went away"));
+    }
+  }
+};
+
+// Counts an exchange of an address while it lives; an empty address is not counted.
+class AtWork {
+ public:
+  using Table = std::map<std::string, size_t, std::less<>>;
+  AtWork(Table& table, std::string address) : table_(table), address_(std::move(address)) {
+    if (!address_.empty()) ++table_[address_];
+  }
+  AtWork(const AtWork&) = delete;
+  AtWork& operator=(const AtWork&) = delete;
+  ~AtWork() {
+    auto it = address_.empty() ? table_.end() : table_.find(address_);
+    if (it != table_.end() && --it->second == 0) table_.erase(it);
+  }
+
+ private:
+  Table& table_;
+  std::string address_;
+};
+
+// A message of a peer that is not understood or not his to send: logged, dropped.
+void drop_message(const PeerId& from, std::string_view what, const Error& error);
+
+}  // namespace bz::authd

@@ -1,0 +1,122 @@
+// The auth server: SASL exchanges for the gateways, lookups for mta and mailstore, tickets, and the account commands of the
+// administrator. It speaks wire records with its peers and never sees their sockets: the role composes it with channels.
+//
+// Rules of an exchange
+//  1. Nothing is judged without TLS, on a mechanism the listener does not offer, or for an address past its budget.
+//  2. Unknown users, disabled accounts and wrong passwords take the same course, the same time and give the same answer.
+//  3. Argon2id runs on the pool (bounded: a full queue is a temporary failure), never on the loop.
+//  4. The guard holds answers back, good and bad alike; the delay is fixed before the attempt is judged.
+//  5. The account is read again before a ticket is signed: what was disabled meanwhile gets none.
+//  6. Each exchange ends in one "login" event with sid, mech, verdict and the time it took, without secrets. The name a
+//     client gave is logged only if it has the form of an address: people type passwords into the wrong field.
+//
+// Peers are told end_sessions at once when an account is disabled, removed, or gets a new password, and for disabled and
+// removed ones once more when the last ticket signed before has expired.
+// One thread: the loop's. Peers' bytes are refused when they do not decode or are not theirs to send, never CHECKed.
+#pragma once
+#include <compare>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/env.h"
+#include "base/task.h"
+#include "crypto/sign.h"
+#include "directory/directory.h"
+#include "directory/guard.h"
+#include "directory/verifier_cache.h"
+#include "net/loop.h"
+#include "sasl/mechanism.h"
+#include "wire/schema.h"
+
+namespace bz::authd {
+
+struct PeerId {
+  std::string role;  // "gateway", "mta", "mailstore"
+  uint32_t index = 0;
+  auto operator<=>(const PeerId&) const = default;
+};
+
+struct Options {
+  std::string host;                                                    // CRAM-MD5's challenge names it
+  std::map<std::string, std::vector<sasl::Kind>, std::less<>> offers;  // listener name -> mechanisms
+  directory::SecretsPolicy secrets{};                                  // of new passwords
+  directory::GuardOptions guard{};
+  base::Millis cache_life{3'600'000};
+};
+
+// What the service reaches the world through. All outlive it.
+struct World {
+  net::Loop& loop;
+  net::BlockingPool& pool;
+  const base::Clock& clock;
+  base::Random& random;  // also used on pool threads: must be thread-safe
+  // Closed or Unavailable: the peer is gone; the service only logs it.
+  std::function<Result<void>(const PeerId&, wire::Type, std::string_view payload)> send;
+  std::function<Task<void>(base::Millis)> sleep;  // the loop's; tests turn time themselves
+};
+
+class Service {
+ public:
+  Service(World world, directory::Directory& directory, Options options);
+  ~Service();
+  void reload(Options options);  // running exchanges keep what they began with
+
+  const std::string& ticket_public_key() const { return key_.public_key; }
+
+  void peer_up(const PeerId& peer);
+  void peer_down(const PeerId& peer);
+  void message(const PeerId& from, uint8_t type, std::string_view payload);
+
+  // A command of the administrator: `account ...`, `alias ...` (commands.h).
+  Task<wire::ControlAnswer> command(wire::ControlRequest request);
+
+  size_t exchanges() const { return exchanges_.size(); }
+
+ private:
+  friend class Commands;
+  struct Exchange;
+  using ExchangePtr = std::shared_ptr<Exchange>;  // shared by the table and the task that runs it
+  using ExchangeKey = std::pair<PeerId, uint64_t>;
+
+  // exchange.cc
+  void sasl_start(const PeerId& from, std::string_view payload);
+  void sasl_step(const PeerId& from, std::string_view payload);
+  void sasl_abort(const PeerId& from, std::string_view payload);
+  Task<void> run_exchange(ExchangePtr exchange);
+  Task<sasl::Step> judge_password(ExchangePtr exchange, sasl::NeedPassword need);
+  Task<sasl::Step> supply_credentials(ExchangePtr exchange, std::string user);
+  Task<Result<std::string>> next_response(ExchangePtr exchange, std::string challenge);
+  Task<void> accept(ExchangePtr exchange, sasl::Done done);
+  Task<void> refuse(ExchangePtr exchange, uint8_t kind, std::string reason);
+  void log_end(const Exchange& exchange, std::string_view verdict, std::string_view reason);
+
+  // service.cc
+  Task<void> lookup_recipient(PeerId from, wire::LookupRecipient question);
+  Task<void> may_send_as(PeerId from, wire::MaySendAs question);
+  Task<void> lookup_account(PeerId from, wire::LookupAccount question);
+  Task<void> repeat_purges(PeerId mailstore);
+  Task<void> end_late_sessions(AccountId account, std::string reason);
+  void end_sessions(AccountId account, std::string reason);
+  void purge_mail(AccountId account);
+  void send(const PeerId& to, wire::Type type, std::string_view payload);
+
+  World world_;
+  directory::Directory& directory_;
+  Options options_;
+  crypto::SignKeyPair key_;
+  directory::Guard guard_;
+  directory::VerifierCache cache_;
+  std::set<PeerId> peers_;
+  std::map<ExchangeKey, ExchangePtr> exchanges_;
+  std::map<std::string, size_t, std::less<>> at_work_;  // client address -> exchanges being judged
+  net::TaskGroup tasks_;                                // last: its tasks use all of the above
+};
+
+}  // namespace bz::authd

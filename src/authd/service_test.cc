@@ -1,0 +1,449 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "authd/commands.h"
+#include "authd/service.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "crypto/ticket.h"
+#include "kv/memory.h"
+#include "sasl/client.h"
+
+namespace bz::authd {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using wire::Type;
+
+constexpr crypto::PasswordCost kCheap{64, 1, 1};
+std::string g_log;
+void keep_log(std::string_view line) { g_log += std::string(line) + "\n"; }
+
+struct Sent {
+  PeerId to;
+  Type type;
+  std::string payload;
+};
+
+struct AuthdTest : testing::Test {
+  net::Loop loop;
+  net::BlockingPool pool{1, 100};
+  base::ManualClock clock;
+  std::unique_ptr<kv::MemoryStore> store = kv::make_memory_store();
+  std::vector<Sent> sent;
+  size_t wanted = 0;
+  std::vector<base::Millis> slept;
+  bool hold_sleepers = false, running = false;
+  std::vector<base::Completion<bool>::Promise> sleepers;
+  std::unique_ptr<directory::Directory> directory = open();
+  std::unique_ptr<Service> service;
+  const PeerId gateway{"gateway", 0}, mta{"mta", 0}, mailstore{"mailstore", 0};
+  uint64_t next_id = 0;
+
+  AuthdTest() {
+    g_log.clear();
+    log::set_sink(keep_log);
+    service = std::make_unique<Service>(world(pool), *directory, options());
+    for (const PeerId& peer : {gateway, mta, mailstore}) service->peer_up(peer);
+    for (const char* name : {"ana", "eva"}) EXPECT_EQ(command({"account", "add", name}, "pencil\n").exit_status, 0u);
+    g_log.clear();
+  }
+  ~AuthdTest() override { log::set_sink(nullptr); }
+
+  std::unique_ptr<directory::Directory> open() {
+    auto r = base::run_now(directory::Directory::open(*store, loop, {{"example.org"}, Secret(std::string(32, 'k')), kCheap},
+                                                      clock, base::system_random()));
+    return r ? std::move(*r) : nullptr;
+  }
+  static Options options() {
+    Options o;
+    o.host = "mail.test";
+    o.offers["imaps"] = {sasl::Kind::Plain, sasl::Kind::Login, sasl::Kind::CramMd5, sasl::Kind::ScramSha256};
+    o.offers["submission"] = {sasl::Kind::Plain};
+    o.secrets = {kCheap, 4096, false};
+    o.guard.trusted = {*directory::Network::parse("127.0.0.0/8")};
+    return o;
+  }
+  Task<void> sleep(base::Millis span) {
+    slept.push_back(span);
+    if (!hold_sleepers) co_return;
+    base::Completion<bool> woken;
+    sleepers.push_back(woken.promise());
+    (void)co_await woken;
+  }
+  World world(net::BlockingPool& p) {
+    return {loop,
+            p,
+            clock,
+            base::system_random(),
+            [this](const PeerId& to, Type type, std::string_view payload) -> Result<void> {
+              sent.push_back({to, type, std::string(payload)});
+              if (wanted && sent.size() >= wanted) loop.stop();
+              return {};
+            },
+            [this](base::Millis span) { return sleep(span); }};
+  }
+  // Runs the loop until `count` more messages than now were sent.
+  void run_until_sent(size_t count) {
+    if (sent.size() >= count) return;
+    wanted = count;
+    net::Loop::Timer guard(loop, [] { BZ_CHECK(false, "no answer"); });
+    guard.arm(net::Deadline::in(base::Millis(20'000)));
+    loop.run();
+    wanted = 0;
+  }
+  Task<void> keep(Task<wire::ControlAnswer> task, std::optional<wire::ControlAnswer>& out) {
+    out = co_await std::move(task);
+    if (running) loop.stop();  // a stop before run() would end the next one
+  }
+  wire::ControlAnswer command(std::vector<std::string> arguments, std::string input = "") {
+    std::optional<wire::ControlAnswer> out;
+    auto all = keep(service->command({"auth", std::move(arguments), std::move(input)}), out);
+    all.start();
+    running = true;
+    if (!out) loop.run();
+    running = false;
+    EXPECT_TRUE(out);
+    return out.value_or(wire::ControlAnswer{});
+  }
+
+  wire::SaslStart begin(std::string mechanism, std::string_view address = "127.0.0.1") {
+    wire::SaslStart s;
+    s.id = ++next_id;
+    s.service = wire::Service::Imap;
+    s.mechanism = std::move(mechanism);
+    s.listener = "imaps";
+    s.session_id = "abcdefghjkmn";
+    s.client_address = address;
+    s.tls_version = "TLSv1.3";
+    return s;
+  }
+  Sent answer_to(const wire::SaslStart& start) {
+    size_t before = sent.size();
+    service->message(gateway, static_cast<uint8_t>(Type::SaslStart), start.encode());
+    run_until_sent(before + 1);
+    return sent.back();
+  }
+  Sent plain(std::string_view user, std::string_view password, std::string_view address = "127.0.0.1") {
+    auto start = begin("PLAIN", address);
+    start.has_initial = true;
+    start.initial = '\0' + std::string(user) + '\0' + std::string(password);
+    return answer_to(start);
+  }
+  static wire::SaslFail failure(const Sent& s) {
+    EXPECT_EQ(s.type, Type::SaslFail);
+    auto f = wire::SaslFail::decode(s.payload);
+    return f ? *f : wire::SaslFail{0, 99, ""};
+  }
+  template <class Question>
+  Sent ask(const PeerId& from, Type type, const Question& question) {
+    size_t before = sent.size();
+    service->message(from, static_cast<uint8_t>(type), question.encode());
+    run_until_sent(before + 1);
+    return sent.back();
+  }
+  size_t count(Type type) {
+    size_t n = 0;
+    for (const Sent& s : sent) n += s.type == type;
+    return n;
+  }
+};
+
+TEST_F(AuthdTest, a_right_password_gets_a_ticket_for_the_role_that_serves_the_session) {
+  Sent s = plain("Ana@Example.org", "pencil");
+  ASSERT_EQ(s.type, Type::SaslDone);
+  auto done = *wire::SaslDone::decode(s.payload);
+  EXPECT_EQ(done.account, "ana@example.org");
+  EXPECT_EQ(done.route, "mailstore");
+  EXPECT_EQ(done.verdict, "embedded directory: account 1, active");
+  base::ManualClock late;
+  crypto::TicketVerifier verifier(service->ticket_public_key(), "mailstore", clock);
+  auto ticket = verifier.verify(done.ticket, "abcdefghjkmn", "127.0.0.1");
+  ASSERT_TRUE(ticket) << ticket.error().to_string();
+  EXPECT_EQ(ticket->account, AccountId(1));
+  EXPECT_EQ(ticket->account_name, "ana@example.org");
+  EXPECT_EQ(ticket->mechanism, "PLAIN");
+  EXPECT_THAT(g_log, HasSubstr("login sid=abcdefghjkmn"));
+  EXPECT_EQ(service->exchanges(), 0u);
+  auto start = begin("PLAIN");
+  start.service = wire::Service::Submission;
+  start.listener = "submission";
+  start.has_initial = true;
+  start.initial = std::string("\0ana\0pencil", 11);
+  EXPECT_EQ(wire::SaslDone::decode(answer_to(start).payload)->route, "mta");
+}
+
+TEST_F(AuthdTest, unknown_disabled_and_wrong_get_the_same_answer) {
+  ASSERT_EQ(command({"account", "disable", "eva"}).exit_status, 0u);
+  std::vector<std::string> answers;
+  for (auto [user, password] : {std::pair{"ana", "crayon"}, {"nobody", "pencil"}, {"eva", "pencil"}, {"eva", "crayon"}}) {
+    wire::SaslFail f = failure(plain(user, password));
+    f.id = 0;
+    answers.push_back(f.encode());
+  }
+  for (const std::string& answer : answers) EXPECT_EQ(answer, answers[0]);
+  EXPECT_THAT(g_log, HasSubstr("account disabled"));
+}
+
+TEST_F(AuthdTest, no_secret_and_no_odd_name_reaches_the_log) {
+  (void)plain("ana", "wrong-Secret-1");
+  (void)plain("my-Secret-2 typed into the name field", "x");
+  (void)plain("ana", "pencil");
+  EXPECT_EQ(command({"account", "passwd", "ana"}, "new-Secret-3\n").exit_status, 0u);
+  EXPECT_THAT(g_log, Not(HasSubstr("Secret")));
+  EXPECT_THAT(g_log, Not(HasSubstr("pencil")));
+  EXPECT_THAT(g_log, HasSubstr("user=ana@example.org"));
+}
+
+TEST_F(AuthdTest, login_scram_and_cram_run_over_several_messages) {
+  ASSERT_EQ(command({"account", "passwd", "ana", "--secrets", "cram-md5"}, "pencil").exit_status, 0u);
+  for (const char* mechanism : {"LOGIN", "CRAM-MD5", "SCRAM-SHA-256"})
+    for (bool right : {true, false}) {
+      auto client = sasl::make_client(*sasl::mechanism_of(mechanism),
+                                      {.user = "ana@example.org", .password = Secret(right ? "pencil" : "crayon")},
+                                      base::system_random());
+      auto start = begin(mechanism);
+      if (auto initial = client->initial()) {
+        start.has_initial = true;
+        start.initial = *initial;
+      }
+      Sent s = answer_to(start);
+      while (s.type == Type::SaslChallenge) {
+        auto response = client->next(wire::SaslStep::decode(s.payload)->data);
+        ASSERT_TRUE(response) << mechanism;
+        s = ask(gateway, Type::SaslStep, wire::SaslStep{start.id, *response});
+      }
+      ASSERT_EQ(s.type, right ? Type::SaslDone : Type::SaslFail) << mechanism;
+      if (!right) continue;
+      auto done = *wire::SaslDone::decode(s.payload);
+      if (!done.final_data.empty()) {
+        EXPECT_TRUE(client->next(done.final_data));
+      }
+      EXPECT_TRUE(client->may_succeed()) << mechanism;
+    }
+  EXPECT_EQ(service->exchanges(), 0u);
+}
+
+TEST_F(AuthdTest, nothing_is_judged_without_tls_or_on_a_mechanism_the_listener_does_not_offer) {
+  auto clear = begin("PLAIN");
+  clear.tls_version.clear();
+  clear.has_initial = true;
+  clear.initial = std::string("\0ana\0pencil", 11);
+  EXPECT_EQ(failure(answer_to(clear)).kind, 3);
+  EXPECT_EQ(failure(answer_to(begin("NTLM"))).kind, 3);
+  auto other = begin("SCRAM-SHA-256");
+  other.listener = "submission";
+  EXPECT_EQ(failure(answer_to(other)).kind, 3);
+  other.listener = "unknown";
+  EXPECT_EQ(failure(answer_to(other)).kind, 3);
+  auto broken = begin("PLAIN");
+  broken.has_initial = true;
+  EXPECT_EQ(failure(answer_to(broken)).kind, 2);
+}
+
+TEST_F(AuthdTest, a_second_login_is_answered_from_memory_until_the_password_changes) {
+  auto verdict = [&](std::string_view password) {
+    Sent s = plain("ana", password);
+    return s.type == Type::SaslDone ? wire::SaslDone::decode(s.payload)->verdict : "refused";
+  };
+  EXPECT_THAT(verdict("pencil"), Not(HasSubstr("known")));
+  EXPECT_THAT(verdict("pencil"), HasSubstr("password known"));
+  ASSERT_EQ(command({"account", "passwd", "ana"}, "crayon").exit_status, 0u);
+  EXPECT_EQ(verdict("pencil"), "refused");
+  EXPECT_THAT(verdict("crayon"), Not(HasSubstr("known")));
+}
+
+TEST_F(AuthdTest, guessing_gets_slow_and_then_refused_for_the_address_alone) {
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(failure(plain("ana", "guess" + std::to_string(i), "192.0.2.1")).kind, 0);
+  EXPECT_EQ(slept.front(), base::Millis(250));
+  EXPECT_EQ(slept.back(), base::Millis(2000));
+  EXPECT_EQ(failure(plain("ana", "pencil", "192.0.2.1")).kind, 1);
+  EXPECT_EQ(plain("ana", "pencil", "192.0.2.2").type, Type::SaslDone) << "slower, not locked out";
+  slept.clear();
+  EXPECT_EQ(plain("ana", "pencil", "192.0.2.2").type, Type::SaslDone);
+  EXPECT_TRUE(slept.empty()) << "she is known there now";
+  EXPECT_EQ(plain("ana", "pencil", "127.0.0.1").type, Type::SaslDone);
+}
+
+TEST_F(AuthdTest, a_full_pool_is_a_temporary_failure_and_costs_no_budget) {
+  net::BlockingPool full(1, 0);
+  Service crowded(world(full), *directory, options());
+  auto start = begin("PLAIN", "192.0.2.1");
+  start.has_initial = true;
+  start.initial = std::string("\0ana\0pencil", 11);
+  crowded.message(gateway, static_cast<uint8_t>(Type::SaslStart), start.encode());
+  run_until_sent(sent.size() ? sent.size() : 1);
+  EXPECT_EQ(failure(sent.back()).kind, 1);
+  EXPECT_TRUE(slept.empty());
+}
+
+TEST_F(AuthdTest, an_account_disabled_while_its_answer_is_held_back_gets_no_ticket) {
+  for (int i = 0; i < 5; ++i) (void)plain("ana", "guess" + std::to_string(i), "192.0.2.1");
+  hold_sleepers = true;
+  auto start = begin("PLAIN", "192.0.2.1");
+  start.has_initial = true;
+  start.initial = std::string("\0ana\0pencil", 11);
+  service->message(gateway, static_cast<uint8_t>(Type::SaslStart), start.encode());
+  while (sleepers.empty()) {
+    loop.post([this] { loop.stop(); });
+    loop.run();
+  }
+  size_t before = sent.size();
+  hold_sleepers = false;
+  ASSERT_EQ(command({"account", "disable", "ana"}).exit_status, 0u);
+  sleepers[0].set(true);
+  run_until_sent(before + 1);
+  EXPECT_EQ(count(Type::SaslDone), 0u);
+  EXPECT_EQ(failure(sent.back()).kind, 1);
+}
+
+TEST_F(AuthdTest, nobody_acts_as_somebody_else) {
+  auto start = begin("PLAIN");
+  start.has_initial = true;
+  start.initial = std::string("eva@example.org\0ana\0pencil", 26);
+  EXPECT_EQ(failure(answer_to(start)).kind, 0);
+  start = begin("PLAIN");
+  start.has_initial = true;
+  start.initial = std::string("ana@example.org\0ana\0pencil", 26);
+  EXPECT_EQ(answer_to(start).type, Type::SaslDone);
+}
+
+TEST_F(AuthdTest, aborts_lost_gateways_and_steps_out_of_turn_leave_nothing_behind) {
+  auto start = begin("LOGIN");
+  ASSERT_EQ(answer_to(start).type, Type::SaslChallenge);
+  EXPECT_EQ(service->exchanges(), 1u);
+  service->message(gateway, static_cast<uint8_t>(Type::SaslAbort), wire::SaslAbort{start.id}.encode());
+  EXPECT_EQ(service->exchanges(), 0u);
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(answer_to(begin("LOGIN")).type, Type::SaslChallenge);
+  size_t before = sent.size();
+  service->message(gateway, static_cast<uint8_t>(Type::SaslStep), wire::SaslStep{4711, "x"}.encode());
+  service->message(gateway, static_cast<uint8_t>(Type::SaslStart), "rubbish");
+  service->peer_down(gateway);
+  EXPECT_EQ(service->exchanges(), 0u);
+  EXPECT_EQ(sent.size(), before);
+}
+
+TEST_F(AuthdTest, a_role_asks_only_what_is_its_own_to_ask) {
+  size_t before = sent.size();
+  service->message(gateway, static_cast<uint8_t>(Type::LookupRecipient),
+                   wire::LookupRecipient{1, "ana@example.org"}.encode());
+  service->message(gateway, static_cast<uint8_t>(Type::EndSessions), wire::EndSessions{1, "", "x"}.encode());
+  service->message(mta, static_cast<uint8_t>(Type::SaslStart), begin("PLAIN").encode());
+  service->message(PeerId{"admin", 0}, 255, "");
+  EXPECT_EQ(sent.size(), before);
+  EXPECT_EQ(service->exchanges(), 0u);
+}
+
+TEST_F(AuthdTest, lookups) {
+  ASSERT_EQ(command({"alias", "add", "info@example.org", "ana", "eva"}).exit_status, 0u);
+  auto recipient = [&](std::string address) {
+    return *wire::RecipientVerdict::decode(
+        ask(mta, Type::LookupRecipient, wire::LookupRecipient{5, std::move(address)}).payload);
+  };
+  auto verdict = recipient("info@example.org");
+  EXPECT_EQ(verdict.id, 5u);
+  EXPECT_EQ(verdict.kind, 1);
+  ASSERT_EQ(verdict.recipients.size(), 2u);
+  EXPECT_EQ(verdict.recipients[1].account, "eva@example.org");
+  EXPECT_EQ(recipient("nobody@example.org").kind, 2);
+  EXPECT_EQ(recipient("x@elsewhere.test").kind, 0);
+  auto may = [&](uint64_t id, std::string address) {
+    return wire::SendAsVerdict::decode(ask(mta, Type::MaySendAs, wire::MaySendAs{1, id, std::move(address)}).payload)->kind;
+  };
+  EXPECT_EQ(may(1, "info@example.org"), 1);
+  EXPECT_EQ(may(1, "eva@example.org"), 0);
+  ASSERT_EQ(command({"account", "quota", "ana", "2G"}).exit_status, 0u);
+  auto info = *wire::AccountInfo::decode(ask(mailstore, Type::LookupAccount, wire::LookupAccount{9, 1}).payload);
+  EXPECT_EQ(info.kind, 1);
+  EXPECT_EQ(info.account, "ana@example.org");
+  EXPECT_EQ(info.quota_bytes, uint64_t{2} << 30);
+  EXPECT_EQ(wire::AccountInfo::decode(ask(mailstore, Type::LookupAccount, wire::LookupAccount{9, 77}).payload)->kind, 0);
+}
+
+TEST_F(AuthdTest, disable_passwd_and_remove_end_sessions_at_every_peer_and_once_more_when_tickets_are_void) {
+  hold_sleepers = true;
+  ASSERT_EQ(command({"account", "disable", "ana"}).exit_status, 0u);
+  EXPECT_EQ(count(Type::EndSessions), 3u);
+  ASSERT_EQ(sleepers.size(), 1u);
+  EXPECT_GT(slept.back(), base::Millis(crypto::kTicketLifeMs));
+  sleepers[0].set(true);
+  EXPECT_EQ(count(Type::EndSessions), 6u);
+  ASSERT_EQ(command({"account", "enable", "ana"}).exit_status, 0u);
+  EXPECT_EQ(count(Type::EndSessions), 6u);
+  ASSERT_EQ(command({"account", "passwd", "ana"}, "crayon").exit_status, 0u);
+  EXPECT_EQ(count(Type::EndSessions), 9u);
+  ASSERT_EQ(command({"account", "remove", "ana"}).exit_status, 0u);
+  ASSERT_EQ(command({"account", "enable", "ana"}).exit_status, 0u);
+  size_t before = count(Type::EndSessions);
+  sleepers.back().set(true);
+  EXPECT_EQ(count(Type::EndSessions), before) << "active again: its new sessions stay";
+}
+
+TEST_F(AuthdTest, purge_tells_the_mail_store_now_and_again_when_it_comes_up) {
+  EXPECT_EQ(command({"account", "purge", "ana"}).exit_status, 1u) << "not removed yet";
+  ASSERT_EQ(command({"account", "remove", "ana"}).exit_status, 0u);
+  ASSERT_EQ(command({"account", "purge", "ana"}).exit_status, 0u);
+  EXPECT_EQ(count(Type::PurgeAccount), 1u);
+  service->peer_down(mailstore);
+  service->peer_up(mailstore);
+  EXPECT_EQ(count(Type::PurgeAccount), 2u);
+  EXPECT_EQ(wire::EndSessions::decode(sent.back().payload)->account_id, 1u);
+}
+
+TEST_F(AuthdTest, commands_say_what_they_did_what_they_refuse_and_how_they_are_used) {
+  auto added =
+      command({"account", "add", "Luz@example.org", "--password-stdin", "--name", "Luz \"L\"", "--quota", "1GiB", "--json"},
+              "pw\r\nrest");
+  EXPECT_EQ(added.exit_status, 0u);
+  EXPECT_THAT(added.output,
+              HasSubstr("{\"name\":\"luz@example.org\",\"id\":3,\"state\":\"active\",\"display_name\":\"Luz \\\"L\\\"\","
+                        "\"quota_bytes\":1073741824,"));
+  EXPECT_EQ(plain("luz", "pw").type, Type::SaslDone);
+  auto twice = command({"account", "add", "luz"}, "pw");
+  EXPECT_EQ(twice.exit_status, 1u);
+  EXPECT_THAT(twice.error, HasSubstr("luz@example.org is an account"));
+  EXPECT_EQ(command({"account", "add", "x@elsewhere.test"}, "pw").exit_status, 1u);
+  EXPECT_EQ(command({"account", "add", "x"}, "").exit_status, 1u) << "no password";
+  EXPECT_EQ(command({"account", "add", "x", "--secrets", "ntlm"}, "pw").exit_status, 1u);
+  EXPECT_EQ(command({"account", "add", "x", "--quota", "much"}, "pw").exit_status, 1u);
+  for (std::vector<std::string> wrong : {std::vector<std::string>{},
+                                         {"account"},
+                                         {"account", "fly", "x"},
+                                         {"account", "add"},
+                                         {"account", "add", "a", "b"},
+                                         {"account", "list", "--what"},
+                                         {"account", "add", "x", "--name"}}) {
+    auto answer = command(wrong);
+    EXPECT_EQ(answer.exit_status, 2u);
+    EXPECT_THAT(answer.error, HasSubstr("usage:"));
+  }
+  EXPECT_THAT(command({"account", "list"}).output, HasSubstr("ana@example.org  active  id 1  quota default\n"));
+  EXPECT_THAT(command({"account", "show", "eva"}).output, HasSubstr("eva@example.org"));
+  EXPECT_EQ(command({"account", "show", "nobody"}).exit_status, 1u);
+  EXPECT_EQ(command({"alias", "add", "team@example.org", "ana", "eva"}).output,
+            "team@example.org -> ana@example.org, eva@example.org\n");
+  EXPECT_EQ(command({"alias", "list", "--json"}).output,
+            "[{\"address\":\"team@example.org\",\"accounts\":[\"ana@example.org\",\"eva@example.org\"]}]\n");
+  EXPECT_EQ(command({"alias", "remove", "team@example.org", "ana"}).exit_status, 0u);
+  EXPECT_EQ(command({"alias", "remove", "team@example.org"}).exit_status, 0u);
+  EXPECT_EQ(command({"alias", "list"}).output, "");
+  EXPECT_EQ(command({"account", "send-as", "ana", "boss@elsewhere.test"}).exit_status, 0u);
+  auto relay = command({"account", "add", "relay", "--send-as", "*, b@y.test", "--json"}, "pw");
+  EXPECT_THAT(relay.output, HasSubstr("\"send_as\":[\"*\",\"b@y.test\"]")) << relay.error;
+  EXPECT_EQ(command({"account", "add", "x", "--send-as", "everybody"}, "pw").exit_status, 1u);
+}
+
+TEST(ParseQuota, takes_sizes_and_refuses_the_rest) {
+  EXPECT_EQ(parse_quota("0"), 0u);
+  EXPECT_EQ(parse_quota("500M"), uint64_t{500} << 20);
+  EXPECT_EQ(parse_quota("2gib"), uint64_t{2} << 30);
+  EXPECT_EQ(parse_quota("1TB"), uint64_t{1} << 40);
+  for (const char* bad : {"", "M", "-1", "1.5G", "99999999999T", "1X", "1 G"})
+    EXPECT_EQ(parse_quota(bad), std::nullopt) << bad;
+}
+
+TEST(JsonText, escapes_what_json_needs) { EXPECT_EQ(json_text("a\"\\\n\x01ñ"), "\"a\\\"\\\\\\u000a\\u0001ñ\""); }
+
+}  // namespace
+}  // namespace bz::authd
