@@ -1,0 +1,60 @@
+// One handler per command. The session calls them one at a time with the parsed command, which lives until the handler
+// ends; untagged responses go to session.out(), the tagged one is the value. State (selected or not) was checked before.
+#pragma once
+#include "imap/command.h"
+#include "imapd/reply.h"
+#include "imapd/session.h"
+
+namespace bz::imapd {
+
+// commands/session.cc
+Task<Reply> handle(Session& s, const imap::Capability& command);
+Task<Reply> handle(Session& s, const imap::Noop& command);
+Task<Reply> handle(Session& s, const imap::Logout& command);
+Task<Reply> handle(Session& s, const imap::Id& command);
+Task<Reply> handle(Session& s, const imap::StartTls& command);
+Task<Reply> handle(Session& s, const imap::Authenticate& command);
+Task<Reply> handle(Session& s, const imap::Login& command);
+Task<Reply> handle(Session& s, const imap::Enable& command);
+Task<Reply> handle(Session& s, const imap::Namespace& command);
+Task<Reply> handle(Session& s, const imap::Check& command);
+Task<Reply> handle(Session& s, const imap::Done& command);
+// commands/select.cc
+Task<Reply> handle(Session& s, const imap::Select& command);
+Task<Reply> handle(Session& s, const imap::Close& command);
+Task<Reply> handle(Session& s, const imap::Unselect& command);
+// commands/mailboxes.cc
+Task<Reply> handle(Session& s, const imap::Create& command);
+Task<Reply> handle(Session& s, const imap::Delete& command);
+Task<Reply> handle(Session& s, const imap::Rename& command);
+Task<Reply> handle(Session& s, const imap::Subscribe& command);
+Task<Reply> handle(Session& s, const imap::Unsubscribe& command);
+// commands/status.cc
+Task<Reply> handle(Session& s, const imap::Status& command);
+// The untagged STATUS of one mailbox; nothing when it cannot be read.
+Task<Result<void>> write_status(Session& s, std::string name, imap::StatusItems items);
+// commands/list.cc
+Task<Reply> handle(Session& s, const imap::List& command);
+Task<Reply> handle(Session& s, const imap::Lsub& command);
+// commands/append.cc
+Task<Reply> handle(Session& s, const imap::Append& command);  // of a head without framer event: BAD
+Task<void> run_append(Session& s, std::string head, bool sync);
+// idle.cc
+Task<Reply> handle(Session& s, const imap::Idle& command);
+// commands/expunge.cc
+Task<Reply> handle(Session& s, const imap::Expunge& command);
+// commands/search.cc
+Task<Reply> handle(Session& s, const imap::Search& command);
+// commands/fetch.cc
+Task<Reply> handle(Session& s, const imap::Fetch& command);
+// commands/store.cc
+Task<Reply> handle(Session& s, const imap::Store& command);
+// commands/copy.cc
+Task<Reply> handle(Session& s, const imap::Copy& command);
+Task<Reply> handle(Session& s, const imap::Move& command);
+
+// The messages a set names, as UIDs of the view; nullopt: a sequence number that does not exist (BAD). Numbers of messages
+// that another session expunged are valid until the session was told, UIDs that do not exist name nothing.
+std::optional<UidSet> resolve(Session& s, const imap::SequenceSet& set, bool uid);
+
+}  // namespace bz::imapd

@@ -1,0 +1,191 @@
+// FETCH (RFC 3501 section 6.4.5, RFC 7162 section 3.1.4). Messages go out in slices; in between others get the lane. A
+// message that another session expunged meanwhile is left out and FETCH is still OK: phones retry a NO for ever.
+#include "base/log.h"
+#include "imapd/commands/commands.h"
+#include "imapd/commands/fetch_body.h"
+
+namespace bz::imapd {
+namespace {
+
+using Kind = imap::FetchItem::Kind;
+constexpr size_t kSlice = 256;
+
+struct Plan {
+  const imap::Fetch& command;
+  bool uid_first = false;   // UID FETCH without UID among the items
+  bool add_modseq = false;  // CHANGEDSINCE implies MODSEQ
+  bool needs_record = false;
+  bool sets_seen = false;
+  bool wants_flags = false;
+};
+
+Plan make_plan(const Session& s, const imap::Fetch& command) {
+  Plan plan{command};
+  plan.uid_first = command.uid && !command.has(Kind::Uid);
+  plan.add_modseq = command.changed_since && !command.has(Kind::ModSeq);
+  plan.wants_flags = command.has(Kind::Flags);
+  for (const imap::FetchItem& item : command.items) {
+    plan.needs_record |= item.kind >= Kind::Envelope;
+    plan.sets_seen |= item.sets_seen() && !s.read_only();
+  }
+  return plan;
+}
+static_assert(Kind::Size < Kind::Envelope && Kind::Envelope < Kind::Section, "kinds from Envelope on read the record");
+
+// The items that an index entry answers; false: `item` is not one of them.
+bool write_simple(imap::FetchWriter& w, const imap::FetchItem& item, const store::Entry& e,
+                  const std::vector<std::string>& keywords, bool recent) {
+  switch (item.kind) {
+    case Kind::Flags:
+      w.flags(e.flags, keywords, recent);
+      return true;
+    case Kind::Uid:
+      w.uid(Uid(e.uid));
+      return true;
+    case Kind::ModSeq:
+      w.modseq(ModSeq(e.modseq));
+      return true;
+    case Kind::InternalDate:
+      w.internal_date(e.internal_date);
+      return true;
+    case Kind::Size:
+      w.size(e.size);
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool write_ready(imap::FetchWriter& w, const imap::FetchItem& item, const mime::ParsedMessage& record) {
+  switch (item.kind) {
+    case Kind::Envelope:
+      w.item(item).encoder().raw(record.envelope);
+      return true;
+    case Kind::Body:
+      w.item(item).encoder().raw(record.body);
+      return true;
+    case Kind::BodyStructure:
+      w.item(item).encoder().raw(record.bodystructure);
+      return true;
+    default:
+      return false;
+  }
+}
+
+// One response. `entry` is a copy: the mailbox may change at every wait.
+Task<Result<void>> write_message(Session& s, const Plan& plan, store::Msn msn, store::Entry entry, bool seen_now) {
+  std::shared_ptr<const mime::ParsedMessage> record;
+  EmailId email(entry.email);
+  if (plan.needs_record) {
+    auto loaded = co_await s.account().record(email);
+    if (!loaded) co_return std::move(loaded).error();
+    record = std::move(*loaded);
+  }
+  const auto& keywords = s.mailbox().keywords();
+  bool recent = s.view().is_recent(entry.uid);
+  imap::FetchWriter w(s.out(), msn);
+  if (plan.uid_first) w.uid(Uid(entry.uid));
+  for (const imap::FetchItem& item : plan.command.items) {
+    if (write_simple(w, item, entry, keywords, recent) || (record && write_ready(w, item, *record))) continue;
+    auto written = co_await write_section(s, w, item, email, record);
+    if (!written) co_return std::move(written).error();
+  }
+  if (seen_now && !plan.wants_flags) w.flags(entry.flags, keywords, recent);
+  if (plan.add_modseq || (s.condstore() && seen_now && !plan.command.has(Kind::ModSeq))) w.modseq(ModSeq(entry.modseq));
+  w.end();
+  co_return Result<void>();
+}
+
+// Sets \Seen on what the slice is going to show. Failing to is no reason not to show it.
+Task<UidSet> set_seen(Session& s, const std::vector<uint32_t>& slice) {
+  UidSet unseen;
+  for (uint32_t uid : slice) {
+    const store::Entry* entry = s.view().entry(uid);
+    if (entry && !(entry->flags & kSeen)) unseen.add(uid);
+  }
+  if (unseen.empty()) co_return unseen;
+  store::MailboxPtr mailbox = s.mailbox_ptr();
+  FlagList seen{kSeen, {}};
+  auto stored = co_await s.account().store_flags(std::move(mailbox), std::move(unseen), store::FlagOp::Add, std::move(seen),
+                                                 std::nullopt);
+  if (!stored) co_return UidSet();
+  s.view().mark_told(stored->changed, stored->modseq);
+  co_return std::move(stored->changed);
+}
+
+struct Outcome {
+  bool gone = false;    // some messages were expunged by others
+  bool failed = false;  // some could not be read
+};
+
+Task<Outcome> write_slice(Session& s, const Plan& plan, const std::vector<uint32_t>& slice) {
+  Outcome outcome;
+  UidSet seen_now;
+  if (plan.sets_seen) seen_now = co_await set_seen(s, slice);
+  s.announce_keywords();
+  for (uint32_t uid : slice) {
+    const store::Entry* entry = s.view().entry(uid);
+    auto msn = s.view().msn_of(uid);
+    if (!entry || !msn) {
+      outcome.gone = true;
+      continue;
+    }
+    size_t before = s.out().size();
+    uint64_t flushed = s.flushed();
+    auto written = co_await write_message(s, plan, *msn, *entry, seen_now.contains(uid));
+    if (s.ended()) co_return outcome;
+    if (!written) {
+      bool expunged = s.view().entry(uid) == nullptr;
+      (expunged ? outcome.gone : outcome.failed) = true;
+      if (!expunged)
+        log::event(log::Err, "imap_fetch_failed").field("sid", s.id()).field("uid", uid).error(written.error());
+      if (s.flushed() != flushed) {  // half a response is out, its literal's size is promised
+        s.bye("A message could not be read to its end", "UNAVAILABLE");
+        co_return outcome;
+      }
+      s.out().resize(before);
+    }
+    if (!co_await s.flush_if_large()) co_return outcome;
+  }
+  co_return outcome;
+}
+
+std::vector<uint32_t> wanted(Session& s, const imap::Fetch& command, const UidSet& uids) {
+  std::vector<uint32_t> out;
+  out.reserve(uids.count());
+  uids.for_each([&](uint32_t uid) {
+    const store::Entry* entry = s.view().entry(uid);
+    if (command.changed_since && entry && entry->modseq <= *command.changed_since) return;
+    out.push_back(uid);
+  });
+  return out;
+}
+
+}  // namespace
+
+Task<Reply> handle(Session& s, const imap::Fetch& command) {
+  auto uids = resolve(s, command.set, command.uid);
+  if (!uids) co_return bad("No such message number");
+  if (command.changed_since || command.has(Kind::ModSeq)) s.enable_condstore();
+  Plan plan = make_plan(s, command);
+  std::vector<uint32_t> all = wanted(s, command, *uids);
+  Outcome total;
+  for (size_t at = 0; at < all.size(); at += kSlice) {
+    auto first = all.begin() + static_cast<std::ptrdiff_t>(at);
+    std::vector<uint32_t> slice(first, first + static_cast<std::ptrdiff_t>(std::min(kSlice, all.size() - at)));
+    Outcome outcome = co_await write_slice(s, plan, slice);
+    if (s.ended()) co_return Reply{};
+    total.gone |= outcome.gone;
+    total.failed |= outcome.failed;
+    if (at + kSlice < all.size()) {
+      Yield yield(s.loop());
+      co_await yield;
+    }
+    if (s.mailbox().gone()) co_return ok("FETCH completed");
+  }
+  if (total.failed) co_return no("Some messages could not be read; the administrator finds them in the log", "SERVERBUG");
+  if (total.gone && !command.uid) co_return ok("Some messages are expunged", "EXPUNGEISSUED");
+  co_return ok("FETCH completed");
+}
+
+}  // namespace bz::imapd

@@ -1,0 +1,136 @@
+// LIST with its extensions (RFC 3501 section 6.3.8, RFC 5258, RFC 5819, RFC 6154) and LSUB. Special uses and children are
+// in every LIST response, asked for or not: phones of all ages rely on them.
+#include <algorithm>
+#include <set>
+
+#include "imapd/commands/commands.h"
+#include "imapd/commands/list_match.h"
+
+namespace bz::imapd {
+namespace {
+
+constexpr size_t kMaxPattern = 2048;
+
+using Names = std::set<std::string, std::less<>>;
+
+void add_ancestors(std::string_view name, Names& into) {
+  for (size_t at = name.rfind('/'); at != std::string_view::npos && at > 0; at = name.rfind('/', at - 1))
+    if (!into.emplace(name.substr(0, at)).second) return;  // its own ancestors are there already
+}
+
+struct Lister {
+  const imap::List& command;
+  std::vector<store::MailboxInfo> mailboxes;
+  std::vector<std::string> patterns;
+  Names subscribed, parents, existing;
+
+  bool matches(std::string_view name) const {
+    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return list_match(p, name); });
+  }
+  bool chosen(const store::MailboxInfo& info) const {
+    if (command.select_subscribed && !subscribed.contains(info.name)) return false;
+    return !command.select_special_use || info.use != store::SpecialUse::None;
+  }
+};
+
+// RFC 5258 section 3.5 asks for CHILDINFO where subscribed mailboxes lie below.
+struct Below {
+  Names any;     // has a subscribed mailbox below
+  Names hidden;  // has one below that the patterns do not show
+};
+Below subscribed_below(const Lister& l) {
+  Below below;
+  for (const std::string& name : l.subscribed) {
+    add_ancestors(name, below.any);
+    if (!l.matches(name)) add_ancestors(name, below.hidden);
+  }
+  return below;
+}
+
+imap::ListEntry entry_of(const Lister& l, const store::MailboxInfo& info) {
+  imap::ListEntry entry;
+  entry.mailbox = info.name;
+  entry.no_select = !info.selectable;
+  entry.has_children = l.parents.contains(info.name);
+  entry.special_use = store::name(info.use);
+  entry.subscribed = (l.command.select_subscribed || l.command.return_subscribed) && l.subscribed.contains(info.name);
+  return entry;
+}
+
+Lister make_lister(Session& s, const imap::List& command) {
+  Lister l{command, s.account().mailboxes(), {}, {}, {}, {}};
+  for (const std::string& pattern : command.patterns) l.patterns.push_back(command.reference + pattern);
+  for (std::string& name : s.account().subscriptions()) l.subscribed.insert(std::move(name));
+  for (const store::MailboxInfo& info : l.mailboxes) {
+    add_ancestors(info.name, l.parents);
+    l.existing.insert(info.name);
+  }
+  return l;
+}
+
+// Subscribed names without mailbox: \NonExistent (RFC 5258 section 3.4), only when subscriptions were asked for.
+void write_missing(Session& s, const Lister& l) {
+  if (!l.command.select_subscribed || l.command.select_special_use) return;
+  for (const std::string& name : l.subscribed) {
+    if (l.existing.contains(name) || !l.matches(name)) continue;
+    imap::ListEntry entry;
+    entry.mailbox = name;
+    entry.non_existent = entry.subscribed = true;
+    imap::list_response(s.out(), "LIST", entry);
+  }
+}
+
+bool too_long(const std::string& reference, const std::vector<std::string>& patterns) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& p) { return reference.size() + p.size() > kMaxPattern; });
+}
+
+}  // namespace
+
+Task<Reply> handle(Session& s, const imap::List& command) {
+  if (!command.extended && command.patterns.front().empty()) {  // asks for the separator and the root
+    imap::list_response(s.out(), "LIST", {.mailbox = "", .no_select = true});
+    co_return ok("LIST completed");
+  }
+  if (too_long(command.reference, command.patterns)) co_return no("Pattern too long", "LIMIT");
+  Lister l = make_lister(s, command);
+  Below below;
+  if (command.select_recursive_match) below = subscribed_below(l);
+  size_t slice = 0;
+  for (const store::MailboxInfo& info : l.mailboxes) {
+    if (++slice % 256 == 0) {
+      Yield yield(s.loop());
+      co_await yield;
+    }
+    bool chosen = l.chosen(info);
+    if ((!chosen && !below.hidden.contains(info.name)) || !l.matches(info.name)) continue;
+    imap::ListEntry entry = entry_of(l, info);
+    entry.child_info_subscribed = below.any.contains(info.name);
+    imap::list_response(s.out(), "LIST", entry);
+    // RFC 5819: a mailbox whose STATUS cannot be had gets none.
+    if (command.return_status && info.selectable) (void)co_await write_status(s, info.name, *command.return_status);
+    if (!co_await s.flush_if_large()) co_return Reply{};
+  }
+  write_missing(s, l);
+  co_return ok("LIST completed");
+}
+
+// Section 6.3.9: with "%", a parent that is not subscribed itself is shown as \Noselect when something below it is.
+Task<Reply> handle(Session& s, const imap::Lsub& command) {
+  if (too_long(command.reference, {command.pattern})) co_return no("Pattern too long", "LIMIT");
+  std::string pattern = command.reference + command.pattern;
+  Names subscribed, parents;
+  for (std::string& name : s.account().subscriptions()) subscribed.insert(std::move(name));
+  for (const std::string& name : subscribed) {
+    if (list_match(pattern, name))
+      imap::list_response(s.out(), "LSUB", {.mailbox = name});
+    else if (pattern.ends_with('%'))
+      add_ancestors(name, parents);
+  }
+  for (const std::string& name : parents)
+    if (!subscribed.contains(name) && list_match(pattern, name))
+      imap::list_response(s.out(), "LSUB", {.mailbox = name, .no_select = true});
+  co_return ok("LSUB completed");
+}
+
+}  // namespace bz::imapd

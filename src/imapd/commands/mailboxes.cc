@@ -1,0 +1,77 @@
+// Commands that change the tree of mailboxes: RFC 3501 sections 6.3.3 to 6.3.7, RFC 6154 section 3.
+#include "base/text.h"
+#include "imapd/commands/commands.h"
+
+namespace bz::imapd {
+namespace {
+
+using store::SpecialUse;
+
+// \All and \Flagged are no mailboxes one can create here: they would be views of others.
+std::optional<SpecialUse> special_use(std::string_view attribute) {
+  for (SpecialUse use : {SpecialUse::Drafts, SpecialUse::Sent, SpecialUse::Junk, SpecialUse::Trash, SpecialUse::Archive})
+    if (base::iequals(store::name(use), attribute)) return use;
+  return std::nullopt;
+}
+
+bool is_taken(Session& s, SpecialUse use) {
+  for (const store::MailboxInfo& info : s.account().mailboxes())
+    if (info.use == use) return true;
+  return false;
+}
+
+// "A client that intends to create names under it" writes the separator at the end (section 6.3.3).
+std::string without_separator(std::string name) {
+  if (name.size() > 1 && name.back() == '/') name.pop_back();
+  return name;
+}
+
+}  // namespace
+
+Task<Reply> handle(Session& s, const imap::Create& command) {
+  SpecialUse use = SpecialUse::None;
+  if (command.special_use.size() > 1) co_return no("One special use per mailbox", "USEATTR");
+  for (const std::string& attribute : command.special_use) {
+    auto known = special_use(attribute);
+    // Phones choose at random when two mailboxes have the same use.
+    if (!known || is_taken(s, *known)) co_return no("Special use not possible", "USEATTR");
+    use = *known;
+  }
+  std::string name = without_separator(command.mailbox);
+  auto created = co_await s.account().create(std::move(name), use);
+  if (!created) co_return reply_for(created.error());
+  co_return ok("CREATE completed");
+}
+
+Task<Reply> handle(Session& s, const imap::Delete& command) {
+  const store::MailboxInfo* info = s.account().find(command.mailbox);
+  bool own = info && s.selected() && s.mailbox().info().id == info->id;
+  std::string name = command.mailbox;
+  auto removed = co_await s.account().remove(std::move(name));
+  if (!removed) co_return reply_for(removed.error());
+  if (own) s.unselect();
+  co_return ok("DELETE completed");
+}
+
+Task<Reply> handle(Session& s, const imap::Rename& command) {
+  std::string from = command.from, to = without_separator(command.to);
+  auto renamed = co_await s.account().rename(std::move(from), std::move(to));
+  if (!renamed) co_return reply_for(renamed.error());
+  co_return ok("RENAME completed");
+}
+
+Task<Reply> handle(Session& s, const imap::Subscribe& command) {
+  std::string name = command.mailbox;
+  auto done = co_await s.account().subscribe(std::move(name), true);
+  if (!done) co_return reply_for(done.error());
+  co_return ok("SUBSCRIBE completed");
+}
+
+Task<Reply> handle(Session& s, const imap::Unsubscribe& command) {
+  std::string name = command.mailbox;
+  auto done = co_await s.account().subscribe(std::move(name), false);
+  if (!done) co_return reply_for(done.error());
+  co_return ok("UNSUBSCRIBE completed");
+}
+
+}  // namespace bz::imapd

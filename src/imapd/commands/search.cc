@@ -1,0 +1,61 @@
+// SEARCH (RFC 3501 section 6.4.4), ESEARCH (RFC 4731), MODSEQ (RFC 7162 section 3.1.5). The store does the searching; here
+// are charsets on the way in and the form of the answer.
+#include <algorithm>
+
+#include "base/text.h"
+#include "imapd/commands/commands.h"
+#include "mime/text.h"
+#include "store/search.h"
+
+namespace bz::imapd {
+namespace {
+
+// Search strings become UTF-8. Clients that name no charset send UTF-8 all the same, or octets we can only guess at.
+void convert(imap::SearchKey& key, const std::string& charset) {
+  for (std::string* text : {&key.text, &key.field})
+    if (!base::is_ascii(*text) && !base::is_utf8(*text))
+      *text = mime::to_utf8(*text, charset);
+    else if (!base::is_ascii(*text) && !charset.empty() && charset != "UTF-8" && charset != "US-ASCII")
+      *text = mime::to_utf8(*text, charset);
+  for (imap::SearchKey& child : key.children) convert(child, charset);
+}
+
+// RFC 4731 section 3.2: with MIN or MAX alone the mod-sequence is that of the messages named.
+uint64_t modseq_of(Session& s, const imap::Search& command, const store::SearchOutcome& found) {
+  bool all = !command.esearch || command.esearch->all || command.esearch->count;
+  if (all || found.uids.empty()) return found.highest_modseq;
+  uint64_t highest = 0;
+  auto consider = [&](bool wanted, uint32_t uid) {
+    const store::Entry* entry = wanted ? s.view().entry(uid) : nullptr;
+    if (entry) highest = std::max(highest, entry->modseq);
+  };
+  consider(command.esearch->min, found.uids.front());
+  consider(command.esearch->max, found.uids.back());
+  return highest;
+}
+
+}  // namespace
+
+Task<Reply> handle(Session& s, const imap::Search& command) {
+  if (!command.charset.empty() && command.charset != "US-ASCII" && !mime::charset_known(command.charset))
+    co_return no("Charset not known", "BADCHARSET (UTF-8 US-ASCII ISO-8859-1 WINDOWS-1252)");
+  if (command.has_modseq) s.enable_condstore();
+  imap::SearchKey key = command.key;
+  convert(key, command.charset);
+  auto found = co_await store::search(s.account(), s.view(), key, s.loop(), s.clock().unix_seconds());
+  if (!found) co_return reply_for(found.error());
+  UidSet hits;
+  for (uint32_t uid : found->uids) {
+    auto msn = s.view().msn_of(uid);
+    if (msn) hits.add(command.uid ? uid : *msn);
+  }
+  std::optional<uint64_t> modseq;
+  if (command.has_modseq) modseq = modseq_of(s, command, *found);
+  if (command.esearch)
+    imap::esearch_response(s.out(), s.tag(), command.uid, *command.esearch, hits, modseq);
+  else
+    imap::search_response(s.out(), hits, modseq);
+  co_return ok("SEARCH completed");
+}
+
+}  // namespace bz::imapd

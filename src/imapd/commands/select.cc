@@ -1,0 +1,70 @@
+// SELECT and EXAMINE (RFC 3501 sections 6.3.1 and 6.3.2, RFC 7162 sections 3.1.2 and 3.2.11), CLOSE, UNSELECT (RFC 3691).
+#include "imapd/commands/commands.h"
+
+namespace bz::imapd {
+namespace {
+
+using imap::Condition;
+
+// The number of the first message that is not \Seen.
+std::optional<store::Msn> first_unseen(const store::View& view) {
+  for (const store::Entry& e : view.mailbox().entries())
+    if (!(e.flags & kSeen)) return view.msn_of(e.uid);
+  return std::nullopt;
+}
+
+void describe(Session& s) {
+  std::string& out = s.out();
+  const store::View& view = s.view();
+  const store::MailboxInfo& info = s.mailbox().info();
+  const auto& keywords = s.mailbox().keywords();
+  bool more = keywords.size() < static_cast<size_t>(kMaxKeywords);
+  imap::flags_response(out, keywords);
+  imap::untagged(out, Condition::Ok, imap::code_permanent_flags(keywords, !s.read_only(), more), "Flags permitted");
+  imap::exists(out, view.exists());
+  imap::recent(out, view.recent());
+  if (auto unseen = first_unseen(view))
+    imap::untagged(out, Condition::Ok, imap::code_number("UNSEEN", *unseen), "First unseen");
+  imap::untagged(out, Condition::Ok, imap::code_number("UIDVALIDITY", info.uid_validity.value()), "UIDs valid");
+  imap::untagged(out, Condition::Ok, imap::code_number("UIDNEXT", info.uid_next), "Predicted next UID");
+  imap::untagged(out, Condition::Ok, imap::code_number("HIGHESTMODSEQ", info.highest_modseq), "Highest");
+}
+
+}  // namespace
+
+// A SELECT that fails leaves no mailbox selected.
+Task<Reply> handle(Session& s, const imap::Select& command) {
+  if (s.selected()) {
+    s.unselect();
+    imap::untagged(s.out(), Condition::Ok, "CLOSED", "Previous mailbox closed");
+  }
+  const store::MailboxInfo* info = s.account().find(command.mailbox);
+  if (!info) co_return no("No such mailbox", "NONEXISTENT");
+  if (!info->selectable) co_return no("The mailbox holds other mailboxes only", "CANNOT");
+  if (command.condstore) s.enable_condstore();
+  auto mailbox = co_await s.account().open(info->id);
+  if (!mailbox) co_return reply_for(mailbox.error());
+  s.select(std::move(*mailbox), command.examine);
+  describe(s);
+  if (command.examine) co_return ok("EXAMINE completed", "READ-ONLY");
+  co_return ok("SELECT completed", "READ-WRITE");
+}
+
+// CLOSE expunges without telling; from EXAMINE it only closes.
+Task<Reply> handle(Session& s, const imap::Close&) {
+  store::MailboxPtr mailbox = s.mailbox_ptr();
+  bool expunge = !s.read_only() && !mailbox->gone() && mailbox->info().deleted > 0;
+  s.unselect();
+  if (expunge) {
+    auto done = co_await s.account().expunge(mailbox, std::nullopt);
+    if (!done) co_return reply_for(done.error());
+  }
+  co_return ok("CLOSE completed");
+}
+
+Task<Reply> handle(Session& s, const imap::Unselect&) {
+  s.unselect();
+  co_return ok("UNSELECT completed");
+}
+
+}  // namespace bz::imapd

@@ -1,0 +1,61 @@
+// Commands about the session itself.
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "imap/capability.h"
+#include "imapd/commands/commands.h"
+
+namespace bz::imapd {
+
+Task<Reply> handle(Session& s, const imap::Capability&) {
+  imap::capability_response(s.out(), imap::capabilities_after_login(s.account().config().append_limit));
+  co_return ok("CAPABILITY completed");
+}
+
+Task<Reply> handle(Session&, const imap::Noop&) { co_return ok("NOOP completed"); }
+
+// RFC 3501 section 6.4.1: everything acknowledged is durable already.
+Task<Reply> handle(Session&, const imap::Check&) { co_return ok("CHECK completed"); }
+
+Task<Reply> handle(Session& s, const imap::Logout&) {
+  imap::untagged(s.out(), imap::Condition::Bye, {}, "Logging out");
+  s.unselect();
+  s.log_out();
+  co_return ok("LOGOUT completed");
+}
+
+// RFC 2971. What the client says goes to the log (an administrator wants to know which phones there are) and changes
+// nothing.
+Task<Reply> handle(Session& s, const imap::Id& command) {
+  static constexpr std::string_view kLogged[] = {"name", "version", "os", "os-version", "vendor"};
+  log::Event event(log::Info, "imap_id");
+  event.field("sid", s.id());
+  for (const auto& [key, value] : command.fields)
+    for (std::string_view known : kLogged)
+      if (value && base::iequals(key, known)) event.field(known, std::string_view(*value).substr(0, 100));
+  s.out().append("* ID (\"name\" \"buzon\")\r\n");
+  co_return ok("ID completed");
+}
+
+Task<Reply> handle(Session&, const imap::StartTls&) { co_return bad("Already logged in"); }
+Task<Reply> handle(Session&, const imap::Authenticate&) { co_return bad("Already logged in"); }
+Task<Reply> handle(Session&, const imap::Login&) { co_return bad("Already logged in"); }
+Task<Reply> handle(Session&, const imap::Done&) { co_return bad("DONE without IDLE"); }
+
+// RFC 5161: names that are not known are left out of the answer.
+Task<Reply> handle(Session& s, const imap::Enable& command) {
+  const auto& names = command.capabilities;
+  bool condstore = std::find(names.begin(), names.end(), imap::kEnableCondstore) != names.end();
+  s.out().append("* ENABLED").append(condstore && !s.condstore() ? " CONDSTORE" : "").append("\r\n");
+  if (condstore) s.enable_condstore();
+  co_return ok("ENABLE completed");
+}
+
+// RFC 2342: one personal namespace, nothing of others yet.
+Task<Reply> handle(Session& s, const imap::Namespace&) {
+  s.out().append("* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+  co_return ok("NAMESPACE completed");
+}
+
+}  // namespace bz::imapd

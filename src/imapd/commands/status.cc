@@ -1,0 +1,53 @@
+// STATUS: RFC 3501 section 6.3.10, RFC 7162 (HIGHESTMODSEQ), RFC 7889 (APPENDLIMIT), RFC 8438 (SIZE), RFC 9051 (DELETED).
+#include <algorithm>
+
+#include "imapd/commands/commands.h"
+
+namespace bz::imapd {
+namespace {
+
+imap::StatusValues values_of(const store::MailboxInfo& info, uint64_t append_limit) {
+  imap::StatusValues v;
+  v.messages = info.messages;
+  v.unseen = info.unseen;
+  v.deleted = info.deleted;
+  v.size = info.size;
+  v.uid_next = info.uid_next;
+  v.uid_validity = info.uid_validity.value();
+  v.highest_modseq = info.highest_modseq;
+  v.append_limit = append_limit;
+  return v;
+}
+
+// Messages that no session was told of as \Recent.
+uint32_t count_recent(const store::Mailbox& mailbox) {
+  const auto& entries = mailbox.entries();
+  auto first = std::lower_bound(entries.begin(), entries.end(), mailbox.first_recent(),
+                                [](const store::Entry& e, uint32_t uid) { return e.uid < uid; });
+  return static_cast<uint32_t>(entries.end() - first);
+}
+
+}  // namespace
+
+Task<Result<void>> write_status(Session& s, std::string name, imap::StatusItems items) {
+  const store::MailboxInfo* info = s.account().find(name);
+  if (!info || !info->selectable) co_return fail(Errc::NotFound, "no such mailbox");
+  imap::StatusValues values = values_of(*info, s.account().config().append_limit);
+  if (items.recent) {  // the only value that is not in the tree
+    auto mailbox = co_await s.account().open(info->id);
+    if (!mailbox) co_return std::move(mailbox).error();
+    values.recent = count_recent(**mailbox);
+  }
+  if (items.highest_modseq) s.enable_condstore();
+  imap::status_response(s.out(), name, items, values);
+  co_return Result<void>();
+}
+
+Task<Reply> handle(Session& s, const imap::Status& command) {
+  std::string name = command.mailbox;
+  auto written = co_await write_status(s, std::move(name), command.items);
+  if (!written) co_return reply_for(written.error());
+  co_return ok("STATUS completed");
+}
+
+}  // namespace bz::imapd

@@ -1,0 +1,196 @@
+// Messages of a selected mailbox: FETCH, STORE, COPY, MOVE, EXPUNGE, SEARCH, and what other sessions see of it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "imapd/world_for_test.h"
+
+namespace bz::imapd {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+struct Inbox : testing::Test {
+  World w;
+  std::unique_ptr<Client> made;
+  Client& open(int messages) {
+    w.fill(messages);
+    made = std::make_unique<Client>(w);
+    made->ask("s SELECT INBOX");
+    return *made;
+  }
+};
+
+TEST_F(Inbox, fetch_of_sections_and_windows) {
+  Client& c = open(1);
+  EXPECT_EQ(c.ask("a FETCH 1 BODY.PEEK[HEADER.FIELDS (SUBJECT)]"),
+            "* 1 FETCH (BODY[HEADER.FIELDS (SUBJECT)] {21}\r\nSubject: number 1\r\n\r\n)\r\na OK FETCH completed\r\n");
+  EXPECT_EQ(c.ask("a UID FETCH 1 (UID BODY.PEEK[1]<0.5>)"),
+            "* 1 FETCH (UID 1 BODY[1]<0> {5}\r\nhello)\r\na OK FETCH completed\r\n");
+  EXPECT_THAT(c.ask("a UID FETCH 1 BODY.PEEK[1]<6.100>"), HasSubstr("(UID 1 BODY[1]<6> {3}\r\n1\r\n)\r\n"));
+  EXPECT_THAT(c.ask("a UID FETCH 1 BODY.PEEK[TEXT]<9999.100>"), HasSubstr("BODY[TEXT]<9999> \"\")\r\n"));
+  EXPECT_THAT(c.ask("a FETCH 1 BODY.PEEK[7]"), HasSubstr("BODY[7] NIL)\r\n"));
+  EXPECT_THAT(c.ask("a FETCH 1 RFC822.HEADER"), HasSubstr("(RFC822.HEADER {42}\r\nFrom: a@example.org\r\n"));
+  EXPECT_THAT(c.ask("a FETCH 1 (ENVELOPE BODYSTRUCTURE)"), HasSubstr("ENVELOPE (NIL \"number 1\" "));
+  EXPECT_THAT(c.ask("a FETCH 2 FLAGS"), HasSubstr("a BAD"));
+  EXPECT_EQ(c.ask("a UID FETCH 5:9 FLAGS"), "a OK FETCH completed\r\n");
+}
+TEST_F(Inbox, only_bodies_without_peek_set_seen_and_not_in_examine) {
+  Client& c = open(2);
+  EXPECT_THAT(c.ask("a FETCH 1 (BODY.PEEK[] RFC822.HEADER FLAGS)"), HasSubstr("FLAGS (\\Recent)"));
+  EXPECT_THAT(c.ask("a FETCH 1 BODY[TEXT]"), HasSubstr(" FLAGS (\\Seen \\Recent))\r\n"));
+  EXPECT_EQ(c.ask("a NOOP"), "a OK NOOP completed\r\n");
+  EXPECT_THAT(c.ask("a EXAMINE INBOX"), HasSubstr("* OK [CLOSED]"));
+  c.ask("a FETCH 2 BODY[]");
+  EXPECT_THAT(c.ask("a FETCH 2 FLAGS"), HasSubstr("FLAGS ()"));
+  EXPECT_THAT(c.ask("a STORE 2 +FLAGS (\\Seen)"), HasSubstr("a NO [READ-ONLY]"));
+  EXPECT_THAT(c.ask("a EXPUNGE"), HasSubstr("a NO [READ-ONLY]"));
+}
+TEST_F(Inbox, a_large_message_comes_whole) {
+  std::string big = "Subject: big\r\n\r\n";
+  while (big.size() < 900'000) big += "0123456789012345678901234567890123456789\r\n";
+  w.append("INBOX", big);
+  Client& c = open(0);
+  std::string answer = c.ask("a UID FETCH 1 BODY.PEEK[]");
+  EXPECT_THAT(answer, HasSubstr("BODY[] {" + std::to_string(big.size()) + "}\r\n" + big.substr(0, 50)));
+  EXPECT_EQ(answer.substr(answer.find("Subject"), big.size()), big);
+  answer = c.ask("a UID FETCH 1 BODY.PEEK[]<300000.1000>");
+  EXPECT_THAT(answer, HasSubstr("{1000}\r\n" + big.substr(300000, 1000) + ")\r\n"));
+}
+TEST_F(Inbox, more_messages_than_a_slice) {
+  Client& c = open(600);
+  std::string answer = c.ask("a FETCH 1:* (UID)");
+  EXPECT_THAT(answer, HasSubstr("* 600 FETCH (UID 600)\r\na OK"));
+  EXPECT_EQ(static_cast<size_t>(std::count(answer.begin(), answer.end(), '\n')), 601u);
+}
+TEST_F(Inbox, store_tells_the_result_and_others_hear_of_it) {
+  Client& c = open(2);
+  Client other(w);
+  other.ask("s SELECT INBOX");
+  std::string answer = c.ask("a STORE 1 +FLAGS ($MailFlagBit0 \\Flagged)");
+  EXPECT_THAT(answer, HasSubstr("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $MailFlagBit0)\r\n"));
+  EXPECT_THAT(answer, HasSubstr("* 1 FETCH (FLAGS (\\Flagged \\Recent $MailFlagBit0))\r\n"));
+  EXPECT_EQ(c.ask("a STORE 2 +FLAGS.SILENT (\\Seen)"), "a OK STORE completed\r\n");
+  answer = other.ask("b NOOP");
+  EXPECT_THAT(answer, HasSubstr("* 1 FETCH (FLAGS (\\Flagged $MailFlagBit0))\r\n* 2 FETCH (FLAGS (\\Seen))\r\n"));
+  EXPECT_EQ(c.ask("a NOOP"), "a OK NOOP completed\r\n");
+}
+TEST_F(Inbox, condstore) {
+  Client& c = open(3);
+  EXPECT_THAT(c.ask("a UID FETCH 1:* (UID FLAGS) (CHANGEDSINCE 0)"),
+              HasSubstr("* 3 FETCH (UID 3 FLAGS (\\Recent) MODSEQ ("));
+  uint64_t before = w.account->find("INBOX")->highest_modseq;
+  Client other(w);
+  other.ask("s SELECT INBOX");
+  other.ask("b STORE 2 +FLAGS.SILENT (\\Seen)");
+  std::string answer = c.ask("a UID FETCH 1:* (FLAGS) (CHANGEDSINCE " + std::to_string(before) + ")");
+  EXPECT_THAT(answer, HasSubstr("UID 2 "));
+  EXPECT_THAT(answer, Not(HasSubstr("UID 1 ")));
+  answer = c.ask("a STORE 1,2 (UNCHANGEDSINCE " + std::to_string(before) + ") +FLAGS.SILENT (\\Answered)");
+  EXPECT_THAT(answer, HasSubstr("* 1 FETCH (MODSEQ ("));
+  EXPECT_THAT(answer, HasSubstr("a OK [MODIFIED 2]"));
+  EXPECT_THAT(c.ask("a SEARCH MODSEQ 1 SEEN"), HasSubstr("* SEARCH 2 (MODSEQ "));
+  EXPECT_EQ(c.ask("a ENABLE CONDSTORE X"), "* ENABLED\r\na OK ENABLE completed\r\n");
+}
+TEST_F(Inbox, expunge_is_held_back_during_commands_by_number) {
+  Client& c = open(3);
+  Client other(w);
+  other.ask("s SELECT INBOX");
+  other.ask("b STORE 2 +FLAGS.SILENT (\\Deleted)");
+  EXPECT_EQ(other.ask("b EXPUNGE"), "* 2 EXPUNGE\r\nb OK EXPUNGE completed\r\n");
+  EXPECT_THAT(c.ask("a FETCH 1:3 UID"), Not(HasSubstr("EXPUNGE\r\n")));
+  EXPECT_THAT(c.ask("a FETCH 3 UID"), HasSubstr("* 3 FETCH (UID 3)"));
+  EXPECT_THAT(c.ask("a FETCH 2 UID"), HasSubstr("a OK [EXPUNGEISSUED]"));
+  EXPECT_THAT(c.ask("a SEARCH ALL"), Not(HasSubstr("EXPUNGE\r\n")));
+  EXPECT_EQ(c.ask("a NOOP"), "* 2 EXPUNGE\r\na OK NOOP completed\r\n");
+  EXPECT_THAT(c.ask("a FETCH 2 UID"), HasSubstr("UID 3"));
+}
+TEST_F(Inbox, uid_expunge_takes_only_what_it_names) {
+  Client& c = open(3);
+  c.ask("a STORE 1:3 +FLAGS.SILENT (\\Deleted)");
+  EXPECT_EQ(c.ask("a UID EXPUNGE 2:2"), "* 2 EXPUNGE\r\na OK EXPUNGE completed\r\n");
+  EXPECT_THAT(c.ask("a CLOSE"), StartsWith("a OK"));
+  EXPECT_THAT(c.ask("a STATUS INBOX (MESSAGES)"), HasSubstr("MESSAGES 0"));
+}
+TEST_F(Inbox, move_is_idempotent_and_copy_says_uids) {
+  Client& c = open(3);
+  EXPECT_THAT(c.ask("a UID COPY 1:2 Archive"), HasSubstr(" 1:2 1:2] COPY completed"));
+  std::string moved = c.ask("a UID MOVE 2:3 Trash");
+  EXPECT_THAT(moved, StartsWith("* OK [COPYUID "));
+  EXPECT_THAT(moved, HasSubstr("* 2 EXPUNGE\r\n* 2 EXPUNGE\r\na OK"));
+  EXPECT_THAT(c.ask("a UID MOVE 2:3 Trash"), StartsWith("a OK"));
+  EXPECT_THAT(c.ask("a UID MOVE 1 Nope"), StartsWith("a NO [TRYCREATE]"));
+  EXPECT_THAT(c.ask("a COPY 9 Trash"), StartsWith("a BAD"));
+}
+TEST_F(Inbox, search) {
+  w.append("INBOX", "Subject: =?UTF-8?Q?=C3=91and=C3=BA?=\r\n\r\nx\r\n");
+  Client& c = open(2);
+  EXPECT_EQ(c.ask("a SEARCH SUBJECT number"), "* SEARCH 2 3\r\na OK SEARCH completed\r\n");
+  c.send("a UID SEARCH CHARSET UTF-8 SUBJECT {7}\r\n");
+  c.until("+");
+  c.send(
+      "\xc3\xb1"
+      "and\xc3\xba\r\n");
+  EXPECT_EQ(c.until("a"), "* SEARCH 1\r\na OK SEARCH completed\r\n");
+  EXPECT_THAT(c.ask("b SEARCH CHARSET X-NONE SUBJECT a"), HasSubstr("b NO [BADCHARSET"));
+  EXPECT_EQ(c.ask("c UID SEARCH RETURN () SUBJECT nothing"), "* ESEARCH (TAG \"c\") UID\r\nc OK SEARCH completed\r\n");
+  EXPECT_EQ(c.ask("d UID SEARCH UID 1,3:* NOT DELETED"), "* SEARCH 1 3\r\nd OK SEARCH completed\r\n");
+}
+TEST_F(Inbox, deleted_under_a_session_ends_it) {
+  ASSERT_TRUE(w.run(w.account->create("Temp", store::SpecialUse::None)).has_value());
+  Client c(w), other(w);
+  c.ask("a SELECT Temp");
+  other.ask("b DELETE Temp");
+  c.send("a NOOP\r\n");
+  EXPECT_THAT(c.rest(), HasSubstr("* BYE The selected mailbox was deleted"));
+}
+
+TEST_F(Inbox, idle_tells_new_mail_and_ends_with_done_and_more) {
+  Client& c = open(1);
+  c.send("C9 IDLE\r\n");
+  EXPECT_EQ(c.until("+"), "+ idling\r\n");
+  w.fill(1);
+  EXPECT_EQ(c.until_line("* 2 EXISTS"), "* 2 EXISTS\r\n");
+  c.send("DONE\r\nC10 UID MOVE 1 Trash\r\nC11 UID FETCH 2 (FLAGS)\r\n");
+  EXPECT_THAT(c.until("C9"), HasSubstr("C9 OK"));
+  EXPECT_THAT(c.until("C10"), HasSubstr("* 1 EXPUNGE"));
+  EXPECT_THAT(c.until("C11"), HasSubstr("UID 2 FLAGS"));
+}
+TEST_F(Inbox, idle_takes_done_in_pieces_and_a_second_idle) {
+  Client& c = open(1);
+  c.send("C9 IDLE\r\n");
+  c.until("+");
+  c.bytewise("DONE\r\nC13 NOOP\r\n");
+  c.until("C9");
+  c.until("C13");
+  c.send("8.569 IDLE\r\n");
+  c.until("+");
+  c.send("8.570 IDLE\r\n");
+  EXPECT_EQ(c.until("+"), "8.569 OK IDLE completed\r\n+ idling\r\n");
+  c.send("DONE\r\n");
+  EXPECT_THAT(c.until("8.570"), HasSubstr("8.570 OK"));
+  c.send("D1 IDLE\r\n");
+  c.until("+");
+  EXPECT_EQ(c.ask("D2 NOOP"), "D1 BAD DONE was expected\r\nD2 OK NOOP completed\r\n");
+}
+TEST_F(Inbox, idle_is_kept_alive_and_can_be_stopped) {
+  w.session_config.keepalive = base::Millis(5);
+  Client& c = open(0);
+  c.send("i IDLE\r\n");
+  c.until("+");
+  EXPECT_EQ(c.until_line("* OK"), "* OK Still here\r\n");
+  c.session().stop("Password changed");
+  EXPECT_THAT(c.rest(), HasSubstr("* BYE Password changed\r\n"));
+}
+TEST_F(Inbox, a_failed_commit_ends_the_session) {
+  Client& c = open(1);
+  w.store->fail_commit(1);
+  c.send("a STORE 1 +FLAGS (\\Seen)\r\n");
+  std::string end = c.rest();
+  EXPECT_THAT(end, HasSubstr("a NO ["));
+  EXPECT_THAT(end, HasSubstr("* BYE"));
+}
+
+}  // namespace
+}  // namespace bz::imapd

@@ -1,0 +1,20 @@
+// What the session tells of the selected mailbox: the news of a view as untagged responses (RFC 3501 sections 7.3 and 7.4).
+#pragma once
+#include <optional>
+#include <string>
+
+#include "store/mailbox.h"
+
+namespace bz::imapd {
+
+struct FetchForm {
+  bool uid = false;     // responses of a UID command name the UID (RFC 3501 section 6.4.8)
+  bool modseq = false;  // CONDSTORE is enabled (RFC 7162 section 3.2)
+};
+
+// "* n FETCH (FLAGS ...)" for these messages of the view; those that are gone are left out.
+void render_flags(std::string& out, const store::View& view, const UidSet& uids, FetchForm form);
+// EXPUNGE, EXISTS, RECENT, then flags.
+void render_changes(std::string& out, const store::View& view, const store::Changes& changes, FetchForm form);
+
+}  // namespace bz::imapd

@@ -1,0 +1,291 @@
+#include "imapd/session.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/log.h"
+#include "imap/capability.h"
+#include "imapd/commands/commands.h"
+#include "imapd/render.h"
+
+namespace bz::imapd {
+namespace {
+
+constexpr size_t kReadSize = 64 * 1024;
+constexpr size_t kKeepCapacity = 4 * 1024;  // of the output buffer while the session is idle
+
+Task<void> watch_input(net::Stream& stream, net::Deadline deadline, std::optional<Result<void>>& end, Wakeup& wakeup) {
+  auto readable = co_await stream.wait_readable(deadline);
+  end.emplace(std::move(readable));
+  wakeup.fire();
+}
+
+template <class... Kinds>
+bool is_one_of(const imap::Command& command) {
+  return (std::holds_alternative<Kinds>(command) || ...);
+}
+
+bool needs_mailbox(const imap::Command& command) {
+  return is_one_of<imap::Check, imap::Close, imap::Unselect, imap::Expunge, imap::Search, imap::Fetch, imap::Store,
+                   imap::Copy, imap::Move>(command);
+}
+
+bool is_uid_command(const imap::Command& command) {
+  if (const auto* expunge = std::get_if<imap::Expunge>(&command)) return expunge->uids.has_value();
+  return std::visit(
+      [](const auto& c) {
+        if constexpr (requires { c.uid; }) return c.uid;
+        return false;
+      },
+      command);
+}
+
+// RFC 3501 section 7.4.1: no EXPUNGE in FETCH, STORE, SEARCH, since the client counts on its sequence numbers there.
+store::View::Expunges expunges_after(const imap::Command& command) {
+  bool by_number = is_one_of<imap::Fetch, imap::Store, imap::Search>(command) && !is_uid_command(command);
+  return by_number ? store::View::Expunges::Hold : store::View::Expunges::Report;
+}
+
+}  // namespace
+
+Session::Session(std::unique_ptr<net::Stream> stream, std::shared_ptr<store::Account> account, SessionStart start,
+                 const SessionConfig& config, base::Clock& clock)
+    : stream_(std::move(stream)),
+      account_(std::move(account)),
+      start_(std::move(start)),
+      config_(config),
+      clock_(clock),
+      wakeup_(stream_->loop()) {}
+
+Session::~Session() = default;
+
+Task<void> Session::run() {
+  greet();
+  framer_.feed(start_.input);
+  std::string().swap(start_.input);
+  while (!ended_ && !logged_out_) {
+    if (account_->broken())
+      bye("The store has failed, please connect again", "UNAVAILABLE");
+    else if (stop_requested())
+      bye(stop_text_);
+    else
+      co_await next_step();
+  }
+  if (co_await flush()) (void)co_await stream_->shutdown(net::Deadline::in(config_.write_timeout));
+  unselect();
+  stream_->close();
+  log::event(log::Info, "imap_end").field("sid", start_.id).field("account", account_->account_name());
+}
+
+Task<void> Session::next_step() {
+  if (!next_line_.empty()) {
+    std::string line = std::exchange(next_line_, {});
+    co_await run_command(line);
+    co_return;
+  }
+  imap::Framer::Event event = framer_.next();
+  if (event.kind != imap::Framer::Kind::NeedMore) {
+    co_await step(event);
+    co_return;
+  }
+  if (!co_await flush()) co_return;
+  co_await read_more(framer_.buffered() > 0 ? config_.literal_timeout : config_.idle_timeout);
+}
+
+Task<void> Session::step(imap::Framer::Event event) {
+  switch (event.kind) {
+    case imap::Framer::Kind::Command:
+      co_await run_command(event.text);
+      break;
+    case imap::Framer::Kind::Continue:
+      imap::continuation(out_, "OK");
+      break;
+    case imap::Framer::Kind::AppendLiteral: {
+      std::string head(event.text);
+      co_await run_append(*this, std::move(head), event.sync);
+      break;
+    }
+    case imap::Framer::Kind::Refused:
+      refuse(std::string(event.tag), event.text);
+      break;
+    case imap::Framer::Kind::Fatal:
+      bye(event.text);
+      break;
+    default:
+      BZ_CHECK(false, "a message's octets outside APPEND");
+  }
+  if (!ended_) co_await flush_if_large();
+}
+
+void Session::refuse(std::string tag, std::string_view text) {
+  tag_ = std::move(tag);
+  write_tagged(bad(text));
+  if (++bad_in_a_row_ >= config_.max_bad) bye("Too many ill-formed commands");
+}
+
+Task<void> Session::run_command(std::string_view text) {
+  imap::ParsedCommand parsed = imap::parse_command(text);
+  const imap::Command* command = parsed.command();
+  if (!command && parsed.error()->well_formed) {
+    tag_ = std::move(parsed.tag);
+    write_tagged(no(parsed.error()->text, "CANNOT"));
+    co_return;
+  }
+  if (!command) {
+    refuse(std::move(parsed.tag), parsed.error()->text);
+    co_return;
+  }
+  bad_in_a_row_ = 0;
+  tag_ = parsed.tag;
+  uid_command_ = is_uid_command(*command);
+  if (needs_mailbox(*command) && !selected()) {
+    write_tagged(bad("No mailbox is selected"));
+    co_return;
+  }
+  Reply reply = co_await dispatch(*command);
+  if (ended_) co_return;
+  report(expunges_after(*command));
+  if (!ended_) write_tagged(reply);
+}
+
+Task<Reply> Session::dispatch(const imap::Command& command) {
+  return std::visit([this](const auto& c) { return handle(*this, c); }, command);
+}
+
+void Session::greet() {
+  std::string capabilities = "CAPABILITY " + imap::capabilities_after_login(account_->config().append_limit);
+  if (start_.tag.empty())
+    imap::untagged(out_, imap::Condition::PreAuth, capabilities, "Logged in");
+  else
+    imap::tagged(out_, start_.tag, imap::Condition::Ok, capabilities, "Logged in");
+  log::event(log::Info, "imap_start").field("sid", start_.id).field("account", account_->account_name());
+}
+
+void Session::bye(std::string_view text, std::string_view code) {
+  if (!ended_) imap::untagged(out_, imap::Condition::Bye, code, text);
+  ended_ = true;
+}
+
+void Session::stop(std::string text) {
+  stop_text_ = text.empty() ? "Session ended by the server" : std::move(text);
+  wakeup_.fire();
+}
+
+void Session::write_tagged(const Reply& reply) {
+  if (tag_.empty())
+    imap::untagged(out_, reply.condition, reply.code, reply.text);
+  else
+    imap::tagged(out_, tag_, reply.condition, reply.code, reply.text);
+}
+
+void Session::select(store::MailboxPtr mailbox, bool read_only) {
+  mailbox_ = std::move(mailbox);
+  read_only_ = read_only;
+  view_ = std::make_unique<store::View>(mailbox_, read_only ? store::View::Mode::ReadOnly : store::View::Mode::ReadWrite);
+  announced_keywords_ = mailbox_->keywords().size();
+}
+
+void Session::unselect() {
+  view_.reset();
+  mailbox_.reset();
+}
+
+void Session::enable_condstore() {
+  if (std::exchange(condstore_, true) || !selected()) return;
+  imap::untagged(out_, imap::Condition::Ok, imap::code_number("HIGHESTMODSEQ", view_->told_modseq()), "CONDSTORE is on");
+}
+
+void Session::announce_keywords() {
+  if (!selected() || announced_keywords_ == mailbox_->keywords().size()) return;
+  const auto& keywords = mailbox_->keywords();
+  announced_keywords_ = keywords.size();
+  imap::flags_response(out_, keywords);
+  bool more = keywords.size() < static_cast<size_t>(kMaxKeywords);
+  imap::untagged(out_, imap::Condition::Ok, imap::code_permanent_flags(keywords, !read_only_, more), "Flags permitted");
+}
+
+void Session::report(store::View::Expunges expunges) {
+  if (!selected()) return;
+  if (mailbox_->gone()) {
+    bye("The selected mailbox was deleted");
+    return;
+  }
+  if (!view_->has_changes()) return;
+  announce_keywords();
+  store::Changes changes = view_->sync(expunges);
+  render_changes(out_, *view_, changes, {.uid = uid_command_, .modseq = condstore_});
+}
+
+Task<bool> Session::flush() {
+  if (broken_) co_return false;
+  if (out_.empty()) co_return true;
+  flushed_ += out_.size();
+  auto written = co_await stream_->write_all(out_, net::Deadline::in(config_.write_timeout));
+  out_.clear();
+  if (out_.capacity() > kKeepCapacity) std::string().swap(out_);
+  if (!written) ended_ = broken_ = true;
+  co_return !broken_;
+}
+
+Task<bool> Session::flush_if_large() {
+  if (out_.size() < config_.write_at) co_return !broken_;
+  co_return co_await flush();
+}
+
+Task<Session::Waited> Session::wait(base::Millis timeout) {
+  std::optional<Result<void>> input;
+  auto watch = base::Spawned::run(watch_input(*stream_, net::Deadline::in(timeout), input, wakeup_));
+  if (!input) {
+    auto woken = wakeup_.wait();
+    co_await woken;
+  }
+  if (!input) co_return Waited::Woken;
+  wakeup_.clear();
+  if (*input) co_return Waited::Input;
+  co_return input->error().code() == Errc::Timeout ? Waited::TimedOut : Waited::Closed;
+}
+
+Task<bool> Session::read_more(base::Millis timeout) {
+  Waited waited = Waited::Woken;
+  while (waited == Waited::Woken && !stop_requested()) waited = co_await wait(timeout);
+  if (waited == Waited::Woken) co_return false;  // stop(): run() says BYE
+  if (waited == Waited::TimedOut) bye("Inactive for too long");
+  if (waited != Waited::Input) {
+    ended_ = true;
+    co_return false;
+  }
+  auto buffer = std::make_unique<std::array<char, kReadSize>>();
+  auto got = co_await stream_->read_some(*buffer, net::Deadline::in(config_.literal_timeout));
+  if (!got || *got == 0) {
+    ended_ = true;
+    co_return false;
+  }
+  framer_.feed(std::string_view(buffer->data(), *got));
+  co_return true;
+}
+
+Task<void> serve(std::shared_ptr<Session> session) { co_await session->run(); }
+
+std::optional<UidSet> resolve(Session& s, const imap::SequenceSet& set, bool uid) {
+  store::View& view = s.view();
+  const auto& uids = view.uids();
+  UidSet out;
+  if (!uid) {
+    // "1:*" on an empty mailbox names nothing; phones ask for it right after SELECT.
+    bool only_stars = std::all_of(set.ranges().begin(), set.ranges().end(), [](const imap::SequenceSet::Range& r) {
+      return r.first == imap::SequenceSet::kStar || r.last == imap::SequenceSet::kStar;
+    });
+    if (view.exists() == 0 && only_stars) return out;
+    if (!set.within(view.exists())) return std::nullopt;
+    set.resolve(view.exists()).for_each([&](uint32_t msn) { out.add(view.uid_at(msn)); });
+    return out;
+  }
+  UidSet wanted = set.resolve(uids.empty() ? 0 : uids.back());
+  for (const UidSet::Range& range : wanted.ranges()) {
+    auto at = std::lower_bound(uids.begin(), uids.end(), range.first);
+    for (; at != uids.end() && *at <= range.last; ++at) out.add(*at);
+  }
+  return out;
+}
+
+}  // namespace bz::imapd

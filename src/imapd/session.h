@@ -1,0 +1,139 @@
+// One IMAP connection after login: reads commands, runs them one after the other in the order sent, writes what they and
+// other sessions have to say. It lives on the thread of its account and owns its Stream; the Account is shared with the
+// account's other sessions, so shared_ptr.
+//
+//   auto session = std::make_shared<Session>(std::move(stream), account, start, config, clock);
+//   group.spawn(serve(session));        // ends when the client goes, LOGOUT, stop(), or the account breaks
+//
+// Rules kept here and nowhere else:
+//  1. Untagged news goes out before the tagged response, never in between an APPEND's "+" and its tagged response.
+//  2. EXPUNGE is not reported during FETCH, STORE and SEARCH (RFC 3501 section 7.4.1); their UID forms may report it.
+//  3. A mailbox that another session deleted ends the session (BYE), since IMAP knows no way to unselect it.
+//  4. Keywords are announced (FLAGS, PERMANENTFLAGS) before a FETCH response uses them.
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/env.h"
+#include "imap/command.h"
+#include "imap/framer.h"
+#include "imap/parser.h"
+#include "imapd/reply.h"
+#include "imapd/wakeup.h"
+#include "net/stream.h"
+#include "store/account.h"
+#include "store/mailbox.h"
+
+namespace bz::imapd {
+
+struct SessionConfig {
+  base::Millis idle_timeout{30 * 60'000};    // without a command (RFC 3501 section 5.4: at least 30 minutes)
+  base::Millis write_timeout{60'000};        // a client that does not read
+  base::Millis literal_timeout{5 * 60'000};  // between two reads inside a command
+  base::Millis keepalive{2 * 60'000};        // "* OK" during IDLE: keeps NAT entries of mobile networks alive
+  base::Millis coalesce{50};                 // changes within this span are told together during IDLE
+  size_t write_at = 64 * 1024;               // octets of output that are written without waiting for the end of a command
+  uint64_t max_drain = uint64_t{256} << 20;  // octets of a refused non-synchronizing APPEND that are read and thrown away
+  unsigned max_bad = 20;                     // ill-formed commands in a row before BYE
+};
+
+struct SessionStart {
+  SessionId id;
+  std::string tag;    // of the LOGIN or AUTHENTICATE to be answered; empty: PREAUTH
+  std::string input;  // octets the gateway has read and not consumed
+  std::vector<std::pair<std::string, std::string>> id_fields;  // ID given before login, for the log
+};
+
+class Session {
+ public:
+  Session(std::unique_ptr<net::Stream> stream, std::shared_ptr<store::Account> account, SessionStart start,
+          const SessionConfig& config, base::Clock& clock);
+  ~Session();
+  Session(const Session&) = delete;
+
+  Task<void> run();  // through serve(): the object must outlive the task
+  // Ends the session with BYE: at once when it waits for the client, else behind the running command.
+  void stop(std::string text);
+  const SessionId& id() const { return start_.id; }
+
+  // --- for the commands ---
+  store::Account& account() { return *account_; }
+  net::Loop& loop() { return stream_->loop(); }
+  const SessionConfig& config() const { return config_; }
+  base::Clock& clock() { return clock_; }
+  imap::Framer& framer() { return framer_; }
+  std::string& out() { return out_; }
+  const std::string& tag() const { return tag_; }
+
+  bool selected() const { return view_ != nullptr; }
+  store::View& view() { return *view_; }
+  store::Mailbox& mailbox() { return view_->mailbox(); }
+  const store::MailboxPtr& mailbox_ptr() const { return mailbox_; }
+  bool read_only() const { return read_only_; }
+  void select(store::MailboxPtr mailbox, bool read_only);
+  void unselect();
+
+  bool condstore() const { return condstore_; }
+  void enable_condstore();  // tells HIGHESTMODSEQ of the selected mailbox when it is new
+
+  void announce_keywords();                     // rule 4
+  void report(store::View::Expunges expunges);  // appends the news of the selected mailbox to out()
+  void log_out() { logged_out_ = true; }
+
+  // False: the connection is gone or must end; the command stops without a reply.
+  Task<bool> flush();
+  Task<bool> flush_if_large();
+  uint64_t flushed() const { return flushed_; }  // octets written so far
+  // Reads once and feeds the framer.
+  Task<bool> read_more(base::Millis timeout);
+  bool ended() const { return ended_; }
+  void bye(std::string_view text, std::string_view code = {});
+
+  // --- for IDLE ---
+  enum class Waited : unsigned char { Input, Woken, TimedOut, Closed };
+  Task<Waited> wait(base::Millis timeout);
+  void wake() { wakeup_.fire(); }
+  bool stop_requested() const { return !stop_text_.empty(); }
+  void run_next(std::string line) { next_line_ = std::move(line); }  // before anything else that is buffered
+  std::string set_tag(std::string tag) { return std::exchange(tag_, std::move(tag)); }
+  void write_tagged(const Reply& reply);
+
+ private:
+  Task<void> next_step();
+  Task<void> step(imap::Framer::Event event);
+  Task<void> run_command(std::string_view text);
+  Task<Reply> dispatch(const imap::Command& command);
+  void refuse(std::string tag, std::string_view text);
+  void greet();
+
+  std::unique_ptr<net::Stream> stream_;
+  std::shared_ptr<store::Account> account_;
+  SessionStart start_;
+  SessionConfig config_;
+  base::Clock& clock_;
+  imap::Framer framer_;
+  std::string out_;
+  uint64_t flushed_ = 0;
+  std::string tag_;
+  store::MailboxPtr mailbox_;
+  std::unique_ptr<store::View> view_;
+  bool read_only_ = false;
+  bool condstore_ = false;
+  size_t announced_keywords_ = 0;
+  unsigned bad_in_a_row_ = 0;
+  bool uid_command_ = false;  // the running command is a UID one
+  bool logged_out_ = false;
+  bool ended_ = false;   // no further command
+  bool broken_ = false;  // the connection takes nothing more
+  std::string stop_text_;
+  std::string next_line_;
+  Wakeup wakeup_;
+};
+
+// Runs a session and keeps it alive meanwhile; shared, so that whoever may have to stop() it can hold a weak_ptr.
+Task<void> serve(std::shared_ptr<Session> session);
+
+}  // namespace bz::imapd

@@ -1,0 +1,150 @@
+#include "imapd/session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "imapd/commands/list_match.h"
+#include "imapd/world_for_test.h"
+
+namespace bz::imapd {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+TEST(ListMatch, percent_stops_at_the_separator_and_inbox_has_no_case) {
+  EXPECT_TRUE(list_match("*", "a/b"));
+  EXPECT_FALSE(list_match("%", "a/b"));
+  EXPECT_TRUE(list_match("%/%", "a/b"));
+  EXPECT_TRUE(list_match("a*b%c", "axxb/b1c"));
+  EXPECT_TRUE(list_match("inbox", "INBOX"));
+  EXPECT_TRUE(list_match("Inbox/%", "INBOX/x"));
+  EXPECT_FALSE(list_match("sent", "Sent"));
+  EXPECT_FALSE(list_match("", "x"));
+  std::string hostile;
+  for (int i = 0; i < 500; ++i) hostile += "*a";
+  EXPECT_FALSE(list_match(hostile + "b", std::string(1000, 'a')));
+}
+
+TEST(Session, greets_with_capabilities_and_takes_buffered_commands) {
+  World w;
+  Client c(w, "a1 NOOP\r\na2 CAPABILITY\r\na3 NO");
+  EXPECT_EQ(c.until("a1"), "a1 OK NOOP completed\r\n");
+  EXPECT_THAT(c.until("a2"), HasSubstr("* CAPABILITY IMAP4rev1 LITERAL+"));
+  c.send("OP\r\n");
+  EXPECT_EQ(c.until("a3"), "a3 OK NOOP completed\r\n");
+}
+TEST(Session, first_sync_of_a_phone) {
+  World w;
+  w.fill(2);
+  Client c(w);
+  EXPECT_THAT(c.ask("A2 ID (\"name\" \"com.apple.email.maild\")"), StartsWith("* ID ("));
+  c.send("A3 NAMESPACE\r\nA4 LIST \"\" \"*\" RETURN (SPECIAL-USE)\r\n");
+  EXPECT_EQ(c.until("A3"), "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\nA3 OK NAMESPACE completed\r\n");
+  std::string list = c.until("A4");
+  EXPECT_THAT(list, HasSubstr("* LIST (\\HasNoChildren) \"/\" INBOX\r\n"));
+  EXPECT_THAT(list, HasSubstr("* LIST (\\HasNoChildren \\Sent) \"/\" Sent\r\n"));
+  std::string select = c.ask("A5 SELECT INBOX");
+  for (const char* line : {"* 2 EXISTS\r\n", "* 2 RECENT\r\n", "* OK [UNSEEN 1]", "* OK [UIDNEXT 3]",
+                           "* OK [HIGHESTMODSEQ ", "\\*)]", "A5 OK [READ-WRITE]"})
+    EXPECT_THAT(select, HasSubstr(line));
+  EXPECT_EQ(c.ask("A6 UID SEARCH RETURN (MIN MAX COUNT) UNSEEN"),
+            "* ESEARCH (TAG \"A6\") UID MIN 1 MAX 2 COUNT 2\r\nA6 OK SEARCH completed\r\n");
+  EXPECT_THAT(c.ask("A7 LOGOUT"), HasSubstr("* BYE"));
+  EXPECT_EQ(c.rest(), "");
+}
+TEST(Session, wrong_commands_are_bad_and_many_end_the_session) {
+  World w;
+  w.session_config.max_bad = 3;
+  Client c(w);
+  EXPECT_THAT(c.ask("b1 FETCH 1 FLAGS"), HasSubstr("b1 BAD No mailbox"));
+  EXPECT_THAT(c.ask("b2 LOGIN a b"), HasSubstr("b2 BAD Already"));
+  c.send("b3 FOO\r\n\x01\r\nb4 FETCH x\r\n");
+  std::string end = c.rest();
+  EXPECT_THAT(end, HasSubstr("b3 BAD Unknown command\r\n* BAD "));
+  EXPECT_THAT(end, HasSubstr("b4 BAD"));
+  EXPECT_THAT(end, HasSubstr("* BYE"));
+}
+TEST(Session, a_name_that_no_mailbox_can_have_is_no_and_no_error_of_syntax) {
+  World w;
+  w.session_config.max_bad = 1;
+  Client c(w);
+  EXPECT_THAT(c.ask("a SELECT !#$&'+,-.0123456789:;<=>?@^_`|[}"), HasSubstr("a NO [CANNOT]"));
+  EXPECT_THAT(c.ask("a CREATE &Jjo!"), HasSubstr("a NO [CANNOT]"));
+  c.send("a APPEND &Jjo! {3+}\r\nabc\r\n");
+  EXPECT_EQ(c.until("a"), "a NO [CANNOT] Mailbox name is not modified UTF-7\r\n");
+  EXPECT_EQ(c.ask("a LIST \"\" &Jjo!%*"), "a OK LIST completed\r\n");
+}
+TEST(Session, mailboxes_are_made_renamed_listed_and_removed) {
+  World w;
+  Client c(w);
+  EXPECT_THAT(c.ask("a CREATE Entw&APw-rfe/2026"), HasSubstr("a OK"));
+  EXPECT_THAT(c.ask("a CREATE INBOX"), HasSubstr("a NO [ALREADYEXISTS]"));
+  EXPECT_THAT(c.ask("a CREATE x (USE (\\Sent))"), HasSubstr("a NO [USEATTR]"));
+  EXPECT_EQ(c.ask("a LIST \"\" Entw%"), "* LIST (\\HasChildren) \"/\" Entw&APw-rfe\r\na OK LIST completed\r\n");
+  EXPECT_EQ(c.ask("a LIST \"\" \"\""), "* LIST (\\Noselect) \"/\" \"\"\r\na OK LIST completed\r\n");
+  EXPECT_THAT(c.ask("a RENAME Entw&APw-rfe Old"), HasSubstr("a OK"));
+  EXPECT_THAT(c.ask("a LIST \"\" (Old Old/*) RETURN (STATUS (MESSAGES))"),
+              HasSubstr("* LIST (\\HasNoChildren) \"/\" Old/2026\r\n* STATUS Old/2026 (MESSAGES 0)\r\n"));
+  EXPECT_THAT(c.ask("a DELETE Old/2026"), HasSubstr("a OK"));
+  EXPECT_THAT(c.ask("a DELETE Nope"), HasSubstr("a NO [NONEXISTENT]"));
+  EXPECT_THAT(c.ask("a SUBSCRIBE Gone/x"), HasSubstr("a OK"));
+  EXPECT_THAT(c.ask("a LIST (SUBSCRIBED) \"\" Gone/x"), HasSubstr("* LIST (\\NonExistent \\Subscribed) \"/\" Gone/x\r\n"));
+  EXPECT_THAT(c.ask("a LSUB \"\" Gone/%"), HasSubstr("* LSUB () \"/\" Gone/x\r\n"));
+  EXPECT_THAT(c.ask("a LSUB \"\" %"), HasSubstr("* LSUB (\\Noselect) \"/\" Gone\r\n"));
+  EXPECT_THAT(c.ask("a STATUS INBOX (MESSAGES UIDNEXT RECENT APPENDLIMIT)"),
+              HasSubstr("* STATUS INBOX (MESSAGES 0 RECENT 0 UIDNEXT 1 APPENDLIMIT 1048576)\r\n"));
+  EXPECT_THAT(c.ask("a SELECT Nope"), HasSubstr("a NO [NONEXISTENT]"));
+}
+
+TEST(Append, streams_the_message_and_says_its_uid) {
+  World w;
+  Client c(w);
+  std::string message = World::mail(1);
+  c.send("g1 APPEND Sent (\\Seen) \" 7-Feb-2025 10:00:00 +0000\" {" + std::to_string(message.size()) + "}\r\n");
+  EXPECT_EQ(c.until("+"), "+ Send the message\r\n");
+  c.bytewise(message + "\r\ng2 NOOP\r\n");
+  EXPECT_THAT(c.until("g1"), HasSubstr("g1 OK [APPENDUID "));
+  c.until("g2");
+  c.ask("g3 SELECT Sent");
+  EXPECT_EQ(c.ask("g4 FETCH 1 (FLAGS INTERNALDATE RFC822.SIZE)"),
+            "* 1 FETCH (FLAGS (\\Seen \\Recent) INTERNALDATE \" 7-Feb-2025 10:00:00 +0000\" RFC822.SIZE " +
+                std::to_string(message.size()) + ")\r\ng4 OK FETCH completed\r\n");
+}
+TEST(Append, refusals_keep_the_session_in_step) {
+  World w;
+  Client c(w);
+  c.send("g1 APPEND Nope {5}\r\ng2 APPEND INBOX {99999999}\r\ng3 APPEND INBOX {1100000+}\r\n" + std::string(1100000, 'x') +
+         "\r\ng4 APPEND INBOX (\\Foo) {3+}\r\nabc\r\ng5 NOOP\r\n");
+  EXPECT_EQ(c.until("g5"),
+            "g1 NO [TRYCREATE] No such mailbox\r\ng2 NO [TOOBIG] Message too large\r\ng3 NO [TOOBIG] Message too large\r\n"
+            "g4 BAD Unknown system flag\r\ng5 OK NOOP completed\r\n");
+}
+TEST(Append, nothing_untagged_comes_before_the_tagged_response) {
+  World w;
+  Client c(w);
+  c.ask("a SELECT INBOX");
+  c.send("g1 APPEND INBOX {3}\r\n");
+  c.until("+");
+  w.fill(1);
+  c.send("abc\r\n");
+  EXPECT_THAT(c.until("g1"), StartsWith("g1 OK [APPENDUID "));
+  EXPECT_THAT(c.ask("g2 NOOP"), StartsWith("* 2 EXISTS\r\n"));
+}
+TEST(Append, a_client_that_hangs_up_leaves_nothing) {
+  World w;
+  {
+    Client c(w);
+    c.send("g1 APPEND INBOX {300}\r\n");
+    c.until("+");
+    c.send("half of it");
+    c.hang_up();
+    Client other(w);
+    EXPECT_THAT(other.ask("a STATUS INBOX (MESSAGES)"), HasSubstr("MESSAGES 0"));
+    w.group.cancel();
+  }
+}
+
+}  // namespace
+}  // namespace bz::imapd
