@@ -1,0 +1,39 @@
+// What deliveries need from outside. Immutable for the life of the worker.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "crypto/tls.h"
+#include "net/stream.h"
+#include "queue/route.h"
+#include "smtp/client_fsm.h"
+
+namespace bz::delivery {
+
+struct Settings {
+  std::string host;          // our name in EHLO
+  queue::RouteConfig route;  // the same as the queue's
+  // Smart host: TLS is required and its certificate checked against the configured name.
+  bool smart_host_implicit_tls = false;
+  std::optional<smtp::ClientCredentials> smart_host_login{};
+  crypto::TlsContext verified;       // PeerCheck::Required
+  crypto::TlsContext opportunistic;  // PeerCheck::None (RFC 7435), for MX
+  size_t max_hosts = 5;              // tried for one job
+  size_t idle_links = 2;             // kept per host
+  net::Millis idle_time{10'000};
+  net::Millis connect_time{30'000}, handshake_time{60'000};
+  // RFC 5321 4.5.3.2
+  net::Millis greeting_time{300'000}, command_time{300'000}, data_start_time{120'000}, data_block_time{180'000},
+      data_end_time{600'000};
+};
+
+// Opens a leg to our mail store: one end of a socket pair, the other on its way to the role. The agent writes the hand-over
+// (wire/handoff.h, service Lmtp) as its first bytes. Unavailable: the role is down.
+class LegOpener {
+ public:
+  virtual ~LegOpener() = default;
+  virtual Task<Result<std::unique_ptr<net::Stream>>> open_leg() = 0;
+};
+
+}  // namespace bz::delivery
