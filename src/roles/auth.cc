@@ -1,0 +1,127 @@
+#include "roles/auth.h"
+
+#include "base/log.h"
+#include "base/text.h"
+
+namespace bz::roles {
+namespace {
+
+constexpr size_t kPoolQueue = 1000;
+constexpr size_t kSealKeySize = 32;
+
+Result<authd::Options> options_of(const Config& config) {
+  authd::Options options;
+  options.host = config.host;
+  for (const ListenerConfig& listener : config.listeners) {
+    for (const std::string& mechanism : listener.mechanisms) {
+      auto kind = sasl::mechanism_of(mechanism);
+      if (!kind) return fail(Errc::Invalid, "listener " + listener.name + ": mechanism " + mechanism);
+      options.offers[listener.name].push_back(*kind);
+    }
+  }
+  options.secrets.cost.memory_kib = static_cast<uint32_t>(config.auth.argon2_memory >> 10);
+  options.secrets.cost.passes = config.auth.argon2_passes;
+  for (const std::string& text : config.guard.trusted) {
+    BZ_TRY(auto network, directory::Network::parse(text));
+    options.guard.trusted.push_back(network);
+  }
+  options.guard.max_failures = config.guard.max_failures;
+  options.guard.window = config.guard.window;
+  options.guard.max_delay = config.guard.delay;
+  options.cache_life = config.auth.cache_time;
+  return options;
+}
+
+Result<Secret> seal_key(const RoleHost& host) {
+  const Secret& text = host.secret(secrets::kAuthSecrets);
+  if (text.empty()) return Secret();
+  auto bytes = base::from_hex(base::trim(text.reveal()));
+  if (!bytes || bytes->size() != kSealKeySize) return fail(Errc::Invalid, "auth.secrets_key_file: not 64 hex digits");
+  return Secret(std::move(*bytes));
+}
+
+Task<void> sleep_for(net::Loop& loop, base::Millis span) { co_await loop.sleep(net::Deadline::in(span)); }
+
+Task<void> run_command(authd::Service& service, ControlCall call) {
+  auto task = service.command(call.request());
+  wire::ControlAnswer answer = co_await std::move(task);
+  call.answer(std::move(answer));
+}
+
+}  // namespace
+
+Result<void> AuthRole::prepare(RoleHost& host) {
+  host_ = &host;
+  pool_ = std::make_unique<net::BlockingPool>(host.config().auth.argon2_threads, kPoolQueue);
+  kv::RocksConfig config;
+  config.block_cache_bytes = 16 << 20;
+  config.write_buffer_bytes = 8 << 20;
+  config.reader_threads = 1;
+  config.on_fatal = [&host](const Error& error) { host.give_up(error); };
+  BZ_TRY(store_, kv::open_rocks("db", config));
+  return {};
+}
+
+Task<Result<void>> AuthRole::start(RoleHost& host) {
+  BZ_CO_TRY(authd::Options options, options_of(host.config()));
+  directory::Options ours;
+  ours.domains = host.config().domains;
+  ours.cost = options.secrets.cost;
+  BZ_CO_TRY(ours.seal_key, seal_key(host));
+  auto opening =
+      directory::Directory::open(*store_, host.loop(), std::move(ours), base::system_clock(), base::system_random());
+  auto opened = co_await std::move(opening);
+  if (!opened) co_return std::move(opened).error().with_context("opening the directory");
+  directory_ = std::move(*opened);
+  auto send = [&host](const authd::PeerId& to, wire::Type type, std::string_view payload) -> Result<void> {
+    Peer* peer = host.peer(to.role, to.index);
+    if (!peer) return fail(Errc::Unavailable, to.role + " is not there");
+    return peer->send(type, payload);
+  };
+  auto sleep = [&host](base::Millis span) { return sleep_for(host.loop(), span); };
+  authd::World world{host.loop(), *pool_, base::system_clock(), base::system_random(), std::move(send), std::move(sleep)};
+  service_ = std::make_unique<authd::Service>(std::move(world), *directory_, std::move(options));
+  co_return Result<void>();
+}
+
+void AuthRole::reload(RoleHost& host) {
+  auto options = options_of(host.config());
+  if (!options) {
+    log::event(log::Err, "reload_refused").error(options.error());
+    return;
+  }
+  directory_->set_domains(host.config().domains);
+  service_->reload(std::move(*options));
+}
+
+wire::Hello AuthRole::hello(const RoleHost& host) const {
+  wire::Hello hello = Role::hello(host);
+  hello.ticket_public_key = service_->ticket_public_key();
+  return hello;
+}
+
+void AuthRole::peer_up(Peer& peer) { service_->peer_up({peer.role(), peer.index()}); }
+void AuthRole::peer_down(Peer& peer) { service_->peer_down({peer.role(), peer.index()}); }
+void AuthRole::message(Peer& from, net::Message message) {
+  service_->message({from.role(), from.index()}, message.type, message.payload);
+}
+void AuthRole::control(ControlCall call) {
+  const auto& words = call.request().arguments;
+  bool check = !words.empty() && words[0] == "verify";
+  host_->tasks().spawn(check ? verify(std::move(call)) : run_command(*service_, std::move(call)));
+}
+
+Task<void> AuthRole::verify(ControlCall call) {
+  auto done = pool_->run<bool>(host_->loop(), [this]() -> Result<bool> {
+    BZ_TRY_VOID(store_->verify());
+    return true;
+  });
+  auto good = co_await done;
+  if (good) {
+    call.answer({0, "auth: the directory's database is good (checked online)\n", {}});
+  } else {
+    call.answer({1, {}, "auth: " + good.error().to_string() + "\n"});
+  }
+}
+
+}  // namespace bz::roles

@@ -1,0 +1,33 @@
+// The role that knows who may come in: accounts, addresses, passwords, tickets. It owns STATE/auth; the gateways relay SASL
+// to it, mta and mailstore ask it about addresses.
+#pragma once
+#include <memory>
+
+#include "authd/service.h"
+#include "kv/rocks.h"
+#include "roles/role.h"
+
+namespace bz::roles {
+
+class AuthRole : public Role {
+ public:
+  Result<void> prepare(RoleHost& host) override;
+  Task<Result<void>> start(RoleHost& host) override;
+  void reload(RoleHost& host) override;
+  wire::Hello hello(const RoleHost& host) const override;
+  void peer_up(Peer& peer) override;
+  void peer_down(Peer& peer) override;
+  void message(Peer& from, net::Message message) override;
+  void control(ControlCall call) override;
+
+ private:
+  Task<void> verify(ControlCall call);
+  RoleHost* host_ = nullptr;
+  // In this order: the service uses the directory, the directory the store, and the pool's threads none of them.
+  std::unique_ptr<net::BlockingPool> pool_;
+  std::unique_ptr<kv::RocksStore> store_;
+  std::unique_ptr<directory::Directory> directory_;
+  std::unique_ptr<authd::Service> service_;
+};
+
+}  // namespace bz::roles

@@ -1,0 +1,109 @@
+// The settings of a running system as plain values: what app/config makes of the administrator's file, the same for every
+// role (each reads its part). Immutable once made; a reload makes a new one. Units are in the names or the types; meaning,
+// default and limits of each stand in the table of app/config_keys.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+
+namespace bz::roles {
+
+using base::Millis;
+
+enum class Front : uint8_t { Imap, Submission, Mx, Lmtp };
+enum class ListenerTls : uint8_t { Implicit, StartTls, None };
+
+struct ListenerConfig {
+  std::string name;  // unique; in logs and in SaslStart
+  Front front = Front::Imap;
+  std::string address;  // numeric
+  uint16_t port = 0;
+  ListenerTls tls = ListenerTls::Implicit;
+  std::vector<std::string> mechanisms;  // upper case, in order of preference; empty: no login here (mx, lmtp)
+  bool operator==(const ListenerConfig&) const = default;
+};
+
+struct TlsConfig {
+  std::string certificate_file, key_file, rsa_certificate_file, rsa_key_file;
+};
+
+struct GatewayConfig {
+  unsigned workers = 0;  // 0: one per core
+  size_t max_pre_login = 0, max_pre_login_per_address = 0, max_sessions = 0;
+  Millis handshake_time{}, login_time{}, tls_sniff{}, idle_time{}, back_end_time{}, auth_time{};
+  unsigned max_login_tries = 0, max_bad_commands = 0;
+};
+
+struct AuthConfig {
+  uint64_t argon2_memory = 0;  // bytes, one hash
+  unsigned argon2_passes = 0, argon2_threads = 0;
+  Millis cache_time{};
+  std::string secrets_key_file;  // encrypts what CRAM-MD5 needs; outside the database
+};
+
+struct GuardConfig {
+  std::vector<std::string> trusted;  // networks never delayed or limited: "127.0.0.0/8", "::1"
+  unsigned max_failures = 0;         // per address within `window`
+  Millis window{}, delay{};
+};
+
+struct MailstoreConfig {
+  Millis sent_match_window{};
+  uint64_t append_limit = 0;   // bytes, one message
+  uint64_t default_quota = 0;  // bytes; 0: none
+  Millis idle_time{};          // a client that says nothing (RFC 3501 section 5.4: 30 minutes at least)
+  unsigned lanes = 0;          // threads; 0: one per core
+  uint64_t cache = 0;          // bytes of block cache
+  unsigned max_sessions_per_account = 0;
+};
+
+struct SmartHostConfig {
+  std::string host;  // empty: deliver by MX
+  uint16_t port = 0;
+  bool implicit_tls = false;
+  std::string user, password_file, ca_file;
+};
+
+struct MtaConfig {
+  SmartHostConfig smart_host;
+  uint16_t mx_port = 25;        // tests only
+  std::string dns_config_file;  // tests only
+  uint64_t max_message = 0;     // bytes
+  unsigned max_recipients = 0;
+  Millis first_retry{}, max_retry{}, lifetime{}, bounce_lifetime{};
+  unsigned max_deliveries = 0, max_deliveries_per_host = 0;
+};
+
+struct UsersConfig {
+  std::string gateway, auth, mailstore, mta;
+};
+
+struct Config {
+  std::string host, state, log_level;
+  std::vector<std::string> domains;  // lower case
+  std::vector<ListenerConfig> listeners;
+  TlsConfig tls;
+  GatewayConfig gateway;
+  AuthConfig auth;
+  GuardConfig guard;
+  MailstoreConfig mailstore;
+  MtaConfig mta;
+  UsersConfig users;
+  Millis restart_wait_max{};
+  unsigned upkeep_hour = 0;  // of the day, UTC
+};
+
+// Names of Secret messages: what the supervisor reads for a role, since a role opens no file of the administrator's.
+namespace secrets {
+inline constexpr char kTlsCertificate[] = "tls.certificate", kTlsKey[] = "tls.key";                // gateway
+inline constexpr char kTlsRsaCertificate[] = "tls.rsa_certificate", kTlsRsaKey[] = "tls.rsa_key";  // gateway
+inline constexpr char kTicketSecret[] = "tls.tickets";      // gateway: session tickets, shared by the workers
+inline constexpr char kAuthSecrets[] = "auth.secrets_key";  // auth
+inline constexpr char kSmartHostPassword[] = "smart_host.password", kSmartHostCa[] = "smart_host.ca";  // mta
+inline constexpr char kDnsConfig[] = "dns.config";                                                     // mta
+}  // namespace secrets
+
+}  // namespace bz::roles

@@ -1,0 +1,160 @@
+#include "roles/gateway.h"
+
+#include "base/log.h"
+
+namespace bz::roles {
+namespace {
+
+wire::Service service_of(Front front) {
+  switch (front) {
+    case Front::Imap:
+      return wire::Service::Imap;
+    case Front::Submission:
+      return wire::Service::Submission;
+    case Front::Mx:
+      return wire::Service::Mx;
+    case Front::Lmtp:
+      return wire::Service::Lmtp;
+  }
+  return wire::Service::Imap;
+}
+
+login::TlsMode tls_of(ListenerTls tls) {
+  switch (tls) {
+    case ListenerTls::Implicit:
+      return login::TlsMode::Implicit;
+    case ListenerTls::StartTls:
+      return login::TlsMode::StartTls;
+    case ListenerTls::None:
+      return login::TlsMode::None;
+  }
+  return login::TlsMode::Implicit;
+}
+
+std::shared_ptr<const login::Door> door_of(const ListenerConfig& listener) {
+  auto door = std::make_shared<login::Door>();
+  door->name = listener.name;
+  door->service = service_of(listener.front);
+  door->tls = tls_of(listener.tls);
+  door->mechanisms = listener.mechanisms;
+  return door;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const login::Settings>> GatewayRole::make_settings(const RoleHost& host) {
+  const Config& config = host.config();
+  crypto::TlsServerOptions options;
+  std::vector<crypto::CertifiedKey> keys;
+  keys.push_back({std::string(host.secret(secrets::kTlsCertificate).reveal()), host.secret(secrets::kTlsKey)});
+  if (!host.secret(secrets::kTlsRsaCertificate).empty()) {
+    keys.push_back({std::string(host.secret(secrets::kTlsRsaCertificate).reveal()), host.secret(secrets::kTlsRsaKey)});
+  }
+  options.hosts.push_back(std::move(keys));
+  options.ticket_secret = host.secret(secrets::kTicketSecret);
+  auto settings = std::make_shared<login::Settings>();
+  BZ_TRY(settings->tls, crypto::make_tls_server(options));
+  settings->host = config.host;
+  settings->max_message = config.mta.max_message;
+  const GatewayConfig& g = config.gateway;
+  settings->limits = {.handshake = g.handshake_time,
+                      .login = g.login_time,
+                      .tls_sniff = g.tls_sniff,
+                      .idle = g.idle_time,
+                      .back_end = g.back_end_time,
+                      .auth = g.auth_time,
+                      .login_tries = g.max_login_tries,
+                      .bad_commands = g.max_bad_commands};
+  return std::shared_ptr<const login::Settings>(std::move(settings));
+}
+
+Result<login::Gate::Capacity> GatewayRole::make_capacity(const RoleHost& host) {
+  BZ_TRY(auto trusted, login::Networks::parse(host.config().guard.trusted));
+  const GatewayConfig& g = host.config().gateway;
+  return login::Gate::Capacity{{g.max_pre_login, g.max_pre_login_per_address, std::move(trusted)}, g.max_sessions};
+}
+
+Result<void> GatewayRole::prepare(RoleHost& host) {
+  BZ_TRY(settings_, make_settings(host));
+  BZ_TRY(auto capacity, make_capacity(host));
+  auth_ = std::make_unique<login::AuthLink>(host.loop(), [&host](wire::Type type, const std::string& payload) {
+    Peer* auth = host.peer("auth");
+    return auth ? auth->send(type, payload) : Result<void>(fail(Errc::Unavailable, "auth is not there"));
+  });
+  services_.reset(new login::Services{host.loop(), base::system_random(), *auth_,
+                                      [this, &host](std::string_view role) { return open_leg(host, role); }});
+  gate_ = std::make_unique<login::Gate>(*services_, settings_, std::move(capacity));
+  return {};
+}
+
+Task<Result<void>> GatewayRole::start(RoleHost& host) {
+  for (const ListenerConfig& config : host.config().listeners) {
+    int fd = host.take_listener(config.name);
+    if (fd < 0) co_return fail(Errc::NotFound, "no descriptor for listener " + config.name);
+    auto open = std::make_shared<OpenDoor>();
+    open->door = door_of(config);
+    open->listener = std::make_unique<net::Listener>(
+        host.loop(), fd, [this, raw = open.get()](int connection) { gate_->accept(raw->door, connection); });
+    doors_.push_back(std::move(open));
+  }
+  co_return Result<void>();
+}
+
+// Certificates, limits and mechanisms of connections to come; a refusal keeps what we have.
+void GatewayRole::reload(RoleHost& host) {
+  auto settings = make_settings(host);
+  auto capacity = make_capacity(host);
+  if (!settings || !capacity) {
+    log::event(log::Err, "reload_refused").error(settings ? capacity.error() : settings.error());
+    return;
+  }
+  settings_ = std::move(*settings);
+  gate_->set(settings_, std::move(*capacity));
+  const auto& listeners = host.config().listeners;
+  for (size_t i = 0; i < doors_.size() && i < listeners.size(); ++i) doors_[i]->door = door_of(listeners[i]);
+}
+
+Result<std::unique_ptr<net::Stream>> GatewayRole::open_leg(RoleHost& host, std::string_view role) {
+  if (role != "mailstore" && role != "mta") return fail(Errc::Denied, "no sessions go to " + std::string(role));
+  Peer* peer = host.peer(role);
+  if (!peer || !peer->up()) return fail(Errc::Unavailable, std::string(role) + " is not there");
+  BZ_TRY(auto ends, net::socket_pair());
+  auto ours = std::make_unique<net::Stream>(host.loop(), ends.first);
+  std::vector<net::OwnedFd> fds;
+  fds.emplace_back(ends.second);
+  BZ_TRY_VOID(peer->send(wire::Type::Leg, std::string_view(), std::move(fds)));
+  return ours;
+}
+
+void GatewayRole::peer_down(Peer& peer) {
+  if (peer.role() == "auth") auth_->on_down();
+}
+
+void GatewayRole::message(Peer& from, net::Message message) {
+  // auth also tells whose sessions end; they live in the back ends, and end here when those close their legs.
+  if (from.role() == "auth" && message.type == static_cast<uint8_t>(wire::Type::EndSessions)) return;
+  Result<void> taken = fail(Errc::Invalid, "not for a gateway");
+  if (from.role() == "auth") taken = auth_->on_message(message.type, message.payload);
+  if (!taken) {
+    log::event(log::Err, "message_refused").field("peer", from.role()).field("type", message.type).error(taken.error());
+  }
+}
+
+void GatewayRole::control(ControlCall call) {
+  if (call.request().arguments != std::vector<std::string>{"sessions"}) {
+    return call.answer({2, {}, "the gateway knows sessions\n"});
+  }
+  call.answer(
+      {0,
+       "sessions " + std::to_string(gate_->sessions()) + "\nbefore_login " + std::to_string(gate_->before_login()) + "\n",
+       {}});
+}
+
+// The back ends have ended their sessions by now; who is left has not logged in.
+Task<void> GatewayRole::stop() {
+  doors_.clear();
+  gate_.reset();
+  co_return;
+}
+
+}  // namespace bz::roles

@@ -1,0 +1,38 @@
+// The role that faces the network: one worker process. It holds the doors' certificates and no other secret; every session
+// it lets through carries a ticket of auth (contracts: hand-over).
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "login/gate.h"
+#include "roles/role.h"
+
+namespace bz::roles {
+
+class GatewayRole : public Role {
+ public:
+  Result<void> prepare(RoleHost& host) override;
+  Task<Result<void>> start(RoleHost& host) override;
+  void reload(RoleHost& host) override;
+  void peer_down(Peer& peer) override;
+  void message(Peer& from, net::Message message) override;
+  void control(ControlCall call) override;
+  Task<void> stop() override;
+
+ private:
+  struct OpenDoor {
+    std::shared_ptr<const login::Door> door;
+    std::unique_ptr<net::Listener> listener;
+  };
+  Result<std::shared_ptr<const login::Settings>> make_settings(const RoleHost& host);
+  Result<login::Gate::Capacity> make_capacity(const RoleHost& host);
+  Result<std::unique_ptr<net::Stream>> open_leg(RoleHost& host, std::string_view role);
+
+  std::unique_ptr<login::AuthLink> auth_;
+  std::unique_ptr<login::Services> services_;
+  std::shared_ptr<const login::Settings> settings_;
+  std::unique_ptr<login::Gate> gate_;
+  std::vector<std::shared_ptr<OpenDoor>> doors_;
+};
+
+}  // namespace bz::roles

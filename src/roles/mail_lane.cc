@@ -1,0 +1,168 @@
+#include "roles/mail_lane.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace bz::roles {
+namespace {
+constexpr base::Millis kRefuseTime{5000};
+}
+
+MailLane::MailLane(kv::Store& store, MailLaneConfig config, AskFacts ask_facts)
+    : store_(store), config_(std::move(config)), ask_facts_(std::move(ask_facts)) {
+  thread_ = std::thread([this] { run(); });
+}
+
+MailLane::~MailLane() { stop(); }
+
+void MailLane::run() {
+  tasks_ = std::make_unique<net::TaskGroup>(loop_);
+  loop_.run();
+  tasks_->cancel();
+  running_.clear();
+  slots_.clear();
+  tasks_.reset();
+}
+
+void MailLane::stop() {
+  if (!thread_.joinable()) return;
+  loop_.stop();
+  thread_.join();
+}
+
+void MailLane::drain() {
+  constexpr int kTurns = 8;  // a message's end, its account's end, the end of the account's commands, and to spare
+  for (int i = 0; i < kTurns; ++i) {
+    loop_.post([this] { loop_.stop(); });
+    loop_.run();
+  }
+}
+
+// --- accounts
+
+// Opening a partition takes it away from whoever has it, so an account is opened once; who comes meanwhile waits.
+Task<Result<MailLane::AccountPtr>> MailLane::account(AccountId id) {
+  Slot& slot = slots_[id];
+  slot.used = ++turn_;
+  if (slot.account && !slot.account->broken()) co_return slot.account;
+  slot.account.reset();
+  if (slot.opening) {
+    base::Completion<AccountPtr> opened;
+    slot.waiting.push_back(opened.promise());
+    auto result = co_await opened;
+    co_return std::move(result);
+  }
+  slot.opening = true;
+  auto opening = open(id);
+  auto opened = co_await std::move(opening);
+  Slot& now = slots_[id];
+  now.opening = false;
+  if (opened) now.account = *opened;
+  auto waiting = std::exchange(now.waiting, {});
+  account_count_ = slots_.size();
+  for (auto& promise : waiting) promise.set(opened);
+  evict();
+  co_return std::move(opened);
+}
+
+Task<Result<MailLane::AccountPtr>> MailLane::open(AccountId id) {
+  auto asking = ask_facts_(loop_, id);
+  auto facts = co_await asking;
+  if (!facts && facts.error().code() == Errc::NotFound) co_return std::move(facts).error();
+  store::AccountConfig config = config_.account;
+  if (facts && facts->quota_bytes != 0) config.quota_bytes = facts->quota_bytes;
+  auto opening =
+      store::open_account(store_, id, facts ? facts->name : "", config, loop_, base::system_clock(), base::system_random());
+  auto opened = co_await std::move(opening);
+  if (!opened) log::event(log::Err, "account_open").field("account", id.value()).error(opened.error());
+  co_return std::move(opened);
+}
+
+// The accounts that were not used for the longest time go first; one that a session or a command holds stays.
+void MailLane::evict() {
+  std::erase_if(slots_, [](const auto& s) { return !s.second.account && !s.second.opening && s.second.sessions == 0; });
+  if (slots_.size() > config_.max_accounts) {
+    std::vector<std::pair<uint64_t, AccountId>> idle;
+    for (const auto& [id, slot] : slots_)
+      if (slot.account && slot.account.use_count() == 1 && slot.sessions == 0) idle.emplace_back(slot.used, id);
+    std::sort(idle.begin(), idle.end());
+    const size_t surplus = slots_.size() - config_.max_accounts * 9 / 10;
+    for (size_t i = 0; i < idle.size() && i < surplus; ++i) slots_.erase(idle[i].second);
+  }
+  account_count_ = slots_.size();
+}
+
+Task<Result<bool>> MailLane::purge(AccountId id) {
+  end_sessions(id, "", "The account is removed");
+  slots_.erase(id);
+  auto destroying = store_.destroy({kv::kAccountPartition, id.value()}, loop_);
+  auto destroyed = co_await destroying;
+  log::event(destroyed ? log::Info : log::Err, "account_purge").field("account", id.value());
+  co_return std::move(destroyed);
+}
+
+// --- sessions
+
+void MailLane::start_imap(ImapLeg leg) { tasks_->spawn(run_imap(std::move(leg))); }
+
+Task<void> MailLane::run_imap(ImapLeg leg) {
+  auto stream = std::make_unique<net::Stream>(loop_, leg.fd);
+  auto opening = account(leg.account);
+  auto opened = co_await std::move(opening);
+  Slot& slot = slots_[leg.account];
+  Result<void> allowed;
+  if (!opened)
+    allowed = std::move(opened).error();
+  else if (config_.max_sessions_per_account != 0 && slot.sessions >= config_.max_sessions_per_account)
+    allowed = fail(Errc::Limit, "too many sessions of the account");
+  if (!allowed) {
+    log::event(log::Warn, "imap_refused").field("sid", leg.start.id).error(allowed.error());
+    auto refusing = refuse_imap(std::move(stream), leg.start.tag, allowed.error());
+    co_await std::move(refusing);
+    co_return;
+  }
+  log::event(log::Info, "imap_start")
+      .field("sid", leg.start.id)
+      .field("account", leg.account_name)
+      .field("device", leg.device);
+  imapd::Session session(std::move(stream), std::move(*opened), std::move(leg.start), config_.imap, base::system_clock());
+  struct Registration {
+    MailLane& lane;
+    AccountId account;
+    std::list<Running>::iterator at;
+    ~Registration() {
+      lane.running_.erase(at);
+      --lane.session_count_;
+      auto slot = lane.slots_.find(account);
+      if (slot != lane.slots_.end() && slot->second.sessions > 0) --slot->second.sessions;
+    }
+  };
+  ++slot.sessions;
+  ++session_count_;
+  Registration registered{*this, leg.account, running_.insert(running_.end(), Running{leg.account, leg.device, &session})};
+  auto running = session.run();
+  co_await std::move(running);
+}
+
+// The gateway passes on what we say first: the answer to its client's LOGIN or AUTHENTICATE (RFC 5530 codes).
+Task<void> MailLane::refuse_imap(std::unique_ptr<net::Stream> stream, std::string tag, const Error& error) {
+  std::string line = tag.empty() ? "* BYE" : tag + " NO";
+  line += error.code() == Errc::Limit ? " [LIMIT] Too many connections of this account\r\n"
+                                      : " [UNAVAILABLE] The mailbox cannot be opened now, try again later\r\n";
+  auto writing = stream->write_all(line, net::Deadline::in(kRefuseTime));
+  if (auto written = co_await std::move(writing); !written) co_return;
+  auto ending = stream->shutdown(net::Deadline::in(kRefuseTime));
+  (void)co_await std::move(ending);
+}
+
+void MailLane::end_sessions(AccountId account, const std::string& device, const std::string& reason) {
+  for (Running& running : running_)
+    if (running.account == account && (device.empty() || running.device == device)) running.session->stop(reason);
+}
+
+void MailLane::end_all(const std::string& reason) {
+  for (Running& running : running_) running.session->stop(reason);
+}
+
+}  // namespace bz::roles

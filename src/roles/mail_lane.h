@@ -1,0 +1,139 @@
+// MailLane: one thread of the mail store with its event loop, the accounts that live on it and their sessions. An account
+// belongs to one lane for the life of the process (id modulo lanes), so nothing of an account is ever locked.
+//
+// Constructed and destroyed on the main thread; functions marked (any) may be called from any thread, all others run on
+// the lane. call() is how a coroutine of one thread asks another: the work runs on the lane, its result comes back to the
+// caller's executor; if either end goes first, the other is told or nobody is.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "imapd/session.h"
+#include "net/loop.h"
+#include "store/account.h"
+
+namespace bz::roles {
+
+struct MailLaneConfig {
+  store::AccountConfig account;  // quota_bytes is the default; the directory may name another
+  imapd::SessionConfig imap;
+  size_t max_accounts = 2000;  // kept open although nobody uses them
+  unsigned max_sessions_per_account = 0;
+};
+
+// What the directory knows of an account. NotFound: no such account (any more).
+struct AccountFacts {
+  std::string name;          // empty: not known now
+  uint64_t quota_bytes = 0;  // 0: the default
+};
+using AskFacts = std::function<base::Completion<AccountFacts>(base::Executor& home, AccountId account)>;  // (any)
+
+struct ImapLeg {
+  int fd = -1;
+  AccountId account;
+  std::string account_name, device;
+  imapd::SessionStart start;
+};
+
+class MailLane {
+ public:
+  MailLane(kv::Store& store, MailLaneConfig config, AskFacts ask_facts);
+  ~MailLane();  // stop()s
+  MailLane(const MailLane&) = delete;
+
+  net::Loop& loop() { return loop_; }                                             // (any)
+  size_t sessions() const { return session_count_.load(); }                       // (any)
+  size_t accounts() const { return account_count_.load(); }                       // (any)
+  void post(std::function<void()> function) { loop_.post(std::move(function)); }  // (any)
+  void stop();  // main thread: ends the thread and all that lives on it; the loop stays, so that late posts have a place
+
+  // Main thread, when every lane is stopped and the store is closed: lets go of what was still on its way here. What goes
+  // may post once more, which a loop that is being destroyed could not take.
+  void drain();
+
+  template <class T>
+  base::Completion<T> call(base::Executor& home, std::function<Task<Result<T>>()> work);  // (any)
+
+  Task<Result<std::shared_ptr<store::Account>>> account(AccountId id);
+  void start_imap(ImapLeg leg);
+  void spawn(Task<void> task) { tasks_->spawn(std::move(task)); }
+  void set_config(MailLaneConfig config) { config_ = std::move(config); }
+  void end_sessions(AccountId account, const std::string& device, const std::string& reason);
+  void end_all(const std::string& reason);
+  Task<Result<bool>> purge(AccountId account);
+
+ private:
+  using AccountPtr = std::shared_ptr<store::Account>;
+  struct Slot {
+    AccountPtr account;
+    bool opening = false;
+    std::vector<base::Completion<AccountPtr>::Promise> waiting;  // for `opening`
+    uint64_t used = 0;                                           // turn of the last use
+    unsigned sessions = 0;
+  };
+  struct Running {
+    AccountId account;
+    std::string device;
+    imapd::Session* session = nullptr;
+  };
+  void run();
+  Task<Result<AccountPtr>> open(AccountId id);
+  void evict();
+  Task<void> run_imap(ImapLeg leg);
+  Task<void> refuse_imap(std::unique_ptr<net::Stream> stream, std::string tag, const Error& error);
+
+  kv::Store& store_;
+  MailLaneConfig config_;
+  const AskFacts ask_facts_;
+  net::Loop loop_;
+  std::atomic<size_t> session_count_{0}, account_count_{0};
+  std::map<AccountId, Slot> slots_;
+  std::list<Running> running_;
+  uint64_t turn_ = 0;
+  std::unique_ptr<net::TaskGroup> tasks_;
+  std::thread thread_;
+};
+
+// A promise that is kept and dropped on its own thread, wherever the work was.
+template <class T>
+class Ferry {
+ public:
+  Ferry(base::Executor& home, typename base::Completion<T>::Promise promise)
+      : home_(home), promise_(std::make_shared<typename base::Completion<T>::Promise>(std::move(promise))) {}
+  Ferry(const Ferry&) = delete;
+  ~Ferry() {
+    if (promise_) home_.post([promise = std::move(promise_)] {});
+  }
+  void send(Result<T> result) {
+    auto boxed = std::make_shared<Result<T>>(std::move(result));
+    home_.post([promise = std::move(promise_), boxed] { promise->set(std::move(*boxed)); });
+    promise_ = nullptr;
+  }
+
+ private:
+  base::Executor& home_;
+  std::shared_ptr<typename base::Completion<T>::Promise> promise_;
+};
+
+template <class T>
+Task<void> ferry_result(Task<Result<T>> work, std::shared_ptr<Ferry<T>> ferry) {
+  auto result = co_await std::move(work);
+  ferry->send(std::move(result));
+}
+
+template <class T>
+base::Completion<T> MailLane::call(base::Executor& home, std::function<Task<Result<T>>()> work) {
+  base::Completion<T> done;
+  auto ferry = std::make_shared<Ferry<T>>(home, done.promise());
+  loop_.post([this, work = std::move(work), ferry = std::move(ferry)]() mutable {
+    if (tasks_) tasks_->spawn(ferry_result<T>(work(), std::move(ferry)));
+  });
+  return done;
+}
+
+}  // namespace bz::roles

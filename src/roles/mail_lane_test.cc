@@ -1,0 +1,243 @@
+// Lanes as they run: threads, sessions over socket pairs, accounts on several lanes.
+#include "roles/mail_lane.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "kv/memory.h"
+#include "roles/mail_inlet.h"
+#include "roles/mailstore_verify.h"
+
+namespace bz::roles {
+namespace {
+
+// A client that blocks, for at most 10 s at a time.
+class Client {
+ public:
+  explicit Client(int fd) : fd_(fd) { ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) & ~O_NONBLOCK); }
+  ~Client() { ::close(fd_); }
+  void say(std::string_view text) { ASSERT_EQ(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL), ssize_t(text.size())); }
+  // Up to and with `end`; "" in `end`: until the other side ends.
+  std::string hear(std::string_view end) {
+    while (end.empty() || text_.find(end) == std::string::npos) {
+      pollfd poll{fd_, POLLIN, 0};
+      char buffer[4096];
+      if (::poll(&poll, 1, 10'000) <= 0) return text_ + "(silence)";
+      const ssize_t got = ::recv(fd_, buffer, sizeof buffer, 0);
+      if (got <= 0) break;
+      text_.append(buffer, static_cast<size_t>(got));
+    }
+    const size_t at = text_.find(end);
+    if (end.empty() || at == std::string::npos) return std::exchange(text_, {});
+    std::string heard = text_.substr(0, at + end.size());
+    text_.erase(0, heard.size());
+    return heard;
+  }
+
+ private:
+  int fd_;
+  std::string text_;
+};
+
+Task<void> lmtp(int fd, MailLane& lane, LaneAccounts& accounts, bool from_mta) {
+  lmtpd::SessionConfig config;
+  config.hostname = "mail";
+  config.from_mta = from_mta;
+  lmtpd::Session session(std::make_unique<net::Stream>(lane.loop(), fd), accounts, std::move(config), "lmtp", "");
+  auto running = session.run();
+  co_await std::move(running);
+}
+
+class Lanes : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    store = kv::make_memory_store();
+    store->set_delivery(kv::MemoryStore::Delivery::Posted);
+    for (int i = 0; i < 2; ++i) {
+      lanes.push_back(std::make_unique<MailLane>(*store, config, [](base::Executor& home, AccountId id) {
+        base::Completion<AccountFacts> done;
+        Ferry<AccountFacts> ferry(home, done.promise());
+        if (id.value() >= 100)
+          ferry.send(fail(Errc::NotFound, "no such account"));
+        else
+          ferry.send(AccountFacts{"user" + std::to_string(id.value()), 0});
+        return done;
+      }));
+      accounts.push_back(std::make_unique<LaneAccounts>(lanes, lanes.back()->loop(), ask_recipient));
+    }
+  }
+  // both@here.test stands for the accounts 1 and 2, which live on different lanes.
+  static base::Completion<queue::RecipientVerdict> ask_recipient(base::Executor& home, const smtp::Address& address) {
+    base::Completion<queue::RecipientVerdict> done;
+    Ferry<queue::RecipientVerdict> ferry(home, done.promise());
+    queue::RecipientVerdict verdict;
+    verdict.kind = queue::RecipientVerdict::Kind::Unknown;
+    if (address.to_string() == "both@here.test") {
+      verdict.kind = queue::RecipientVerdict::Kind::Local;
+      for (uint64_t id : {1, 2}) verdict.targets.push_back({AccountId(id), "user", address});
+    }
+    ferry.send(std::move(verdict));
+    return done;
+  }
+  void TearDown() override {
+    for (auto& lane : lanes) lane->stop();
+    base::ManualExecutor executor;
+    auto report = verify_store(*store, executor);
+    ASSERT_TRUE(report.has_value());
+    EXPECT_EQ(report->findings.size(), 0u) << report->to_text();
+    store.reset();
+    for (auto& lane : lanes) lane->drain();
+  }
+  std::unique_ptr<Client> imap(uint64_t account, std::string tag, std::string device = "phone") {
+    auto ends = net::socket_pair();
+    BZ_CHECK(ends, "socket_pair");
+    MailLane& lane = lane_of(lanes, AccountId(account));
+    lane.post([&lane, fd = ends->first, account, tag, device] {
+      lane.start_imap({fd, AccountId(account), "user", device, {"sid", tag, "", {}}});
+    });
+    return std::make_unique<Client>(ends->second);
+  }
+  std::unique_ptr<Client> mta(size_t index, bool from_mta = true) {
+    auto ends = net::socket_pair();
+    BZ_CHECK(ends, "socket_pair");
+    MailLane& lane = *lanes[index];
+    lane.post([&lane, fd = ends->first, accounts = accounts[index].get(), from_mta] {
+      lane.spawn(lmtp(fd, lane, *accounts, from_mta));
+    });
+    return std::make_unique<Client>(ends->second);
+  }
+  MailLaneConfig config;
+  std::unique_ptr<kv::MemoryStore> store;
+  MailLanes lanes;
+  std::vector<std::unique_ptr<LaneAccounts>> accounts;
+};
+
+TEST_F(Lanes, a_delivery_to_accounts_of_two_lanes_reaches_their_idling_sessions) {
+  auto ana = imap(1, "a1"), eva = imap(2, "e1");
+  for (auto* client : {ana.get(), eva.get()}) {
+    EXPECT_NE(client->hear("\r\n").find("OK [CAPABILITY"), std::string::npos);
+    client->say("a SELECT INBOX\r\n");
+    EXPECT_NE(client->hear("a OK").find("* 0 EXISTS"), std::string::npos);
+    client->hear("\r\n");
+    client->say("b IDLE\r\n");
+    client->hear("+ ");
+  }
+  auto queue = mta(0);
+  queue->say(
+      "LHLO mta\r\nMAIL FROM:<b@x> XBZQID=Q1\r\nRCPT TO:<ana@x> XBZACCT=1\r\nRCPT TO:<eva@x> XBZACCT=2\r\n"
+      "RCPT TO:<nobody@x> XBZACCT=100\r\nDATA\r\n");
+  std::string answers = queue->hear("354 ");
+  EXPECT_NE(answers.find("550 5.1.1"), std::string::npos);
+  queue->say("Subject: x\r\n\r\n" + std::string(300'000, 'x') + "\r\n.\r\nQUIT\r\n");
+  answers = queue->hear("221 ");
+  EXPECT_NE(answers.find("250 2.0.0 Delivered\r\n250 2.0.0 Delivered\r\n"), std::string::npos) << answers;
+  for (auto* client : {ana.get(), eva.get()}) {
+    EXPECT_NE(client->hear("EXISTS\r\n").find("* 1 EXISTS"), std::string::npos);
+    client->say("DONE\r\nc LOGOUT\r\n");
+    EXPECT_NE(client->hear("").find("c OK"), std::string::npos);
+  }
+}
+
+TEST_F(Lanes, an_lmtp_client_that_is_not_mta_names_addresses) {
+  auto stranger = mta(0, false);
+  stranger->say("LHLO x\r\nMAIL FROM:<b@x>\r\nRCPT TO:<nobody@here.test>\r\nRCPT TO:<both@here.test>\r\nDATA\r\n");
+  EXPECT_NE(stranger->hear("354 ").find("550 5.1.1"), std::string::npos);
+  stranger->say("Subject: x\r\n\r\nhi\r\n.\r\nQUIT\r\n");
+  EXPECT_NE(stranger->hear("221 ").find("250 2.0.0 Delivered\r\n"), std::string::npos);
+  for (uint64_t account : {1, 2}) {
+    auto client = imap(account, "a");
+    client->hear("\r\n");
+    client->say("b SELECT INBOX\r\n");
+    EXPECT_NE(client->hear("b OK").find("* 1 EXISTS"), std::string::npos);
+    client->say("c LOGOUT\r\n");
+    client->hear("");
+  }
+}
+
+TEST_F(Lanes, sessions_are_ended_by_account_and_device) {
+  auto phone = imap(1, "a1", "phone"), laptop = imap(1, "a2", "laptop"), other = imap(3, "a3", "phone");
+  for (auto* client : {phone.get(), laptop.get(), other.get()}) client->hear("\r\n");
+  MailLane& lane = lane_of(lanes, AccountId(1));
+  lane.post([&lane] { lane.end_sessions(AccountId(1), "phone", "The device was revoked"); });
+  EXPECT_NE(phone->hear("").find("BYE"), std::string::npos);
+  lane.post([&lane] { lane.end_sessions(AccountId(1), "", "The account was disabled"); });
+  EXPECT_NE(laptop->hear("").find("* BYE"), std::string::npos);
+  other->say("x NOOP\r\n");
+  EXPECT_NE(other->hear("x OK").find("x OK"), std::string::npos);
+}
+
+TEST_F(Lanes, what_cannot_be_opened_is_refused_with_the_clients_tag) {
+  auto nobody = imap(100, "a1");
+  EXPECT_EQ(nobody->hear("").substr(0, 20), "a1 NO [UNAVAILABLE] ");
+}
+
+TEST_F(Lanes, an_account_has_only_so_many_sessions) {
+  config.max_sessions_per_account = 2;
+  for (auto& lane : lanes) lane->post([this, lane = lane.get()] { lane->set_config(config); });
+  auto one = imap(1, "a1"), two = imap(1, "a2");
+  one->hear("\r\n");
+  two->hear("\r\n");
+  EXPECT_EQ(imap(1, "a3")->hear("").substr(0, 14), "a3 NO [LIMIT] ");
+  one->say("x LOGOUT\r\n");
+  one->hear("");
+  MailLane& lane = lane_of(lanes, AccountId(1));
+  while (lane.sessions() > 1) std::this_thread::yield();
+  EXPECT_NE(imap(1, "a4")->hear("\r\n").find("a4 OK"), std::string::npos);
+}
+
+TEST_F(Lanes, many_accounts_are_opened_and_let_go) {
+  config.max_accounts = 4;
+  for (auto& lane : lanes) lane->post([this, lane = lane.get()] { lane->set_config(config); });
+  for (int i = 1; i < 60; ++i) {
+    auto queue = mta(static_cast<size_t>(i % 2));
+    queue->say("LHLO mta\r\nMAIL FROM:<b@x> XBZQID=Q" + std::to_string(i) +
+               "\r\nRCPT TO:<u@x> XBZACCT=" + std::to_string(i % 20 + 1) + "\r\nDATA\r\nS: 1\r\n\r\nx\r\n.\r\nQUIT\r\n");
+    EXPECT_NE(queue->hear("").find("Delivered"), std::string::npos);
+  }
+  EXPECT_LE(lanes[0]->accounts(), 5u);
+}
+
+TEST_F(Lanes, a_lane_that_stops_in_the_middle_of_deliveries_leaves_whole_accounts) {
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.push_back(mta(static_cast<size_t>(i % 2)));
+    clients.back()->say("LHLO mta\r\nMAIL FROM:<b@x>\r\nRCPT TO:<a@x> XBZACCT=1\r\nRCPT TO:<e@x> XBZACCT=2\r\nDATA\r\n" +
+                        std::string(50'000, 'x') + "\r\n.\r\n");
+  }
+  clients[3]->hear("250 2.0.0");
+}
+
+TEST(MailstoreVerify, a_running_database_is_checked_on_a_copy) {
+  const std::string folder = ::testing::TempDir() + "buzon-verify-" + base::system_random().id(8);
+  std::filesystem::create_directory(folder);
+  {
+    base::ManualExecutor lane;
+    auto store = kv::open_rocks(folder + "/db");
+    ASSERT_TRUE(store.has_value());
+    auto opened = base::run_on(
+        lane, store::open_account(**store, AccountId(5), "ana", {}, lane, base::system_clock(), base::system_random()));
+    ASSERT_TRUE(opened.has_value());
+    auto appender = (*opened)->begin_append();
+    ASSERT_TRUE(base::run_on(lane, appender->write("Subject: x\r\n\r\nx\r\n")));
+    ASSERT_TRUE(base::run_on(lane, (*opened)->deliver(std::move(appender), {"Q1", "ana", ""})));
+    auto report = verify_checkpoint(**store, folder);
+    ASSERT_TRUE(report.has_value()) << report.error().to_string();
+    EXPECT_EQ(report->accounts, 1u);
+    EXPECT_EQ(report->to_text(), "mail: 1 accounts, 0 findings (checked online, on a checkpoint)\n");
+    EXPECT_EQ(report->to_json(), "{\"role\":\"mailstore\",\"online\":true,\"accounts\":1,\"findings\":[]}\n");
+    ASSERT_FALSE((*opened)->broken());
+    opened->reset();
+    lane.run();
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1) << "the copy is gone";
+    store->reset();
+  }
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace bz::roles

@@ -1,0 +1,309 @@
+#include "roles/mailstore.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "imap/capability.h"
+#include "roles/mailstore_verify.h"
+
+namespace bz::roles {
+namespace {
+
+constexpr base::Millis kHandoffTime{5000}, kLookupTime{3000}, kDrainStep{50};
+constexpr int kDrainSteps = 100;   // 5 s, less than the supervisor's patience
+constexpr size_t kMaxLegs = 1000;  // whose hand-over is not read yet
+constexpr size_t kMaxHandoff = 16 << 10;
+constexpr char kDatabase[] = "db";
+
+MailLaneConfig lane_config(const Config& config) {
+  MailLaneConfig lane;
+  lane.account.append_limit = config.mailstore.append_limit;
+  lane.account.quota_bytes = config.mailstore.default_quota;
+  lane.account.sent_match_window = config.mailstore.sent_match_window;
+  lane.imap.idle_timeout = config.mailstore.idle_time;
+  lane.max_sessions_per_account = config.mailstore.max_sessions_per_account;
+  return lane;
+}
+
+Task<void> run_lmtp(int fd, MailLane& lane, LaneAccounts& accounts, lmtpd::SessionConfig config, SessionId id,
+                    std::string input) {
+  lmtpd::Session session(std::make_unique<net::Stream>(lane.loop(), fd), accounts, std::move(config), std::move(id),
+                         std::move(input));
+  auto running = session.run();
+  co_await std::move(running);
+}
+
+}  // namespace
+
+MailstoreRole::MailstoreRole() = default;
+
+MailstoreRole::~MailstoreRole() {
+  for (auto& lane : lanes_) lane->stop();
+  upkeep_.reset();
+  pool_.reset();
+  store_.reset();
+  for (auto& lane : lanes_) lane->drain();
+}
+
+Result<void> MailstoreRole::prepare(RoleHost& host) {
+  host_ = &host;
+  const MailstoreConfig& config = host.config().mailstore;
+  kv::RocksConfig rocks;
+  if (config.cache != 0) rocks.block_cache_bytes = config.cache;
+  rocks.on_fatal = [&host](const Error& error) { host.give_up(error); };
+  BZ_TRY(store_, kv::open_rocks(kDatabase, std::move(rocks)));
+  pool_ = std::make_unique<net::BlockingPool>(1, 4);
+  directory_ = std::make_unique<DirectoryLink>(host.loop(), [&host](wire::Type type, const std::string& payload) {
+    Peer* auth = host.peer("auth");
+    return auth ? auth->send(type, payload) : Result<void>(fail(Errc::Unavailable, "auth is not there"));
+  });
+  const unsigned lanes = config.lanes != 0 ? config.lanes : std::max(1u, std::thread::hardware_concurrency());
+  for (unsigned i = 0; i < lanes; ++i) {
+    lanes_.push_back(
+        std::make_unique<MailLane>(*store_, lane_config(host.config()),
+                                   [this](base::Executor& home, AccountId account) { return ask_facts(home, account); }));
+    auto ask = [this](base::Executor& home, smtp::Address address) { return ask_recipient(home, std::move(address)); };
+    lane_accounts_.push_back(std::make_unique<LaneAccounts>(lanes_, lanes_.back()->loop(), std::move(ask)));
+  }
+  return {};
+}
+
+Task<Result<void>> MailstoreRole::start(RoleHost& host) {
+  upkeep_ = std::make_unique<Upkeep>(host, *store_, *pool_, base::system_clock());
+  co_return Result<void>();
+}
+
+// For sessions and accounts that begin from now on.
+void MailstoreRole::reload(RoleHost& host) {
+  upkeep_->reload();
+  for (auto& lane : lanes_)
+    lane->post([lane = lane.get(), config = lane_config(host.config())] { lane->set_config(config); });
+}
+
+wire::Hello MailstoreRole::hello(const RoleHost& host) const {
+  wire::Hello hello = Role::hello(host);
+  for (auto word : base::split(imap::kCapabilitiesBeforeLogin, ' ')) hello.capabilities.emplace_back(word);
+  return hello;
+}
+
+void MailstoreRole::peer_up(Peer& peer) {
+  if (peer.role() != "auth") return;
+  verifier_ = std::make_unique<crypto::TicketVerifier>(peer.hello().ticket_public_key, "mailstore", base::system_clock());
+}
+
+void MailstoreRole::peer_down(Peer& peer) {
+  if (peer.role() != "auth") return;
+  directory_->on_down();
+  for (auto& [id, ferry] : std::exchange(lookups_, {})) ferry->send(fail(Errc::Unavailable, "auth went away"));
+}
+
+void MailstoreRole::message(Peer& from, net::Message message) {
+  const auto type = static_cast<wire::Type>(message.type);
+  if (type == wire::Type::Leg && (from.role() == "gateway" || from.role() == "mta"))
+    return on_leg(from, std::move(message));
+  Result<void> taken = fail(Errc::Invalid, "not for a mail store");
+  if (from.role() == "auth" && type == wire::Type::AccountInfo) {
+    auto info = wire::AccountInfo::decode(message.payload);
+    if (info) return on_account_info(*info);
+    taken = info.error();
+  } else if (from.role() == "auth" && (type == wire::Type::EndSessions || type == wire::Type::PurgeAccount)) {
+    auto order = wire::EndSessions::decode(message.payload);
+    if (order) return on_end_sessions(*order, type == wire::Type::PurgeAccount);
+    taken = order.error();
+  } else if (from.role() == "auth") {
+    taken = directory_->on_message(message.type, message.payload);
+    if (taken) return;
+  }
+  log::event(log::Err, "message_refused").field("peer", from.role()).field("type", message.type).error(taken.error());
+}
+
+// --- what the directory knows of an account, asked when it is opened
+
+base::Completion<AccountFacts> MailstoreRole::ask_facts(base::Executor& home, AccountId account) {
+  base::Completion<AccountFacts> done;
+  auto ferry = std::make_shared<Ferry<AccountFacts>>(home, done.promise());
+  host_->loop().post([this, account, ferry = std::move(ferry)]() mutable { look_up(account, std::move(ferry)); });
+  return done;
+}
+
+void MailstoreRole::look_up(AccountId account, std::shared_ptr<Ferry<AccountFacts>> ferry) {
+  const uint64_t id = ++next_lookup_;
+  Peer* auth = host_->peer("auth");
+  Result<void> sent = fail(Errc::Unavailable, "auth is not there");
+  if (auth) sent = auth->send(wire::Type::LookupAccount, wire::LookupAccount{id, account.value()});
+  if (!sent) return ferry->send(std::move(sent).error());
+  lookups_[id] = std::move(ferry);
+  host_->tasks().spawn(give_up_lookup(id));
+}
+
+Task<void> MailstoreRole::give_up_lookup(uint64_t id) {
+  auto waiting = host_->loop().sleep(net::Deadline::in(kLookupTime));
+  co_await std::move(waiting);
+  auto late = lookups_.extract(id);
+  if (!late.empty()) late.mapped()->send(fail(Errc::Timeout, "auth does not answer"));
+}
+
+void MailstoreRole::on_account_info(const wire::AccountInfo& info) {
+  auto asked = lookups_.extract(info.id);
+  if (asked.empty()) return;
+  if (info.kind != 1) return asked.mapped()->send(fail(Errc::NotFound, "no such account"));
+  asked.mapped()->send(AccountFacts{info.account, info.quota_bytes});
+}
+
+// --- recipients of an LMTP client that is not mta
+
+base::Completion<queue::RecipientVerdict> MailstoreRole::ask_recipient(base::Executor& home, smtp::Address address) {
+  base::Completion<queue::RecipientVerdict> done;
+  auto ferry = std::make_shared<Ferry<queue::RecipientVerdict>>(home, done.promise());
+  auto asked = std::make_shared<smtp::Address>(std::move(address));
+  host_->loop().post([this, asked = std::move(asked), ferry = std::move(ferry)]() mutable {
+    host_->tasks().spawn(ferry_result(directory_->lookup_recipient(std::move(*asked)), std::move(ferry)));
+  });
+  return done;
+}
+
+// --- legs
+
+void MailstoreRole::on_leg(const Peer& from, net::Message message) {
+  if (message.fds.size() != 1 || legs_ >= kMaxLegs) {
+    log::event(log::Err, "leg_refused").field("peer", from.role()).field("waiting", legs_);
+    return;
+  }
+  host_->tasks().spawn(take_leg(std::move(message.fds[0]), from.role() == "mta"));
+}
+
+Task<void> MailstoreRole::take_leg(net::OwnedFd fd, bool from_mta) {
+  struct Count {
+    size_t& legs;
+    explicit Count(size_t& l) : legs(l) { ++legs; }
+    ~Count() { --legs; }
+  } count(legs_);
+  // The stream below ends with this function; the lane gets a descriptor of its own.
+  net::OwnedFd kept(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+  if (!kept) co_return;
+  net::Stream stream(host_->loop(), fd.release());
+  const auto deadline = net::Deadline::in(kHandoffTime);
+  std::string bytes, buffer;
+  for (;;) {
+    auto parsed = wire::parse_handoff(bytes);
+    if (parsed && *parsed) {
+      const size_t consumed = (*parsed)->consumed;
+      auto placed = place((*parsed)->handoff, bytes.substr(consumed), std::move(kept), from_mta);
+      if (!placed) log::event(log::Warn, "leg_refused").field("sid", (*parsed)->handoff.session_id).error(placed.error());
+      co_return;
+    }
+    if (!parsed || bytes.size() > kMaxHandoff) {
+      log::event(log::Warn, "leg_refused").field("reason", "no hand-over");
+      co_return;
+    }
+    buffer.resize(kMaxHandoff);
+    auto reading = stream.read_some(buffer, deadline);
+    auto got = co_await std::move(reading);
+    if (!got || *got == 0) co_return;
+    bytes.append(buffer, 0, *got);
+  }
+}
+
+Result<void> MailstoreRole::place(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd, bool from_mta) {
+  const auto& listeners = host_->config().listeners;
+  const bool strangers = std::any_of(listeners.begin(), listeners.end(),
+                                     [](const ListenerConfig& listener) { return listener.front == Front::Lmtp; });
+  if (handoff.service == wire::Service::Lmtp && (from_mta || strangers)) {
+    place_lmtp(handoff, std::move(rest), std::move(fd), from_mta);
+    return {};
+  }
+  if (handoff.service == wire::Service::Imap && !from_mta) return place_imap(handoff, std::move(rest), std::move(fd));
+  return fail(Errc::Denied, "no such service for this peer");
+}
+
+Result<void> MailstoreRole::place_imap(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd) {
+  if (!verifier_) return fail(Errc::Unavailable, "auth has not said Hello");
+  BZ_TRY(auto ticket, verifier_->verify(handoff.ticket, handoff.session_id, handoff.peer_address));
+  if (ticket.service != "imap") return fail(Errc::Denied, "the ticket is for another service");
+  auto leg = std::make_shared<ImapLeg>();
+  leg->account = ticket.account;
+  leg->account_name = ticket.account_name;
+  leg->device = ticket.device;
+  leg->start = {handoff.session_id, handoff.tag, std::move(rest), handoff.id_pairs};
+  MailLane& lane = lane_of(lanes_, ticket.account);
+  auto kept = std::make_shared<net::OwnedFd>(std::move(fd));
+  lane.post([&lane, leg, kept] {
+    leg->fd = kept->release();
+    lane.start_imap(std::move(*leg));
+  });
+  return {};
+}
+
+// A session of many accounts lives on any lane.
+void MailstoreRole::place_lmtp(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd, bool from_mta) {
+  const size_t index = next_lane_++ % lanes_.size();
+  MailLane& lane = *lanes_[index];
+  LaneAccounts& accounts = *lane_accounts_[index];
+  lmtpd::SessionConfig config;
+  config.hostname = host_->config().host;
+  config.from_mta = from_mta;
+  config.max_message = host_->config().mailstore.append_limit;
+  auto kept = std::make_shared<net::OwnedFd>(std::move(fd));
+  lane.post([&lane, &accounts, kept, config, id = handoff.session_id, rest = std::move(rest)] {
+    lane.spawn(run_lmtp(kept->release(), lane, accounts, config, id, rest));
+  });
+}
+
+void MailstoreRole::on_end_sessions(const wire::EndSessions& order, bool purge) {
+  const AccountId account(order.account_id);
+  if (!account.is_set()) return;
+  MailLane& lane = lane_of(lanes_, account);
+  lane.post([&lane, account, order, purge, main = &host_->loop()] {
+    if (!purge) return lane.end_sessions(account, order.device, order.reason);
+    base::Completion<bool> nobody = lane.call<bool>(*main, [&lane, account] { return lane.purge(account); });
+  });
+}
+
+// --- control
+
+void MailstoreRole::control(ControlCall call) {
+  const auto& words = call.request().arguments;
+  const std::string word = words.empty() ? "" : words[0];
+  if (word == "sessions") {
+    size_t sessions = 0, accounts = 0;
+    for (const auto& lane : lanes_) {
+      sessions += lane->sessions();
+      accounts += lane->accounts();
+    }
+    return call.answer(
+        {0, "sessions " + std::to_string(sessions) + "\nopen_accounts " + std::to_string(accounts) + "\n", {}});
+  }
+  if (word == "verify") return host_->tasks().spawn(verify(std::move(call)));
+  if (word == "maintain") return upkeep_->control(std::move(call));
+  call.answer({2, {}, "the mail store knows sessions, verify and maintain\n"});
+}
+
+Task<void> MailstoreRole::verify(ControlCall call) {
+  const auto& words = call.request().arguments;
+  const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
+  auto working = pool_->run<VerifyReport>(host_->loop(), [store = store_.get()] { return verify_checkpoint(*store, "."); });
+  auto report = co_await working;
+  if (!report) {
+    call.answer({1, {}, "the mail store cannot be checked: " + report.error().to_string() + "\n"});
+    co_return;
+  }
+  call.answer({report->findings.empty() ? 0u : 1u, json ? report->to_json() : report->to_text(), {}});
+}
+
+Task<void> MailstoreRole::stop() {
+  for (auto& lane : lanes_)
+    lane->post([lane = lane.get()] { lane->end_all("The server is going down, please connect again"); });
+  for (int i = 0; i < kDrainSteps; ++i) {
+    size_t sessions = 0;
+    for (const auto& lane : lanes_) sessions += lane->sessions();
+    if (sessions == 0) break;
+    auto waiting = host_->loop().sleep(net::Deadline::in(kDrainStep));
+    co_await std::move(waiting);
+  }
+  for (auto& lane : lanes_) lane->stop();
+}
+
+}  // namespace bz::roles

@@ -1,0 +1,65 @@
+// The role that keeps mail: STATE/mail, one database, and the lanes on which accounts live. Sessions come as legs from the
+// gateway (IMAP, with a ticket of auth) and from mta (LMTP, without: both are roles of one system). Where the administrator
+// opened an LMTP listener, its clients come from the gateway too, and name addresses. The main thread reads
+// the hand-over, believes the ticket or not, and gives the descriptor to the lane of the account.
+//
+// Settings: MailstoreConfig in roles/config.h.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+
+#include "crypto/ticket.h"
+#include "kv/rocks.h"
+#include "roles/directory_link.h"
+#include "roles/mail_inlet.h"
+#include "roles/mail_lane.h"
+#include "roles/role.h"
+#include "roles/upkeep.h"
+#include "wire/handoff.h"
+
+namespace bz::roles {
+
+class MailstoreRole : public Role {
+ public:
+  MailstoreRole();
+  ~MailstoreRole() override;
+  Result<void> prepare(RoleHost& host) override;
+  Task<Result<void>> start(RoleHost& host) override;
+  void reload(RoleHost& host) override;
+  wire::Hello hello(const RoleHost& host) const override;
+  void peer_up(Peer& peer) override;
+  void peer_down(Peer& peer) override;
+  void message(Peer& from, net::Message message) override;
+  void control(ControlCall call) override;
+  Task<void> stop() override;
+
+ private:
+  base::Completion<AccountFacts> ask_facts(base::Executor& home, AccountId account);  // any thread
+  void look_up(AccountId account, std::shared_ptr<Ferry<AccountFacts>> ferry);
+  Task<void> give_up_lookup(uint64_t id);
+  void on_account_info(const wire::AccountInfo& info);
+  void on_leg(const Peer& from, net::Message message);
+  Task<void> take_leg(net::OwnedFd fd, bool from_mta);
+  Result<void> place(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd, bool from_mta);
+  Result<void> place_imap(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd);
+  void place_lmtp(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd, bool from_mta);
+  base::Completion<queue::RecipientVerdict> ask_recipient(base::Executor& home, smtp::Address address);  // (any)
+  void on_end_sessions(const wire::EndSessions& order, bool purge);
+  Task<void> verify(ControlCall call);
+
+  RoleHost* host_ = nullptr;
+  // Order of destruction: lanes' loops outlive the store, and the store outlives nothing that uses it (stop()).
+  MailLanes lanes_;
+  std::vector<std::unique_ptr<LaneAccounts>> lane_accounts_;
+  std::unique_ptr<kv::RocksStore> store_;
+  std::unique_ptr<net::BlockingPool> pool_;
+  std::unique_ptr<DirectoryLink> directory_;
+  std::unique_ptr<Upkeep> upkeep_;
+  std::unique_ptr<crypto::TicketVerifier> verifier_;  // set when auth said Hello
+  std::map<uint64_t, std::shared_ptr<Ferry<AccountFacts>>> lookups_;
+  uint64_t next_lookup_ = 0;
+  size_t next_lane_ = 0, legs_ = 0;
+};
+
+}  // namespace bz::roles

@@ -1,0 +1,17 @@
+#include "roles/auth.h"
+#include "roles/gateway.h"
+#include "roles/mailstore.h"
+#include "roles/mta.h"
+
+namespace bz::roles {
+
+std::unique_ptr<Role> make_role(std::string_view name) {
+  if (name == "auth") return std::make_unique<AuthRole>();
+  if (name == "gateway") return std::make_unique<GatewayRole>();
+  if (name == "auth") return std::make_unique<AuthRole>();
+  if (name == "mailstore") return std::make_unique<MailstoreRole>();
+  if (name == "mta") return std::make_unique<MtaRole>();
+  return nullptr;
+}
+
+}  // namespace bz::roles
