@@ -1,0 +1,380 @@
+#define TOML_EXCEPTIONS 0
+#define TOML_HEADER_ONLY 1
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "app/config.h"
+#include "app/config_keys.h"
+#include "base/text.h"
+
+namespace bz::app {
+namespace {
+
+using roles::Config;
+using roles::ListenerConfig;
+
+struct Where {
+  std::string_view file;
+  size_t line;
+};
+
+Error bad(Where where, std::string_view key, const std::string& what) {
+  return fail(Errc::Invalid,
+              std::string(where.file) + ":" + std::to_string(where.line) + ": " + std::string(key) + ": " + what);
+}
+
+Where where_of(std::string_view file, const toml::node& node) { return {file, node.source().begin.line}; }
+
+std::string print_number(KeyKind kind, int64_t n) {
+  if (kind == KeyKind::Size) {
+    for (auto [unit, name] : {std::pair{1ll << 30, "GiB"}, {1ll << 20, "MiB"}, {1ll << 10, "KiB"}}) {
+      if (n >= unit && n % unit == 0) return "\"" + std::to_string(n / unit) + name + "\"";
+    }
+    return "\"" + std::to_string(n) + "B\"";
+  }
+  if (kind == KeyKind::Number) return std::to_string(n);
+  for (auto [unit, name] : {std::pair{86'400'000, "d"}, {3'600'000, "h"}, {60'000, "m"}, {1000, "s"}}) {
+    if (n >= unit && n % unit == 0) return "\"" + std::to_string(n / unit) + name + "\"";
+  }
+  return "\"" + std::to_string(n) + "ms\"";
+}
+
+template <class Target>
+std::string allowed(const Key<Target>& key) {
+  if (!key.choices.empty()) {
+    std::string out = "one of";
+    for (std::string_view choice : base::split(key.choices, '|')) out += " \"" + std::string(choice) + "\"";
+    return out;
+  }
+  std::string out(describe(key.kind));
+  switch (key.kind) {
+    case KeyKind::Number:
+    case KeyKind::Duration:
+    case KeyKind::Size:
+      return out + ", from " + print_number(key.kind, key.min) + " to " + print_number(key.kind, key.max);
+    default:
+      return out;
+  }
+}
+
+std::optional<int64_t> number_of(KeyKind kind, const toml::node& node) {
+  if (kind == KeyKind::Number) return node.value_exact<int64_t>();
+  auto text = node.value_exact<std::string_view>();
+  if (!text) return std::nullopt;
+  if (kind == KeyKind::Size) {
+    auto size = parse_size(*text);
+    if (!size || *size > INT64_MAX) return std::nullopt;
+    return static_cast<int64_t>(*size);
+  }
+  auto duration = parse_duration(*text);
+  if (!duration) return std::nullopt;
+  return duration->count();
+}
+
+bool clean_text(std::string_view text, int64_t min, int64_t max) {
+  return static_cast<int64_t>(text.size()) >= min && static_cast<int64_t>(text.size()) <= max && base::is_utf8(text) &&
+         std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+}
+
+// The value of one key, checked; nullopt: not what allowed() says.
+template <class Target>
+std::optional<KeyValue> value_of(const Key<Target>& key, const toml::node& node) {
+  KeyValue value;
+  switch (key.kind) {
+    case KeyKind::Text: {
+      auto text = node.value_exact<std::string>();
+      if (!text || !clean_text(*text, key.min, key.max)) return std::nullopt;
+      auto choices = base::split(key.choices, '|');
+      if (!key.choices.empty() && std::find(choices.begin(), choices.end(), *text) == choices.end()) return std::nullopt;
+      value.text = std::move(*text);
+      return value;
+    }
+    case KeyKind::Flag: {
+      auto flag = node.value_exact<bool>();
+      if (!flag) return std::nullopt;
+      value.flag = *flag;
+      return value;
+    }
+    case KeyKind::Number:
+    case KeyKind::Duration:
+    case KeyKind::Size: {
+      auto number = number_of(key.kind, node);
+      if (!number || *number < key.min || *number > key.max) return std::nullopt;
+      value.number = *number;
+      return value;
+    }
+    case KeyKind::TextList:
+      break;
+  }
+  const toml::array* array = node.as_array();
+  if (!array) return std::nullopt;
+  for (const toml::node& item : *array) {
+    auto text = item.value_exact<std::string>();
+    if (!text || !clean_text(*text, 1, 255)) return std::nullopt;
+    value.texts.push_back(std::move(*text));
+  }
+  int64_t count = static_cast<int64_t>(array->size());
+  if (count < key.min || count > key.max) return std::nullopt;
+  return value;
+}
+
+size_t distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({change, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+template <class Target>
+std::string nearest(std::span<const Key<Target>> keys, std::string_view name) {
+  auto best = std::min_element(keys.begin(), keys.end(), [&](const auto& a, const auto& b) {
+    return distance(a.name, name) < distance(b.name, name);
+  });
+  return std::string(best->name);
+}
+
+void set_defaults_of_text(std::string& document, std::string_view standard) {
+  document += "x = " + std::string(standard) + "\n";
+}
+
+// Defaults go through the same door as the administrator's values, so that a wrong one cannot hide.
+template <class Target>
+void set_defaults(std::span<const Key<Target>> keys, Target& target) {
+  for (const auto& key : keys) {
+    if (key.standard.empty()) continue;
+    std::string document;
+    set_defaults_of_text(document, key.standard);
+    toml::parse_result parsed = toml::parse(document);
+    BZ_CHECK(parsed.succeeded(), "the default of a key is no TOML");
+    auto value = value_of(key, *parsed.table().get("x"));
+    BZ_CHECK(value.has_value(), "the default of a key is not allowed");
+    key.set(target, std::move(*value));
+  }
+}
+
+template <class Target>
+struct TableReader {
+  std::span<const Key<Target>> keys;
+  std::string_view file;
+  std::set<std::string, std::less<>> seen{};
+
+  Result<void> read(const toml::table& table, const std::string& prefix, Target& target) {
+    for (const auto& [name, node] : table) {
+      std::string full = prefix + std::string(name.str());
+      if (full == "listener") continue;
+      const auto* key = find(full);
+      if (key) {
+        auto value = value_of(*key, node);
+        if (!value) return bad(where_of(file, node), full, "must be " + allowed(*key));
+        key->set(target, std::move(*value));
+        seen.insert(full);
+      } else if (const toml::table* inner = node.as_table(); inner && is_section(full)) {
+        BZ_TRY_VOID(read(*inner, full + ".", target));
+      } else {
+        return bad(where_of(file, node), full, "unknown key; the nearest known one is " + nearest(keys, full));
+      }
+    }
+    return {};
+  }
+  Result<void> check_required(size_t line) const {
+    for (const auto& key : keys) {
+      if (!key.required || seen.contains(key.name)) continue;
+      return bad({file, line}, key.name, "is missing; it must be " + allowed(key));
+    }
+    return {};
+  }
+
+ private:
+  const Key<Target>* find(std::string_view name) const {
+    auto it = std::find_if(keys.begin(), keys.end(), [&](const auto& key) { return key.name == name; });
+    return it == keys.end() ? nullptr : &*it;
+  }
+  bool is_section(const std::string& name) const {
+    return std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return key.name.starts_with(name + "."); });
+  }
+};
+
+constexpr std::string_view kMechanisms[] = {"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "CRAM-MD5"};
+
+Result<void> check_mechanisms(ListenerConfig& listener, Where where, std::string_view key) {
+  if (listener.front == roles::Front::Lmtp) listener.mechanisms.clear();
+  for (std::string& mechanism : listener.mechanisms) {
+    mechanism = base::upper(mechanism);
+    if (std::find(std::begin(kMechanisms), std::end(kMechanisms), mechanism) == std::end(kMechanisms)) {
+      return bad(where, key, "knows only PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS and CRAM-MD5");
+    }
+  }
+  return {};
+}
+
+// RFC 1918, RFC 4193, loopback and link-local: the only places for listeners without TLS.
+bool is_private(const std::string& address) {
+  unsigned char b[16];
+  if (inet_pton(AF_INET, address.c_str(), b) == 1) {
+    return b[0] == 127 || b[0] == 10 || (b[0] == 172 && b[1] >= 16 && b[1] < 32) || (b[0] == 192 && b[1] == 168) ||
+           (b[0] == 169 && b[1] == 254);
+  }
+  if (inet_pton(AF_INET6, address.c_str(), b) != 1) return false;
+  in6_addr six;
+  std::memcpy(&six, b, sizeof six);
+  return IN6_IS_ADDR_LOOPBACK(&six) || (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
+}
+
+Result<void> check_listener(ListenerConfig& listener, Where where, std::string_view key) {
+  unsigned char bytes[16];
+  if (inet_pton(AF_INET, listener.address.c_str(), bytes) != 1 &&
+      inet_pton(AF_INET6, listener.address.c_str(), bytes) != 1) {
+    return bad(where, key, "address must be numeric: \"0.0.0.0\", \"::\", \"192.0.2.1\"");
+  }
+  using roles::Front;
+  using roles::ListenerTls;
+  bool plain = listener.tls == ListenerTls::None;
+  if (listener.front == Front::Lmtp && !plain) return bad(where, key, "lmtp needs tls = \"none\"");
+  if (plain && listener.front != Front::Lmtp) {
+    return bad(where, key, "tls = \"none\" is for lmtp only: there is no login without TLS");
+  }
+  if (plain && !is_private(listener.address)) {
+    return bad(where, key, "tls = \"none\" needs a loopback or private address");
+  }
+  if (listener.front == Front::Mx && listener.tls != ListenerTls::StartTls) {
+    return bad(where, key, "mx needs tls = \"starttls\": other hosts know nothing else");
+  }
+  return check_mechanisms(listener, where, key);
+}
+
+Result<void> read_listeners(const toml::table& root, std::string_view file, Config& config) {
+  const toml::node* node = root.get("listener");
+  if (!node) return bad({file, 1}, "listener", "is missing; at least one [[listener]] is needed");
+  const toml::array* array = node->as_array();
+  if (!array || array->empty() || array->size() > 100)
+    return bad(where_of(file, *node), "listener", "must be [[listener]], 1 to 100 of them");
+  std::set<std::string> names;
+  size_t number = 0;
+  for (const toml::node& item : *array) {
+    std::string key = "listener " + std::to_string(++number);
+    const toml::table* table = item.as_table();
+    if (!table) return bad(where_of(file, item), key, "must be a table");
+    ListenerConfig listener;
+    set_defaults(listener_keys(), listener);
+    TableReader<ListenerConfig> reader{listener_keys(), file};
+    BZ_TRY_VOID(reader.read(*table, "", listener));
+    BZ_TRY_VOID(reader.check_required(where_of(file, item).line));
+    BZ_TRY_VOID(check_listener(listener, where_of(file, item), key));
+    if (!names.insert(listener.name).second) return bad(where_of(file, item), key, "name is used twice");
+    config.listeners.push_back(std::move(listener));
+  }
+  return {};
+}
+
+bool is_host_name(std::string_view name) {
+  if (name.empty() || name.size() > 253) return false;
+  for (std::string_view label : base::split(name, '.')) {
+    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
+    for (char c : label) {
+      if (!base::is_alpha(c) && !base::is_digit(c) && c != '-') return false;
+    }
+  }
+  return true;
+}
+
+Result<void> check_whole(const toml::table& root, std::string_view file, Config& config) {
+  auto line = [&](std::string_view key) {
+    toml::node_view<const toml::node> node = root.at_path(key);
+    return Where{file, node ? node.node()->source().begin.line : 1};
+  };
+  config.host = base::lower(config.host);
+  if (!is_host_name(config.host)) return bad(line("host"), "host", "must be a DNS name");
+  for (std::string& domain : config.domains) {
+    domain = base::lower(domain);
+    if (!is_host_name(domain)) return bad(line("domains"), "domains", "each must be a DNS name (A-labels)");
+  }
+  if (config.tls.rsa_certificate_file.empty() != config.tls.rsa_key_file.empty()) {
+    return bad(line("tls"), "tls.rsa_certificate_file", "goes together with tls.rsa_key_file");
+  }
+  const auto& smart = config.mta.smart_host;
+  if (smart.user.empty() != smart.password_file.empty()) {
+    return bad(line("smart_host"), "smart_host.user", "goes together with smart_host.password_file");
+  }
+  if (smart.host.empty() && !smart.user.empty()) return bad(line("smart_host"), "smart_host.host", "is missing");
+  if (config.gateway.max_pre_login > config.gateway.max_sessions) {
+    return bad(line("gateway"), "gateway.max_pre_login", "must not be over gateway.max_sessions");
+  }
+  return {};
+}
+
+template <class Target>
+void doc_of(std::string& out, std::span<const Key<Target>> keys, std::string_view indent) {
+  for (const auto& key : keys) {
+    out += "# " + std::string(key.doc) + "\n#   " + allowed(key);
+    out += key.required ? "; required\n" : key.standard.empty() ? "; default: unset\n" : "\n";
+    if (key.required || key.standard.empty()) out += "# ";
+    out += std::string(indent) + std::string(key.name) + " = " + std::string(key.standard) + "\n\n";
+  }
+}
+
+}  // namespace
+
+std::optional<base::Millis> parse_duration(std::string_view text) {
+  size_t digits = 0;
+  while (digits < text.size() && base::is_digit(text[digits])) ++digits;
+  auto number = base::parse_number<int64_t>(text.substr(0, digits));
+  std::string_view unit = text.substr(digits);
+  int64_t factor = unit == "ms"  ? 1
+                   : unit == "s" ? 1000
+                   : unit == "m" ? 60'000
+                   : unit == "h" ? 3'600'000
+                   : unit == "d" ? 86'400'000
+                                 : 0;
+  if (!number || factor == 0 || *number > INT64_MAX / 86'400'000) return std::nullopt;
+  return base::Millis(*number * factor);
+}
+
+std::optional<uint64_t> parse_size(std::string_view text) {
+  size_t digits = 0;
+  while (digits < text.size() && base::is_digit(text[digits])) ++digits;
+  auto number = base::parse_number<uint64_t>(text.substr(0, digits));
+  std::string_view unit = text.substr(digits);
+  int shift = unit == "B" ? 0 : unit == "KiB" ? 10 : unit == "MiB" ? 20 : unit == "GiB" ? 30 : -1;
+  if (!number || shift < 0 || *number > (UINT64_MAX >> 31)) return std::nullopt;
+  return *number << shift;
+}
+
+Result<Config> parse_config(std::string_view text, std::string_view file_name) {
+  toml::parse_result parsed = toml::parse(text, file_name);
+  if (!parsed.succeeded()) {
+    const toml::parse_error& error = parsed.error();
+    return fail(Errc::Invalid, std::string(file_name) + ":" + std::to_string(error.source().begin.line) + ": " +
+                                   std::string(error.description()));
+  }
+  Config config;
+  set_defaults(config_keys(), config);
+  TableReader<Config> reader{config_keys(), file_name};
+  BZ_TRY_VOID(reader.read(parsed.table(), "", config));
+  BZ_TRY_VOID(reader.check_required(1));
+  BZ_TRY_VOID(read_listeners(parsed.table(), file_name, config));
+  BZ_TRY_VOID(check_whole(parsed.table(), file_name, config));
+  return config;
+}
+
+std::string config_doc() {
+  std::string out = "# Every setting of buzon with its default. Unknown keys are errors.\n\n";
+  doc_of(out, config_keys(), "");
+  out += "# One table for each place where connections are taken.\n# [[listener]]\n\n";
+  doc_of(out, listener_keys(), "");
+  return out;
+}
+
+}  // namespace bz::app

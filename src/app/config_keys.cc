@@ -1,0 +1,130 @@
+#include "app/config_keys.h"
+
+namespace bz::app {
+namespace {
+
+using roles::Config;
+using roles::ListenerConfig;
+using enum KeyKind;
+
+constexpr int64_t kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute, kDay = 24 * kHour;
+constexpr int64_t kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB;
+
+#define TO(field) [](Config& c, KeyValue v) { c.field = std::move(v.text); }
+#define LIST(field) [](Config& c, KeyValue v) { c.field = std::move(v.texts); }
+#define NUMBER(field) [](Config& c, KeyValue v) { c.field = static_cast<decltype(c.field)>(v.number); }
+#define TIME(field) [](Config& c, KeyValue v) { c.field = roles::Millis(v.number); }
+
+// clang-format off
+constexpr Key<Config> kKeys[] = {
+    {"host", Text, "", 1, 253, "", "name of this server: greeting, EHLO, Received; clients connect to it and the certificate covers it", TO(host), true},
+    {"domains", TextList, "", 1, 10'000, "", "domains whose mail is ours; accounts and aliases lie in them", LIST(domains), true},
+    {"state", Text, "\".\"", 1, 4096, "", "folder of all that is kept, relative to the folder of this file", TO(state)},
+    {"log_level", Text, "\"info\"", 1, 16, "debug|info|warn|error", "least level that is written to STATE/log", TO(log_level)},
+
+    {"tls.certificate_file", Text, "", 1, 4096, "", "certificate chain in PEM, leaf first, relative to this file; ECDSA is the better first choice", TO(tls.certificate_file), true},
+    {"tls.key_file", Text, "", 1, 4096, "", "its private key in PEM, mode 0600", TO(tls.key_file), true},
+    {"tls.rsa_certificate_file", Text, "", 1, 4096, "", "second chain with an RSA key, for clients that know no ECDSA", TO(tls.rsa_certificate_file)},
+    {"tls.rsa_key_file", Text, "", 1, 4096, "", "its private key", TO(tls.rsa_key_file)},
+
+    {"gateway.workers", Number, "0", 0, 64, "", "processes that face the network; 0: one per core", NUMBER(gateway.workers)},
+    {"gateway.max_pre_login", Number, "9000", 10, 1'000'000, "", "connections that have not logged in, per worker; beyond it the oldest is closed", NUMBER(gateway.max_pre_login)},
+    {"gateway.max_pre_login_per_address", Number, "200", 1, 1'000'000, "", "of these, from one IPv4 address or IPv6 /64, per worker; beyond it new ones are refused", NUMBER(gateway.max_pre_login_per_address)},
+    {"gateway.max_sessions", Number, "100000", 10, 10'000'000, "", "sessions of all kinds per worker", NUMBER(gateway.max_sessions)},
+    {"gateway.handshake_time", Duration, "\"30s\"", kSecond, 10 * kMinute, "", "time for a TLS handshake", TIME(gateway.handshake_time)},
+    {"gateway.login_time", Duration, "\"3m\"", kSecond, kHour, "", "time from connection to login", TIME(gateway.login_time)},
+    {"gateway.back_end_time", Duration, "\"5s\"", 100, kMinute, "", "how long a back end may take for its first answer to a session", TIME(gateway.back_end_time)},
+    {"gateway.auth_time", Duration, "\"20s\"", 100, kMinute, "", "how long auth may take for each answer", TIME(gateway.auth_time)},
+    {"gateway.tls_sniff", Duration, "\"100ms\"", 0, 2 * kSecond, "", "on STARTTLS ports: wait this long for a TLS hello before the greeting; phones probe so", TIME(gateway.tls_sniff)},
+    {"gateway.idle_time", Duration, "\"40m\"", kMinute, kDay, "", "a session on which nothing moves for so long is closed; the back ends' own limits are shorter", TIME(gateway.idle_time)},
+    {"gateway.max_login_tries", Number, "4", 1, 20, "", "wrong passwords before the connection is closed", NUMBER(gateway.max_login_tries)},
+    {"gateway.max_bad_commands", Number, "10", 1, 1000, "", "malformed or unknown commands before the connection is closed", NUMBER(gateway.max_bad_commands)},
+
+    {"auth.argon2_memory", Size, "\"19MiB\"", kMiB, kGiB, "", "memory of one password hash (Argon2id)", NUMBER(auth.argon2_memory)},
+    {"auth.argon2_passes", Number, "2", 1, 20, "", "passes over that memory", NUMBER(auth.argon2_passes)},
+    {"auth.argon2_threads", Number, "2", 1, 64, "", "hashes at work at the same time", NUMBER(auth.argon2_threads)},
+    {"auth.cache_time", Duration, "\"1h\"", 0, kDay, "", "how long a correct password is remembered, in memory only", TIME(auth.cache_time)},
+    {"auth.secrets_key_file", Text, "", 1, 4096, "", "key that encrypts what CRAM-MD5 needs; 32 bytes in hex, mode 0600", TO(auth.secrets_key_file)},
+
+    {"guard.trusted", TextList, "[\"127.0.0.0/8\", \"::1/128\"]", 0, 1000, "", "networks that are never delayed or limited", LIST(guard.trusted)},
+    {"guard.max_failures", Number, "20", 1, 100'000, "", "failed logins of one address within the window before it is refused", NUMBER(guard.max_failures)},
+    {"guard.window", Duration, "\"15m\"", kSecond, kDay, "", "see max_failures", TIME(guard.window)},
+    {"guard.delay", Duration, "\"2s\"", 0, 30 * kSecond, "", "most a failed login is delayed", TIME(guard.delay)},
+
+    {"sent.match_window", Duration, "\"10m\"", 0, kDay, "", "a client's own copy of a sent message joins ours when it comes within this time", TIME(mailstore.sent_match_window)},
+    {"mailstore.append_limit", Size, "\"64MiB\"", kMiB, kGiB, "", "largest message a client may store", NUMBER(mailstore.append_limit)},
+    {"mailstore.default_quota", Size, "\"0B\"", 0, 1024 * kGiB, "", "quota of accounts that have none of their own; 0B: none", NUMBER(mailstore.default_quota)},
+    {"mailstore.idle_time", Duration, "\"30m\"", 30 * kMinute, kDay, "", "an IMAP client that says nothing is logged out (RFC 3501 5.4: not under 30 minutes)", TIME(mailstore.idle_time)},
+    {"mailstore.lanes", Number, "0", 0, 64, "", "threads that serve accounts; 0: one per core", NUMBER(mailstore.lanes)},
+    {"mailstore.cache", Size, "\"64MiB\"", kMiB, 1024 * kGiB, "", "database cache", NUMBER(mailstore.cache)},
+    {"mailstore.max_sessions_per_account", Number, "100", 1, 10'000, "", "IMAP sessions of one account; phones with several apps need dozens", NUMBER(mailstore.max_sessions_per_account)},
+
+    {"smart_host.host", Text, "", 1, 253, "", "all outgoing mail goes to this server; unset: by MX", TO(mta.smart_host.host)},
+    {"smart_host.port", Number, "587", 1, 65535, "", "its port", NUMBER(mta.smart_host.port)},
+    {"smart_host.implicit_tls", Flag, "false", 0, 0, "", "TLS from the first byte (port 465) instead of STARTTLS; there is no way without TLS", [](Config& c, KeyValue v) { c.mta.smart_host.implicit_tls = v.flag; }},
+    {"smart_host.user", Text, "", 1, 255, "", "login name there", TO(mta.smart_host.user)},
+    {"smart_host.password_file", Text, "", 1, 4096, "", "file that holds the password, mode 0600", TO(mta.smart_host.password_file)},
+    {"smart_host.ca_file", Text, "", 1, 4096, "", "roots in PEM that its certificate must come from; unset: the system's", TO(mta.smart_host.ca_file)},
+
+    {"mta.max_message", Size, "\"64MiB\"", kMiB, kGiB, "", "largest message that is taken, announced as SIZE", NUMBER(mta.max_message)},
+    {"mta.max_recipients", Number, "1000", 100, 100'000, "", "recipients of one message (RFC 5321 4.5.3.1.8: not under 100)", NUMBER(mta.max_recipients)},
+    {"mta.first_retry", Duration, "\"5m\"", kSecond, kDay, "", "wait before the second delivery attempt; each further wait is twice as long", TIME(mta.first_retry)},
+    {"mta.max_retry", Duration, "\"4h\"", kSecond, kDay, "", "longest wait between two attempts", TIME(mta.max_retry)},
+    {"mta.lifetime", Duration, "\"5d\"", kMinute, 30 * kDay, "", "after this time the sender gets the message back", TIME(mta.lifetime)},
+    {"mta.bounce_lifetime", Duration, "\"1d\"", kMinute, 30 * kDay, "", "the same for notifications, which nobody gets back", TIME(mta.bounce_lifetime)},
+    {"mta.max_deliveries", Number, "64", 1, 10'000, "", "deliveries under way at the same time", NUMBER(mta.max_deliveries)},
+    {"mta.max_deliveries_per_host", Number, "4", 1, 1000, "", "of these, to one destination", NUMBER(mta.max_deliveries_per_host)},
+    {"mx.port", Number, "25", 1, 65535, "", "port of other hosts' MX; for tests only", NUMBER(mta.mx_port)},
+    {"dns.config_file", Text, "", 1, 4096, "", "resolver configuration (unbound.conf); for tests only", TO(mta.dns_config_file)},
+
+    {"supervisor.restart_wait_max", Duration, "\"10s\"", 100, kMinute, "", "longest wait before a role that ended by itself is started again", TIME(restart_wait_max)},
+    {"upkeep.hour", Number, "2", 0, 23, "", "hour of the day (UTC) at which the space of removed messages goes back to the disk; choose a quiet one", NUMBER(upkeep_hour)},
+    {"users.gateway", Text, "\"buzon-gateway\"", 1, 32, "", "user of the role when started as root", TO(users.gateway)},
+    {"users.auth", Text, "\"buzon-auth\"", 1, 32, "", "user of the role when started as root", TO(users.auth)},
+    {"users.mailstore", Text, "\"buzon-mailstore\"", 1, 32, "", "user of the role when started as root", TO(users.mailstore)},
+    {"users.mta", Text, "\"buzon-mta\"", 1, 32, "", "user of the role when started as root", TO(users.mta)},
+};
+
+constexpr Key<ListenerConfig> kListenerKeys[] = {
+    {"name", Text, "", 1, 32, "", "unique name, for the log", [](ListenerConfig& l, KeyValue v) { l.name = v.text; }, true},
+    {"service", Text, "", 1, 16, "imap|submission|mx|lmtp", "what is spoken there",
+     [](ListenerConfig& l, KeyValue v) {
+       l.front = v.text == "imap" ? roles::Front::Imap
+               : v.text == "submission" ? roles::Front::Submission
+               : v.text == "mx" ? roles::Front::Mx : roles::Front::Lmtp;
+     }, true},
+    {"address", Text, "\"::\"", 1, 45, "", "numeric address; \"::\" is every address, IPv4 too", [](ListenerConfig& l, KeyValue v) { l.address = v.text; }},
+    {"port", Number, "", 1, 65535, "", "TCP port", [](ListenerConfig& l, KeyValue v) { l.port = static_cast<uint16_t>(v.number); }, true},
+    {"tls", Text, "\"implicit\"", 1, 16, "implicit|starttls|none", "none: only lmtp, and only on a loopback or private address; there is no login without TLS",
+     [](ListenerConfig& l, KeyValue v) {
+       l.tls = v.text == "implicit" ? roles::ListenerTls::Implicit
+             : v.text == "starttls" ? roles::ListenerTls::StartTls : roles::ListenerTls::None;
+     }},
+    {"mechanisms", TextList, "[\"PLAIN\", \"LOGIN\", \"SCRAM-SHA-256\"]", 0, 16, "", "login mechanisms offered under TLS, best first for clients that take the first; on mx too, for phones that know port 25 only", [](ListenerConfig& l, KeyValue v) { l.mechanisms = std::move(v.texts); }},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Key<Config>> config_keys() { return kKeys; }
+std::span<const Key<ListenerConfig>> listener_keys() { return kListenerKeys; }
+
+std::string_view describe(KeyKind kind) {
+  switch (kind) {
+    case Text:
+      return "a text in quotes";
+    case TextList:
+      return "a list of texts: [\"a\", \"b\"]";
+    case Number:
+      return "a whole number";
+    case Duration:
+      return "a duration in quotes: \"100ms\", \"90s\", \"10m\", \"2h\" or \"5d\"";
+    case Size:
+      return "a size in quotes: \"512B\", \"64KiB\", \"50MiB\" or \"1GiB\"";
+    case Flag:
+      return "true or false";
+  }
+  return "";
+}
+
+}  // namespace bz::app

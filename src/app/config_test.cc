@@ -1,0 +1,111 @@
+#include "app/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "app/config_keys.h"
+
+namespace bz::app {
+namespace {
+
+using testing::HasSubstr;
+
+const std::string kGood = R"(host = "Mail.Example.test"
+domains = ["example.test"]
+[tls]
+certificate_file = "c.pem"
+key_file = "k.pem"
+[[listener]]
+name = "imaps"
+service = "imap"
+port = 993
+)";
+
+std::string refusal(const std::string& toml) {
+  auto config = parse_config(toml, "buzon.toml");
+  return config ? "accepted" : config.error().text();
+}
+
+TEST(Config, small_file_gets_defaults) {
+  auto config = parse_config(kGood, "buzon.toml");
+  ASSERT_TRUE(config.has_value()) << config.error().text();
+  EXPECT_EQ(config->host, "mail.example.test");
+  EXPECT_EQ(config->gateway.max_pre_login, 9000u);
+  EXPECT_EQ(config->gateway.tls_sniff, base::Millis(100));
+  EXPECT_EQ(config->mta.max_message, 64u << 20);
+  EXPECT_EQ(config->mta.max_retry, base::Millis(4 * 3'600'000));
+  EXPECT_EQ(config->mailstore.sent_match_window, base::Millis(600'000));
+  EXPECT_EQ(config->guard.trusted.size(), 2u);
+  ASSERT_EQ(config->listeners.size(), 1u);
+  EXPECT_EQ(config->listeners[0].tls, roles::ListenerTls::Implicit);
+  EXPECT_EQ(config->listeners[0].address, "::");
+  EXPECT_THAT(config->listeners[0].mechanisms, testing::ElementsAre("PLAIN", "LOGIN", "SCRAM-SHA-256"));
+}
+
+TEST(Config, errors_name_file_line_key_and_what_is_allowed) {
+  EXPECT_EQ(refusal("gateway.workers = \"many\"\n" + kGood),
+            "buzon.toml:1: gateway.workers: must be a whole number, from 0 to 64");
+  EXPECT_EQ(refusal("\n[gateway]\nworkers = 65\n"), "buzon.toml:3: gateway.workers: must be a whole number, from 0 to 64");
+  EXPECT_THAT(refusal("mta.lifetime = 5\n" + kGood), HasSubstr("buzon.toml:1: mta.lifetime: must be a duration in quotes"));
+  EXPECT_THAT(refusal("mta.lifetime = \"40d\"\n" + kGood), HasSubstr("from \"1m\" to \"30d\""));
+  EXPECT_THAT(refusal("log_level = \"loud\"\n" + kGood), HasSubstr("one of \"debug\" \"info\" \"warn\" \"error\""));
+  EXPECT_THAT(refusal("host = \n"), HasSubstr("buzon.toml:1: "));
+}
+
+TEST(Config, unknown_keys_name_the_nearest) {
+  EXPECT_EQ(refusal("gateway.worker = 1\n" + kGood),
+            "buzon.toml:1: gateway.worker: unknown key; the nearest known one is gateway.workers");
+  EXPECT_THAT(refusal(kGood + "prot = 1\n"), HasSubstr("buzon.toml:10: prot: unknown key; the nearest known one is port"));
+  EXPECT_THAT(refusal("hots = \"x\"\n" + kGood), HasSubstr("nearest known one is host"));
+}
+
+TEST(Config, required_keys) {
+  EXPECT_THAT(refusal(""), HasSubstr("host: is missing"));
+  EXPECT_THAT(refusal("host = \"a\"\ndomains = [\"b\"]\ntls.certificate_file = \"c\"\ntls.key_file = \"k\"\n"),
+              HasSubstr("[[listener]]"));
+  EXPECT_THAT(refusal(kGood + "[[listener]]\nname = \"x\"\nservice = \"imap\"\n"),
+              HasSubstr("buzon.toml:10: port: is missing"));
+}
+
+std::string listener(const std::string& rest) { return refusal(kGood + "[[listener]]\nname = \"x\"\nport = 1\n" + rest); }
+
+TEST(Config, cleartext_only_where_it_is_harmless) {
+  EXPECT_EQ(listener("service = \"lmtp\"\ntls = \"none\"\naddress = \"127.0.0.1\"\n"), "accepted");
+  EXPECT_EQ(listener("service = \"lmtp\"\ntls = \"none\"\naddress = \"fd00::1\"\n"), "accepted");
+  EXPECT_EQ(listener("service = \"lmtp\"\ntls = \"none\"\naddress = \"172.16.0.1\"\n"), "accepted");
+  EXPECT_THAT(listener("service = \"lmtp\"\ntls = \"none\"\naddress = \"192.0.2.1\"\n"), HasSubstr("loopback or private"));
+  EXPECT_THAT(listener("service = \"lmtp\"\ntls = \"none\"\naddress = \"::\"\n"), HasSubstr("loopback or private"));
+  EXPECT_THAT(listener("service = \"submission\"\ntls = \"none\"\naddress = \"::1\"\n"),
+              HasSubstr("lmtp only: there is no login without TLS"));
+  EXPECT_THAT(listener("service = \"mx\"\n"), HasSubstr("starttls"));
+  EXPECT_THAT(listener("service = \"imap\"\naddress = \"localhost\"\n"), HasSubstr("numeric"));
+  EXPECT_THAT(listener("service = \"imap\"\nmechanisms = [\"NTLM\"]\n"), HasSubstr("knows only"));
+}
+
+TEST(Config, settings_that_belong_together) {
+  EXPECT_THAT(refusal("smart_host.user = \"u\"\n" + kGood), HasSubstr("password_file"));
+  EXPECT_THAT(refusal(kGood + "[[listener]]\nname = \"imaps\"\nservice = \"imap\"\nport = 2\n"), HasSubstr("twice"));
+  EXPECT_THAT(refusal("gateway.max_pre_login = 1000000\n" + kGood), HasSubstr("max_sessions"));
+}
+
+TEST(Config, durations_and_sizes) {
+  EXPECT_EQ(parse_duration("100ms"), base::Millis(100));
+  EXPECT_EQ(parse_duration("2d"), base::Millis(2 * 86'400'000));
+  for (const char* text : {"", "5", "s", "-1s", "1 s", "1w", "99999999999999999999s"})
+    EXPECT_FALSE(parse_duration(text)) << text;
+  EXPECT_EQ(parse_size("2KiB"), 2048u);
+  EXPECT_EQ(parse_size("0B"), 0u);
+  for (const char* text : {"", "5", "1KB", "-1B", "99999999999999999999B"}) EXPECT_FALSE(parse_size(text)) << text;
+}
+
+TEST(Config, doc_holds_every_key) {
+  std::string doc = config_doc();
+  for (const auto& key : config_keys()) {
+    EXPECT_THAT(doc, HasSubstr(std::string(key.name) + " = "));
+    EXPECT_FALSE(key.doc.empty());
+  }
+  for (const auto& key : listener_keys()) EXPECT_THAT(doc, HasSubstr(std::string(key.name) + " = "));
+}
+
+}  // namespace
+}  // namespace bz::app

@@ -1,0 +1,328 @@
+#include "app/supervisor.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <thread>
+
+#include "base/log.h"
+#include "base/text.h"
+
+namespace bz::app {
+namespace {
+
+constexpr base::Millis kFileWatch{30'000};    // how often the administrator's files are looked at
+constexpr base::Millis kGatewayWait{10'000};  // the doors open then, whether the others are ready or not
+constexpr size_t kTicketSecretSize = 80;
+
+std::string_view name(Child::State state) {
+  switch (state) {
+    case Child::State::Down:
+      return "down";
+    case Child::State::Starting:
+      return "starting";
+    case Child::State::Ready:
+      return "ready";
+    case Child::State::Stopping:
+      return "stopping";
+  }
+  return "";
+}
+
+// Each session costs a gateway two descriptors; roles inherit the limit.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) log::event(log::Warn, "descriptor_limit").field("limit", limit.rlim_cur);
+}
+
+}  // namespace
+
+Supervisor::Supervisor(net::Loop& loop, os::Signals& signals, std::string config_path, Loaded loaded)
+    : loop_(loop),
+      signals_(signals),
+      signal_watch_(loop, signals.fd()),
+      config_path_(std::move(config_path)),
+      loaded_(std::move(loaded)),
+      ticket_secret_(base::system_random().bytes(kTicketSecretSize)),
+      file_timer_(loop, [this] { watch_files(); }),
+      gateway_timer_(loop, [this] { begin_gateways(); }) {}
+
+Supervisor::~Supervisor() = default;
+
+unsigned Supervisor::workers() const {
+  unsigned wanted = loaded_.config.gateway.workers;
+  return wanted != 0 ? wanted : std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
+}
+
+Result<void> Supervisor::start() {
+  raise_descriptor_limit();
+  BZ_TRY(state_, os::make_folder(os::kHere, state_path(config_path_, loaded_.config), 0700));
+  BZ_TRY_VOID(make_state(state_.get(), loaded_.config.users));
+  auto lock = os::lock_file(state_.get(), "run/lock");
+  if (!lock) return std::move(lock).error().with_context("another buzon serves this state folder");
+  lock_ = std::move(*lock);
+  if (fchdir(state_.get()) != 0) return base::from_errno(errno, "entering the state folder");
+  BZ_TRY_VOID(open_listeners());
+  BZ_TRY(int control, net::listen_unix("run/control", 0600));
+  control_ = std::make_unique<ControlSocket>(loop_, control, [this](wire::ControlRequest request, ControlReply reply) {
+    on_control(std::move(request), std::move(reply));
+  });
+  BZ_TRY_VOID(make_children());
+  signal_watch_.on_ready([this](bool, bool) { on_signals(); });
+  file_timer_.arm(net::Deadline::in(kFileWatch));
+  gateway_timer_.arm(net::Deadline::in(kGatewayWait));
+  for (auto& child : children_) {
+    if (child->role().name == "gateway") continue;
+    if (auto started = child->start(); !started) return std::move(started).error().with_context(child->name());
+  }
+  return {};
+}
+
+Result<void> Supervisor::open_listeners() {
+  for (const roles::ListenerConfig& config : loaded_.config.listeners) {
+    OpenListener open{config, {}};
+    for (unsigned i = 0; i < workers(); ++i) {
+      auto fd = net::listen_tcp({config.address, config.port}, true);
+      if (!fd) {
+        return std::move(fd).error().with_context("listener " + config.name + " (" + config.address + " port " +
+                                                  std::to_string(config.port) + ")");
+      }
+      open.sockets.emplace_back(*fd);
+    }
+    log::event(log::Info, "listening")
+        .field("listener", config.name)
+        .field("address", net::Endpoint{config.address, config.port}.to_string());
+    listeners_.push_back(std::move(open));
+  }
+  return {};
+}
+
+Result<void> Supervisor::make_children() {
+  Child::Hooks hooks{[this](Child& c) { fill(c); }, [this](Child& c) { on_ready(c); }, [this](Child& c) { on_gone(c); }};
+  for (const RoleFacts& role : role_facts()) {
+    std::optional<os::User> user;
+    if (os::is_root()) {
+      BZ_TRY(user, role_user(role, loaded_.config.users));
+      if (user->uid == 0) log::event(log::Warn, "role_runs_as_root").field("role", role.name);
+    }
+    unsigned count = role.name == "gateway" ? workers() : 1;
+    for (unsigned i = 0; i < count; ++i) {
+      children_.push_back(std::make_unique<Child>(loop_, role, i, hooks));
+      children_.back()->set_place(state_.get(), user && user->uid != 0 ? user : std::nullopt,
+                                  loaded_.config.restart_wait_max);
+    }
+  }
+  return {};
+}
+
+void Supervisor::begin_gateways() {
+  if (stopping_ || std::exchange(gateways_begun_, true)) return;
+  gateway_timer_.cancel();
+  for (auto& child : children_) {
+    if (child->role().name != "gateway") continue;
+    if (auto started = child->start(); !started) {
+      log::event(log::Err, "cannot_start").field("role", child->name()).error(started.error());
+      return stop("a role cannot be started");
+    }
+  }
+}
+
+void Supervisor::fill(Child& child) {
+  tell(child);
+  if (child.role().name == "gateway") {
+    for (OpenListener& listener : listeners_) {
+      int copy = dup(listener.sockets[child.index()].get());
+      if (copy < 0) continue;
+      std::vector<net::OwnedFd> fds;
+      fds.emplace_back(copy);
+      child.send(wire::Type::ListenerFd, wire::NamedBytes{listener.config.name, {}}.encode(), std::move(fds));
+    }
+  }
+  wire_up(child);
+}
+
+void Supervisor::tell(Child& child) {
+  child.send(wire::Type::Config, wire::ConfigText{loaded_.text, loaded_.file_name}.encode());
+  for (std::string_view secret : child.role().secrets) {
+    std::string name(secret);
+    if (name == roles::secrets::kTicketSecret) {
+      child.send(wire::Type::Secret, wire::NamedBytes{name, std::string(ticket_secret_.reveal())}.encode());
+    } else if (auto it = loaded_.secrets.find(name); it != loaded_.secrets.end()) {
+      child.send(wire::Type::Secret, wire::NamedBytes{name, std::string(it->second.reveal())}.encode());
+    }
+  }
+}
+
+void Supervisor::wire_up(Child& child) {
+  for (auto& other : children_) {
+    if (other.get() == &child || !other->alive()) continue;
+    bool talk = std::any_of(peers().begin(), peers().end(), [&](const auto& pair) {
+      return (pair.first == child.role().name && pair.second == other->role().name) ||
+             (pair.second == child.role().name && pair.first == other->role().name);
+    });
+    if (!talk) continue;
+    auto ends = net::Channel::pair();
+    if (!ends) {
+      log::event(log::Err, "cannot_wire").field("role", child.name()).error(ends.error());
+      continue;
+    }
+    std::vector<net::OwnedFd> first, second;
+    first.push_back(std::move(ends->first));
+    second.push_back(std::move(ends->second));
+    child.send(wire::Type::PeerFd, wire::Peer{std::string(other->role().name), other->index()}.encode(), std::move(first));
+    other->send(wire::Type::PeerFd, wire::Peer{std::string(child.role().name), child.index()}.encode(), std::move(second));
+  }
+}
+
+void Supervisor::on_ready(Child& child) {
+  log::event(log::Info, "role_ready").field("role", child.name());
+  auto ready = [](const std::unique_ptr<Child>& c) { return c->state() == Child::State::Ready; };
+  bool back_ends = std::all_of(children_.begin(), children_.end(),
+                               [&](const auto& c) { return c->role().name == "gateway" || ready(c); });
+  if (back_ends) begin_gateways();
+  if (!serving_ && std::all_of(children_.begin(), children_.end(), ready)) {
+    serving_ = true;
+    log::event(log::Info, "serving").field("host", loaded_.config.host).field("workers", workers());
+  }
+}
+
+void Supervisor::on_gone(Child& child) {
+  std::string gone = wire::Peer{std::string(child.role().name), child.index()}.encode();
+  for (auto& other : children_) {
+    if (other.get() != &child) other->send(wire::Type::PeerGone, gone);
+  }
+  if (stopping_) stop_next();
+}
+
+void Supervisor::on_signals() {
+  while (auto signal = signals_.next()) {
+    if (*signal == SIGCHLD) {
+      reap();
+    } else if (*signal == SIGHUP) {
+      reload("SIGHUP");
+    } else {
+      stop(*signal == SIGTERM ? "SIGTERM" : "SIGINT");
+    }
+  }
+}
+
+void Supervisor::reap() {
+  while (auto exit = os::reap()) {
+    auto it = std::find_if(children_.begin(), children_.end(), [&](const auto& c) { return c->pid() == exit->pid; });
+    if (it != children_.end()) (*it)->ended(*exit);
+  }
+}
+
+// Sessions are not touched: roles use the new settings for what begins afterwards.
+void Supervisor::reload(std::string_view why) {
+  auto loaded = load(config_path_);
+  if (!loaded) {
+    log::event(log::Err, "reload_refused").field("why", why).error(loaded.error());
+    return;
+  }
+  const roles::Config &now = loaded->config, &was = loaded_.config;
+  bool fixed =
+      now.state != was.state || now.gateway.workers != was.gateway.workers || now.listeners.size() != was.listeners.size();
+  for (size_t i = 0; !fixed && i < now.listeners.size(); ++i) {
+    const auto &a = now.listeners[i], &b = was.listeners[i];
+    fixed = a.name != b.name || a.address != b.address || a.port != b.port || a.tls != b.tls || a.front != b.front;
+  }
+  if (fixed) {
+    log::event(log::Err, "reload_refused").field("why", "listeners, workers and state change at a restart only");
+    return;
+  }
+  loaded_ = std::move(*loaded);
+  log::event(log::Info, "reload").field("why", why);
+  for (auto& child : children_) {
+    if (child->state() != Child::State::Ready) continue;
+    tell(*child);
+    child->send(wire::Type::Start, {});
+  }
+}
+
+void Supervisor::watch_files() {
+  file_timer_.arm(net::Deadline::in(kFileWatch));
+  if (stopping_) return;
+  auto now = load(config_path_);
+  if (!now) return;  // half written, perhaps; SIGHUP says what is wrong
+  bool same =
+      now->secrets.size() == loaded_.secrets.size() &&
+      std::equal(now->secrets.begin(), now->secrets.end(), loaded_.secrets.begin(),
+                 [](const auto& a, const auto& b) { return a.first == b.first && a.second.equals(b.second.reveal()); });
+  if (!same) reload("a certificate or secret file has changed");
+}
+
+void Supervisor::stop(std::string_view why) {
+  if (std::exchange(stopping_, true)) return;
+  log::event(log::Info, "stopping").field("why", why);
+  stop_next();
+}
+
+// One role after the other, in the order of the table; all workers of the gateway together.
+void Supervisor::stop_next() {
+  std::string_view role;
+  for (auto& child : children_) {
+    if (child->pid() < 0) {
+      child->stop();  // no restart
+      continue;
+    }
+    if (role.empty()) role = child->role().name;
+    if (child->role().name == role && child->state() != Child::State::Stopping) child->stop();
+  }
+  if (!role.empty()) return;
+  log::event(log::Info, "stopped");
+  loop_.stop();
+}
+
+void Supervisor::on_control(wire::ControlRequest request, ControlReply reply) {
+  if (request.role == "supervisor") {
+    std::string verb = request.arguments.empty() ? "" : request.arguments[0];
+    bool json = std::find(request.arguments.begin(), request.arguments.end(), "--json") != request.arguments.end();
+    if (verb == "status") return reply.answer(status(json));
+    if (verb == "reload") {
+      reload("asked to");
+      return reply.answer({});
+    }
+    if (verb == "stop") {
+      reply.answer({});
+      return stop("asked to");
+    }
+    return reply.answer({2, {}, "the supervisor knows status, reload and stop\n"});
+  }
+  auto it = std::find_if(children_.begin(), children_.end(), [&](const auto& c) { return c->role().name == request.role; });
+  if (it == children_.end()) return reply.answer({2, {}, "there is no role " + request.role + "\n"});
+  if ((*it)->state() != Child::State::Ready) return reply.answer({1, {}, request.role + " is not running\n"});
+  auto connection = reply.give_away();
+  if (!connection) return log::event(log::Err, "control").error(connection.error()), void();
+  std::vector<net::OwnedFd> fds;
+  fds.push_back(std::move(*connection));
+  (*it)->send(wire::Type::ControlFd, request.encode(), std::move(fds));
+}
+
+wire::ControlAnswer Supervisor::status(bool json) const {
+  wire::ControlAnswer answer;
+  bool all = true;
+  std::string out = json ? "{\"roles\":[" : "";
+  for (const auto& child : children_) {
+    bool ready = child->state() == Child::State::Ready;
+    all = all && ready;
+    std::string pid = std::to_string(child->pid()), restarts = std::to_string(child->restarts());
+    std::string state(name(child->state()));
+    if (json) {
+      if (out.back() == '}') out += ',';
+      out += "{\"role\":\"" + child->name() + "\",\"state\":\"" + state + "\",\"pid\":" + pid +
+             ",\"restarts\":" + restarts + "}";
+    } else {
+      out += child->name() + ": " + state + ", pid " + pid + ", restarts " + restarts + "\n";
+    }
+  }
+  answer.output = json ? out + "],\"ready\":" + (all ? "true" : "false") + "}\n" : out;
+  answer.exit_status = all ? 0 : 1;
+  return answer;
+}
+
+}  // namespace bz::app

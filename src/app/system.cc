@@ -1,0 +1,122 @@
+#include "app/system.h"
+
+#include <algorithm>
+
+#include "app/config.h"
+#include "base/log.h"
+#include "crypto/x509.h"
+
+namespace bz::app {
+namespace {
+
+namespace secrets = roles::secrets;
+constexpr size_t kMaxConfig = 48 << 10, kMaxFile = 48 << 10;  // both travel in one channel message
+
+const RoleFacts kRoles[] = {
+    {"mta", "queue", &roles::UsersConfig::mta, {secrets::kSmartHostPassword, secrets::kSmartHostCa, secrets::kDnsConfig}},
+    {"mailstore", "mail", &roles::UsersConfig::mailstore, {}},
+    {"gateway",
+     "empty",
+     &roles::UsersConfig::gateway,
+     {secrets::kTlsCertificate, secrets::kTlsKey, secrets::kTlsRsaCertificate, secrets::kTlsRsaKey,
+      secrets::kTicketSecret}},
+    {"auth", "auth", &roles::UsersConfig::auth, {secrets::kAuthSecrets}},
+};
+
+constexpr std::pair<std::string_view, std::string_view> kPeers[] = {
+    {"gateway", "auth"},   {"gateway", "mailstore"}, {"gateway", "mta"},
+    {"mailstore", "auth"}, {"mta", "auth"},          {"mta", "mailstore"},
+};
+
+enum class Guarded : bool { No, Yes };
+
+Result<void> read_into(Loaded& loaded, int folder, const char* name, const std::string& path, Guarded guarded) {
+  if (path.empty()) return {};
+  auto bytes =
+      guarded == Guarded::Yes ? os::read_secret_file(folder, path, kMaxFile) : os::read_file(folder, path, kMaxFile);
+  if (!bytes) return std::move(bytes).error();
+  while (guarded == Guarded::Yes && (bytes->ends_with('\n') || bytes->ends_with('\r'))) bytes->pop_back();
+  loaded.secrets[name] = Secret(std::move(*bytes));
+  return {};
+}
+
+Result<void> check_pair(const Loaded& loaded, const char* certificate, const char* key, const std::string& file) {
+  auto chain = loaded.secrets.find(certificate), secret = loaded.secrets.find(key);
+  if (chain == loaded.secrets.end()) return {};
+  auto facts = crypto::check_certified_key({std::string(chain->second.reveal()), secret->second});
+  if (!facts) return std::move(facts).error().with_context(file);
+  for (const std::string& doubt : crypto::lint_server_certificate(*facts, loaded.config.host, base::system_clock())) {
+    log::event(log::Warn, "certificate").field("file", file).field("doubt", doubt);
+  }
+  return {};
+}
+
+Result<void> read_files(Loaded& loaded, int folder) {
+  const roles::Config& c = loaded.config;
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kTlsCertificate, c.tls.certificate_file, Guarded::No));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kTlsKey, c.tls.key_file, Guarded::Yes));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kTlsRsaCertificate, c.tls.rsa_certificate_file, Guarded::No));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kTlsRsaKey, c.tls.rsa_key_file, Guarded::Yes));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kAuthSecrets, c.auth.secrets_key_file, Guarded::Yes));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kSmartHostPassword, c.mta.smart_host.password_file, Guarded::Yes));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kSmartHostCa, c.mta.smart_host.ca_file, Guarded::No));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kDnsConfig, c.mta.dns_config_file, Guarded::No));
+  BZ_TRY_VOID(check_pair(loaded, secrets::kTlsCertificate, secrets::kTlsKey, c.tls.certificate_file));
+  return check_pair(loaded, secrets::kTlsRsaCertificate, secrets::kTlsRsaKey, c.tls.rsa_certificate_file);
+}
+
+}  // namespace
+
+std::span<const RoleFacts> role_facts() { return kRoles; }
+
+const RoleFacts* find_role(std::string_view name) {
+  auto it = std::find_if(std::begin(kRoles), std::end(kRoles), [&](const RoleFacts& role) { return role.name == name; });
+  return it == std::end(kRoles) ? nullptr : it;
+}
+
+std::span<const std::pair<std::string_view, std::string_view>> peers() { return kPeers; }
+
+std::string folder_of(const std::string& path) {
+  size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string state_path(const std::string& config_path, const roles::Config& config) {
+  return config.state.starts_with('/') ? config.state : folder_of(config_path) + "/" + config.state;
+}
+
+Result<Loaded> load(const std::string& path) {
+  Loaded loaded;
+  loaded.file_name = path;
+  BZ_TRY(loaded.text, os::read_file(os::kHere, path, kMaxConfig));
+  BZ_TRY(loaded.config, parse_config(loaded.text, path));
+  BZ_TRY(os::Fd folder, os::open_folder(os::kHere, folder_of(path)));
+  BZ_TRY_VOID(read_files(loaded, folder.get()));
+  return loaded;
+}
+
+Result<os::User> role_user(const RoleFacts& role, const roles::UsersConfig& users) {
+  const std::string& name = users.*role.user;
+  auto user = os::find_user(name);
+  if (user) return user;
+  return fail(Errc::NotFound,
+              "the user of role " + std::string(role.name) +
+                  " is missing; make it with: useradd --system --no-create-home --shell /usr/sbin/nologin " + name);
+}
+
+Result<void> make_state(int state, const roles::UsersConfig& users) {
+  BZ_TRY(os::Fd log, os::make_folder(state, "log", 0700));
+  BZ_TRY(os::Fd run, os::make_folder(state, "run", 0700));
+  for (const RoleFacts& role : kRoles) {
+    std::string folder(role.folder);
+    // The gateway's folder belongs to nobody who could write to it.
+    bool own = role.name != "gateway";
+    BZ_TRY(os::Fd made, os::make_folder(state, folder, own ? 0700 : 0755));
+    if (!os::is_root() || !own) continue;
+    BZ_TRY(os::User user, role_user(role, users));
+    BZ_TRY_VOID(os::give_to(state, folder, user.uid, user.gid));
+  }
+  return {};
+}
+
+}  // namespace bz::app

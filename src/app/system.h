@@ -1,0 +1,47 @@
+// What of the system the supervisor must know before it starts anything: which roles there are and who talks to whom, and
+// the administrator's files. Names of files in the configuration are relative to its own folder.
+#pragma once
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/secret.h"
+#include "os/file.h"
+#include "os/users.h"
+#include "roles/config.h"
+
+namespace bz::app {
+
+struct RoleFacts {
+  std::string_view name;
+  std::string_view folder;  // below STATE, the role's own
+  const std::string roles::UsersConfig::* user;
+  std::vector<std::string_view> secrets;  // roles::secrets
+};
+// In the order in which they are stopped: who delivers first, then who stores, then the doors, then the directory.
+std::span<const RoleFacts> role_facts();
+const RoleFacts* find_role(std::string_view name);
+// Pairs of roles with a channel between their processes.
+std::span<const std::pair<std::string_view, std::string_view>> peers();
+
+struct Loaded {
+  std::string text;       // of the configuration
+  std::string file_name;  // as the administrator named it
+  roles::Config config;
+  std::map<std::string, Secret> secrets;  // by roles::secrets
+};
+// Reads and checks the file and every file it names: certificates must fit their keys, secrets must be closed to others.
+Result<Loaded> load(const std::string& path);
+// The folder the configuration lies in.
+std::string folder_of(const std::string& path);
+// STATE as a path that is relative to the working directory.
+std::string state_path(const std::string& config_path, const roles::Config& config);
+
+// NotFound with the command that makes the user.
+Result<os::User> role_user(const RoleFacts& role, const roles::UsersConfig& users);
+// Makes what is missing below STATE and gives each role its own.
+Result<void> make_state(int state, const roles::UsersConfig& users);
+
+}  // namespace bz::app
