@@ -85,6 +85,7 @@ class Buzon:
         self.state = self.folder / "state"
         self.base = free_port_base()
         self.process = None
+        self.tls_maximum = None   # a test may hold its clients to TLS 1.2
         self.passwords = {}
 
     # --- life ---
@@ -212,8 +213,8 @@ class Buzon:
         context = ssl.create_default_context(cafile=self.ca)
         if minimum:
             context.minimum_version = minimum
-        if maximum:
-            context.maximum_version = maximum
+        if maximum or self.tls_maximum:
+            context.maximum_version = maximum or self.tls_maximum
         return context
 
     def connect(self, service, tls=None):

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Every session script in every framing against a fresh buzon. Prints one line each; exits 1 when any fails."""
+"""Every session script in every framing, and once over TLS 1.2, against a fresh buzon. Prints one line each; exits 1 when any fails."""
 import os
+import ssl
 import sys
 import time
 import traceback
@@ -16,10 +17,13 @@ with Buzon() as mail:
     for script in scripts.ALL:
         if wanted and not any(w in script.__name__ for w in wanted):
             continue
-        for framing in ("whole", "split", "eager"):
+        for framing in ("whole", "split", "eager", "TLS 1.2"):
+            mail.tls_maximum = ssl.TLSVersion.TLSv1_2 if framing == "TLS 1.2" else None
             started = time.monotonic()
             try:
-                script(mail, framing)
+                with mail.connect("imaps") as probe:
+                    assert probe.version() == ("TLSv1.2" if framing == "TLS 1.2" else "TLSv1.3"), probe.version()
+                script(mail, "whole" if framing == "TLS 1.2" else framing)
                 print(f"passed {script.__name__} {framing} ({time.monotonic() - started:.2f} s)", flush=True)
             except Exception:   # every failure is counted and shown
                 failed += 1
