@@ -74,7 +74,6 @@ void Framer::expect_bdat(uint64_t size, bool last) {
 }
 
 Framer::Event Framer::content(std::string_view bytes) {
-  if (fault_ == Fault::None && bytes.find('\0') != bytes.npos) blame(Fault::BadByte);
   if (fault_ == Fault::None) {
     size_ += bytes.size();
     if (size_ <= limits_.max_message) return {Kind::Chunk, Fault::None, bytes};
@@ -104,6 +103,7 @@ Framer::Event Framer::end_message() {
 // The states are those of the line; what has been taken but not given out yet is a dot, a CR, or both.
 Framer::Event Framer::next_data(std::string_view& input) {
   static constexpr std::string_view kCrlf = "\r\n";
+  static constexpr std::string_view kSpecial("\r\n\0", 3);
   while (true) {
     if (fault_ == Fault::Overrun) return end_message();
     if (input.empty()) return {};
@@ -119,13 +119,16 @@ Framer::Event Framer::next_data(std::string_view& input) {
         at_ = At::Text;
         [[fallthrough]];
       case At::Text: {
-        const size_t end = std::min(input.find_first_of(kCrlf), input.size());
+        const size_t end = std::min(input.find_first_of(kSpecial), input.size());
         give = input.substr(0, end);
         input.remove_prefix(end);
-        if (give.empty()) {  // at a CR or LF
+        if (give.empty()) {  // at a CR, LF or NUL
           input.remove_prefix(1);
           if (c == '\r') {
             at_ = At::Cr;
+          } else if (c == '\0') {
+            blame(Fault::BadByte);
+            discard(1);
           } else {
             bare_newline();
           }
@@ -185,9 +188,16 @@ Framer::Event Framer::next_bdat(std::string_view& input) {
     if (input.empty()) return {};
     auto piece = input.substr(0, std::min<uint64_t>(bdat_left_, input.size()));
     if (fault_ == Fault::None) {
+      const size_t nul = piece.find('\0');
+      if (nul != piece.npos && nul > 0) piece = piece.substr(0, nul);  // what stands before it is judged first
       const size_t clean = count_clean(piece);
-      if (clean == 0) blame(Fault::BareNewline);
-      if (clean > 0) piece = piece.substr(0, clean);
+      if (clean == 0) {
+        blame(Fault::BareNewline);
+      } else if (nul == 0) {
+        blame(Fault::BadByte);
+      } else {
+        piece = piece.substr(0, clean);
+      }
     }
     input.remove_prefix(piece.size());
     bdat_left_ -= piece.size();
