@@ -41,6 +41,10 @@ if [ -n "$full" ]; then
   ctest --preset tsan -L unit
   step "clang-tidy"
   tools/tidy
+  step "fuzzing, a minute for each target"
+  fuzz/run.sh 60
+  step "bench"
+  python3 bench/bench.py
   export BUZON_FULL=1
 fi
 

@@ -40,7 +40,10 @@ Result<Secret> seal_key(const RoleHost& host) {
   return Secret(std::move(*bytes));
 }
 
-Task<void> sleep_for(net::Loop& loop, base::Millis span) { co_await loop.sleep(net::Deadline::in(span)); }
+Task<void> sleep_for(net::Loop& loop, base::Millis span) {
+  auto pause = loop.sleep(net::Deadline::in(span));
+  co_await std::move(pause);
+}
 
 Task<void> run_command(authd::Service& service, ControlCall call) {
   auto task = service.command(call.request());
