@@ -216,6 +216,7 @@ Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
   wire::SaslDone answer;
   answer.id = x->start.id;
   answer.account = x->account.name;
+  answer.account_id = x->account.id.value();
   answer.ticket = std::move(*signed_ticket);
   answer.final_data = std::move(done.final_data);
   answer.verdict = std::move(verdict);

@@ -14,12 +14,13 @@ constexpr std::string_view kTlsHello = "\x16\x03";  // handshake record, version
 
 }  // namespace
 
-Client::Client(const Services& s, std::shared_ptr<const Settings> its_settings, std::shared_ptr<const Door> its_door,
-               int fd, std::string id)
+Client::Client(const Services& s, Bearers& bearers, std::shared_ptr<const Settings> its_settings,
+               std::shared_ptr<const Door> its_door, int fd, std::string id)
     : services(s),
       settings(std::move(its_settings)),
       door(std::move(its_door)),
       stream(s.loop, fd),
+      bearer(bearers, stream),
       sid(std::move(id)),
       deadline(net::Deadline::in(settings->limits.login)) {
   if (auto end = net::peer_of(fd)) peer = std::move(*end);

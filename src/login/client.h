@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "login/bearers.h"
 #include "login/settings.h"
 #include "net/stream.h"
 #include "wire/handoff.h"
@@ -14,8 +15,8 @@ namespace bz::login {
 
 class Client {
  public:
-  Client(const Services& services, std::shared_ptr<const Settings> settings, std::shared_ptr<const Door> door, int fd,
-         std::string sid);
+  Client(const Services& services, Bearers& bearers, std::shared_ptr<const Settings> settings,
+         std::shared_ptr<const Door> door, int fd, std::string sid);
 
   // Waits without a buffer until the peer sends, then appends what is there (at most 16 KiB) to `input`. Closed: the end;
   // also a TLS hello on a plain port: it came after the greeting, too late to be served, and is no offence.
@@ -34,6 +35,7 @@ class Client {
   const std::shared_ptr<const Settings> settings;
   const std::shared_ptr<const Door> door;
   net::Stream stream;
+  Bearers::Entry bearer;  // named when auth has said yes
   const std::string sid;
   net::Endpoint peer, local;
   net::Deadline deadline;  // of the login

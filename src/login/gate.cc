@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kSidLength = 12;
 constexpr Millis kGoodbye{5'000};
+constexpr Millis kBackEndsTurn{500};  // to end their sessions with a word; all must be over within a second
 
 Task<FrontEnd> run_imap(Client& client) {
   auto front = std::make_unique<ImapFront>(client);
@@ -31,15 +32,34 @@ Gate::Gate(const Services& services, std::shared_ptr<const Settings> settings, C
       settings_(std::move(settings)),
       admission_(std::move(capacity.before_login)),
       max_sessions_(capacity.sessions),
-      tasks_(services.loop) {}
+      tasks_(services.loop),
+      orders_(services.loop) {}
 
 // The tasks give their places back: they go before the admission.
-Gate::~Gate() { tasks_.cancel(); }
+Gate::~Gate() {
+  orders_.cancel();
+  tasks_.cancel();
+}
 
 void Gate::set(std::shared_ptr<const Settings> settings, Capacity capacity) {
   settings_ = std::move(settings);
   admission_.set_limits(std::move(capacity.before_login));
   max_sessions_ = capacity.sessions;
+}
+
+size_t Gate::end_sessions(uint64_t account_id, const std::string& device) {
+  std::vector<uint64_t> numbers = bearers_.of(account_id, device);
+  const size_t count = numbers.size();
+  if (count > 0) orders_.spawn(close_late(account_id, std::move(numbers)));
+  return count;
+}
+
+Task<void> Gate::close_late(uint64_t account_id, std::vector<uint64_t> numbers) {
+  auto waiting = services_.loop.sleep(net::Deadline::in(kBackEndsTurn));
+  co_await std::move(waiting);
+  size_t closed = 0;
+  for (uint64_t number : numbers) closed += bearers_.close(account_id, number) ? 1 : 0;
+  if (closed > 0) log::event(log::Warn, "sessions_closed").field("account_id", account_id).field("sessions", closed);
 }
 
 void Gate::accept(std::shared_ptr<const Door> door, int fd) {
@@ -54,7 +74,7 @@ void Gate::accept(std::shared_ptr<const Door> door, int fd) {
 }
 
 Task<void> Gate::serve(std::shared_ptr<const Door> door, int fd, std::string sid, std::string address) {
-  auto client = std::make_unique<Client>(services_, settings_, std::move(door), fd, std::move(sid));
+  auto client = std::make_unique<Client>(services_, bearers_, settings_, std::move(door), fd, std::move(sid));
   auto place = admission_.enter(address, [raw = client.get()] {
     log::event(log::Warn, "shed").field("sid", raw->sid).field("peer", raw->peer.to_string());
     raw->stream.close();

@@ -3,6 +3,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "login/admission.h"
 #include "login/client.h"
@@ -23,6 +24,9 @@ class Gate {
   void set(std::shared_ptr<const Settings> settings, Capacity capacity);
   // A connection from the door's listener; owns `fd`.
   void accept(std::shared_ptr<const Door> door, int fd);
+  // Ends the connections of an account (device empty: of all its devices), those in login too; how many. The back ends say
+  // goodbye first: what they have not ended after half a second is closed here. Connections that come later are not meant.
+  size_t end_sessions(uint64_t account_id, const std::string& device);
   size_t sessions() const { return tasks_.size(); }
   size_t before_login() const { return admission_.size(); }
 
@@ -30,12 +34,14 @@ class Gate {
   Task<void> serve(std::shared_ptr<const Door> door, int fd, std::string sid, std::string address);
   Task<FrontEnd> greet(Client& client);
   static Task<FrontEnd> pass_lmtp(Client& client);
+  Task<void> close_late(uint64_t account_id, std::vector<uint64_t> numbers);
 
   const Services& services_;
   std::shared_ptr<const Settings> settings_;
   Admission admission_;
   size_t max_sessions_;
-  net::TaskGroup tasks_;
+  Bearers bearers_;
+  net::TaskGroup tasks_, orders_;
 };
 
 }  // namespace bz::login

@@ -38,9 +38,11 @@ Task<SaslOutcome> exchange(Client& client, wire::SaslStart& start, Prompter& pro
   }
   if (auto* refusal = std::get_if<wire::SaslFail>(&*answer)) co_return failed(*refusal);
   wire::SaslDone done = std::move(std::get<wire::SaslDone>(*answer));
+  client.bearer.name(done.account_id, done.device);
   if (!done.final_data.empty()) {
     // The server's last message travels as a challenge; the client acknowledges it with an empty response (RFC 4422 5).
     auto response = co_await prompter.ask(done.final_data);
+    if (!response || !response->empty()) client.bearer.clear();
     if (!response) co_return lost(response.error());
     if (!response->empty()) co_return SaslOutcome{Kind::Malformed, {}, "a response after the server's last message"};
   }

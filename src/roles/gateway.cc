@@ -131,13 +131,22 @@ void GatewayRole::peer_down(Peer& peer) {
 }
 
 void GatewayRole::message(Peer& from, net::Message message) {
-  // auth also tells whose sessions end; they live in the back ends, and end here when those close their legs.
-  if (from.role() == "auth" && message.type == static_cast<uint8_t>(wire::Type::EndSessions)) return;
   Result<void> taken = fail(Errc::Invalid, "not for a gateway");
-  if (from.role() == "auth") taken = auth_->on_message(message.type, message.payload);
+  if (from.role() == "auth") {
+    const bool order = message.type == static_cast<uint8_t>(wire::Type::EndSessions);
+    taken = order ? end_sessions(message.payload) : auth_->on_message(message.type, message.payload);
+  }
   if (!taken) {
     log::event(log::Err, "message_refused").field("peer", from.role()).field("type", message.type).error(taken.error());
   }
+}
+
+Result<void> GatewayRole::end_sessions(std::string_view payload) {
+  BZ_TRY(auto order, wire::EndSessions::decode(payload));
+  if (order.account_id == 0) return fail(Errc::Invalid, "no account");
+  size_t ending = gate_->end_sessions(order.account_id, order.device);
+  log::event(log::Info, "end_sessions").field("account_id", order.account_id).field("sessions", ending);
+  return {};
 }
 
 void GatewayRole::control(ControlCall call) {

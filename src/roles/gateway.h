@@ -26,6 +26,7 @@ class GatewayRole : public Role {
   };
   Result<std::shared_ptr<const login::Settings>> make_settings(const RoleHost& host);
   Result<login::Gate::Capacity> make_capacity(const RoleHost& host);
+  Result<void> end_sessions(std::string_view payload);
   Result<std::unique_ptr<net::Stream>> open_leg(RoleHost& host, std::string_view role);
 
   std::unique_ptr<login::AuthLink> auth_;

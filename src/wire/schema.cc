@@ -112,7 +112,7 @@ BZ_WIRE_FIELDS(SaslStart, kShort, &SaslStart::id, &SaslStart::service, &SaslStar
 BZ_WIRE_FIELDS(SaslStep, kShort, &SaslStep::id, &SaslStep::data)
 BZ_WIRE_FIELDS(SaslAbort, kShort, &SaslAbort::id)
 BZ_WIRE_FIELDS(SaslDone, kShort, &SaslDone::id, &SaslDone::account, &SaslDone::device, &SaslDone::ticket,
-               &SaslDone::final_data, &SaslDone::verdict, &SaslDone::route)
+               &SaslDone::final_data, &SaslDone::verdict, &SaslDone::route, &SaslDone::account_id)
 BZ_WIRE_FIELDS(SaslFail, kShort, &SaslFail::id, &SaslFail::kind, &SaslFail::reason)
 BZ_WIRE_FIELDS(LookupRecipient, kShort, &LookupRecipient::id, &LookupRecipient::address)
 BZ_WIRE_FIELDS(LocalRecipient, kShort, &LocalRecipient::account_id, &LocalRecipient::account, &LocalRecipient::address)

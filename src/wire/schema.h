@@ -95,9 +95,10 @@ struct SaslAbort {
 struct SaslDone {
   uint64_t id = 0;
   std::string account, device, ticket,
-      final_data;       // final_data: server's last message (SCRAM), sent as a challenge first if set
-  std::string verdict;  // plain words for the event log: "embedded directory: account 7, enabled"
-  std::string route;    // "mailstore" or "mta": the role to hand over to
+      final_data;           // final_data: server's last message (SCRAM), sent as a challenge first if set
+  std::string verdict;      // plain words for the event log: "embedded directory: account 7, enabled"
+  std::string route;        // "mailstore" or "mta": the role to hand over to
+  uint64_t account_id = 0;  // whose session it will be, for EndSessions
   BZ_WIRE_RECORD(SaslDone);
 };
 struct SaslFail {

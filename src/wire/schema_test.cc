@@ -42,14 +42,15 @@ TEST(Schema, golden_vectors) {
          "0169");
   golden(SaslStep{1, "d"}, "01010164");
   golden(SaslAbort{128}, "018001");
-  golden(SaslDone{1, "a", "d", "t", "f", "v", "r"},
+  golden(SaslDone{1, "a", "d", "t", "f", "v", "r", 5},
          "0101"
          "0161"
          "0164"
          "0174"
          "0166"
          "0176"
-         "0172");
+         "0172"
+         "05");
   golden(SaslFail{1, 2, "x"}, "0101020178");
   golden(LookupRecipient{1, "a@b"}, "010103614062");
   golden(LocalRecipient{5, "a", "b"}, "010501610162");

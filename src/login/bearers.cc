@@ -1,0 +1,33 @@
+#include "login/bearers.h"
+
+namespace bz::login {
+
+void Bearers::Entry::name(uint64_t account_id, std::string device) {
+  clear();
+  account_id_ = account_id;
+  device_ = std::move(device);
+  number_ = ++table_.last_;
+  table_.entries_.emplace(std::pair(account_id_, number_), this);
+}
+
+void Bearers::Entry::clear() {
+  if (number_ != 0) table_.entries_.erase({account_id_, number_});
+  number_ = 0;
+}
+
+std::vector<uint64_t> Bearers::of(uint64_t account_id, std::string_view device) const {
+  std::vector<uint64_t> numbers;
+  for (auto it = entries_.lower_bound({account_id, 0}); it != entries_.end() && it->first.first == account_id; ++it) {
+    if (device.empty() || it->second->device_ == device) numbers.push_back(it->first.second);
+  }
+  return numbers;
+}
+
+bool Bearers::close(uint64_t account_id, uint64_t number) {
+  auto it = entries_.find({account_id, number});
+  if (it == entries_.end()) return false;
+  it->second->stream_.close();  // may resume its task, which takes the entry out
+  return true;
+}
+
+}  // namespace bz::login
