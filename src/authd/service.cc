@@ -32,6 +32,7 @@ Service::~Service() { tasks_.cancel(); }
 void Service::reload(Options options) {
   options_ = std::move(options);
   guard_.set_options(options_.guard);
+  cache_.set_life(options_.cache_life);
 }
 
 void Service::peer_up(const PeerId& peer) {

@@ -19,7 +19,7 @@ Worker::Worker(net::Loop& loop, queue::Queue& queue, net::Dns& dns, LegOpener& l
 
 Worker::~Worker() {
   *alive_ = false;
-  queue_.on_work({});
+  pause();
   tasks_.cancel();
 }
 
@@ -30,7 +30,8 @@ void Worker::start() {
 }
 
 void Worker::pause() {
-  on_ = false;
+  // The queue may have another worker by now, whose call it is.
+  if (std::exchange(on_, false)) queue_.on_work({});
   timer_.cancel();
 }
 

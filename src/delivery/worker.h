@@ -13,7 +13,7 @@ class Worker {
          base::Random& random);
   ~Worker();
   void start();
-  void pause();  // takes no more jobs; what runs goes on
+  void pause();  // takes no more jobs; what runs goes on. Another worker may start() on the queue then
   size_t running() const { return tasks_.size(); }
 
  private:

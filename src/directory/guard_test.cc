@@ -123,6 +123,10 @@ TEST(VerifierCache, knows_exactly_what_was_right_until_an_hour_a_change_or_a_for
   EXPECT_FALSE(cache.knows(ana, 1, right));
   EXPECT_EQ(cache.size(), 0u);
   cache.remember(ana, 1, right);
+  cache.set_life(base::Millis(7'200'000));
+  EXPECT_EQ(cache.size(), 1u) << "a longer life forgets nothing";
+  cache.set_life(base::Millis(3'600'000));
+  EXPECT_EQ(cache.size(), 0u);
   cache.forget(ana);
   EXPECT_FALSE(cache.knows(ana, 1, right));
 }

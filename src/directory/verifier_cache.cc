@@ -1,5 +1,7 @@
 #include "directory/verifier_cache.h"
 
+#include <utility>
+
 #include "base/coding.h"
 #include "crypto/digest.h"
 
@@ -39,6 +41,12 @@ void VerifierCache::forget(AccountId account) {
   if (it == map_.end()) return;
   order_.erase(it->second);
   map_.erase(it);
+}
+
+void VerifierCache::set_life(base::Millis life) {
+  if (std::exchange(life_, life) <= life) return;
+  map_.clear();
+  order_.clear();
 }
 
 uint64_t VerifierCache::fingerprint(std::string_view name, const Secret& password) const {

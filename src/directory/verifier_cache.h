@@ -20,6 +20,7 @@ class VerifierCache {
   bool knows(AccountId account, uint64_t version, const Secret& password);
   void remember(AccountId account, uint64_t version, const Secret& password);
   void forget(AccountId account);
+  void set_life(base::Millis life);  // a shorter one forgets all
   size_t size() const { return map_.size(); }
 
   // Of a name and a password, under the same key: tells the guard that an attempt is a repetition. Never 0.

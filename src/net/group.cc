@@ -1,9 +1,9 @@
 // TaskGroup and BlockingPool: where tasks nobody awaits live, and where blocking work goes.
 #include <condition_variable>
 #include <deque>
+#include <list>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 #include "net/loop.h"
 
@@ -68,18 +68,27 @@ void TaskGroup::cancel() {
 }
 
 struct BlockingPool::Impl {
+  struct Worker {
+    std::thread thread;
+    bool over = false;  // nothing but the join is left
+  };
   std::mutex mutex;
   std::condition_variable wake;
   std::deque<std::function<void()>> queue;
   size_t limit = 0;
   bool ending = false;
-  std::vector<std::thread> threads;
+  size_t wanted = 0, running = 0;
+  std::list<Worker> workers;
 
-  void work() {
+  void work(Worker& self) {
     std::unique_lock lock(mutex);
     for (;;) {
-      wake.wait(lock, [this] { return ending || !queue.empty(); });
-      if (queue.empty()) return;
+      wake.wait(lock, [this] { return ending || running > wanted || !queue.empty(); });
+      if (running > wanted || queue.empty()) {
+        --running;
+        self.over = true;
+        return;
+      }
       auto job = std::move(queue.front());
       queue.pop_front();
       lock.unlock();
@@ -88,11 +97,31 @@ struct BlockingPool::Impl {
       lock.lock();
     }
   }
+  // Under the lock.
+  void start_missing() {
+    for (; running < wanted; ++running) {
+      Worker& worker = workers.emplace_back();
+      worker.thread = std::thread([this, &worker] { work(worker); });
+    }
+  }
 };
 
 BlockingPool::BlockingPool(unsigned threads, size_t max_queue) : impl_(std::make_unique<Impl>()) {
   impl_->limit = max_queue;
-  for (unsigned i = 0; i < std::max(threads, 1u); ++i) impl_->threads.emplace_back([this] { impl_->work(); });
+  resize(threads);
+}
+
+void BlockingPool::resize(unsigned threads) {
+  {
+    std::lock_guard lock(impl_->mutex);
+    impl_->wanted = std::max(threads, 1u);
+    for (auto it = impl_->workers.begin(); it != impl_->workers.end();) {
+      if (it->over) it->thread.join();  // it takes no lock any more
+      it = it->over ? impl_->workers.erase(it) : std::next(it);
+    }
+    impl_->start_missing();
+  }
+  impl_->wake.notify_all();
 }
 
 BlockingPool::~BlockingPool() {
@@ -101,7 +130,7 @@ BlockingPool::~BlockingPool() {
     impl_->ending = true;
   }
   impl_->wake.notify_all();
-  for (auto& thread : impl_->threads) thread.join();
+  for (auto& worker : impl_->workers) worker.thread.join();
 }
 
 bool BlockingPool::submit(std::function<void()> work) {

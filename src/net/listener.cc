@@ -16,6 +16,7 @@ namespace bz::net {
 
 namespace {
 constexpr int kAcceptsPerWake = 64;
+constexpr int kBacklogTurns = 64;  // with these, as many as the backlog of socket.cc holds
 constexpr Millis kRetry{100};
 constexpr Millis kLogEvery{1000};
 }  // namespace
@@ -60,10 +61,11 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
     return got;
   }
 
-  void run() {
+  // True: there may be more at once.
+  bool run() {
     auto self = shared_from_this();  // on_accept may destroy the listener
     for (int i = 0; i < kAcceptsPerWake; ++i) {
-      if (paused || closed) return;
+      if (paused || closed) return false;
       int connection = accept_one();
       if (connection >= 0) {
         int one = 1;
@@ -74,14 +76,16 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
         continue;
       }
       const int error = errno;
-      if (error == EAGAIN) return;
+      if (error == EAGAIN) return false;
       if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
         if (shed_one(error == EMFILE ? "EMFILE" : error == ENFILE ? "ENFILE" : "ENOMEM")) continue;
-        return retry.arm(Deadline::in(kRetry));
+        retry.arm(Deadline::in(kRetry));
+        return false;
       }
       // The rest are errors of one connection that has gone already (accept(2)).
     }
     retry.arm(Deadline::in(Millis(0)));
+    return true;
   }
 };
 
@@ -104,6 +108,12 @@ Endpoint Listener::local() const {
 }
 
 void Listener::pause() { impl_->paused = true; }
+
+void Listener::take_waiting() {
+  // A turn takes a share only; who connects faster than we accept must not hold us here.
+  for (int turn = 0; turn < kBacklogTurns && !impl_->closed && impl_->run(); ++turn) {
+  }
+}
 
 void Listener::resume() {
   impl_->paused = false;

@@ -109,6 +109,8 @@ class BlockingPool {
  public:
   BlockingPool(unsigned threads, size_t max_queue);
   ~BlockingPool();  // runs what is queued to the end
+  // Another number of threads (1 at least). Surplus ones end with the work they are at; one thread may call this.
+  void resize(unsigned threads);
   // Runs `work` on a pool thread, then completes on `executor`. `work` must not touch what the loop owns.
   template <class T>
   base::Completion<T> run(base::Executor& executor, std::function<Result<T>()> work) {

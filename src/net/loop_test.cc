@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <condition_variable>
+#include <mutex>
+#include <set>
 #include <thread>
 
 #include "net/test_util.h"
@@ -192,6 +195,59 @@ TEST(BlockingPool, AnswersOnTheLoopAndRefusesBeyondItsQueue) {
   auto refused = narrow.run<int>(loop, [] { return Result<int>(1); });
   ASSERT_TRUE(refused.ready());
   EXPECT_EQ(refused.await_resume().error().code(), Errc::Limit);
+}
+
+Task<void> wait_for_all(std::vector<base::Completion<int>>& all) {
+  for (auto& one : all) {
+    auto done = co_await one;
+    EXPECT_TRUE(done.has_value());
+  }
+}
+
+// Each piece of work waits until `together` of them are at work: only as many threads can end it.
+Task<void> work_together(Loop& loop, BlockingPool& pool, int together, std::set<std::thread::id>& threads) {
+  std::mutex mutex;
+  std::condition_variable arrived;
+  int at_work = 0;
+  std::vector<base::Completion<int>> all;
+  for (int i = 0; i < together; ++i) {
+    all.push_back(pool.run<int>(loop, [&]() -> Result<int> {
+      std::unique_lock lock(mutex);
+      threads.insert(std::this_thread::get_id());
+      ++at_work;
+      arrived.notify_all();
+      arrived.wait(lock, [&] { return at_work >= together; });
+      return 1;
+    }));
+  }
+  auto waiting = wait_for_all(all);
+  co_await std::move(waiting);
+}
+
+TEST(BlockingPool, GrowsAndShrinksWhileItWorks) {
+  Loop loop;
+  BlockingPool pool(1, 100);
+  std::set<std::thread::id> threads;
+  for (unsigned size : {1u, 5u, 2u, 8u, 1u, 0u, 3u}) {
+    pool.resize(size);
+    threads.clear();
+    test::run(loop, work_together(loop, pool, static_cast<int>(std::max(size, 1u)), threads));
+    EXPECT_EQ(threads.size(), std::max(size, 1u)) << size;
+  }
+  // Shrunk, it has no more threads than it was told: two that would meet never do, one after the other they run.
+  pool.resize(1);
+  std::atomic<int> at_work{0}, most{0};
+  std::vector<base::Completion<int>> all;
+  for (int i = 0; i < 20; ++i) {
+    all.push_back(pool.run<int>(loop, [&]() -> Result<int> {
+      most = std::max(most.load(), ++at_work);
+      std::this_thread::yield();
+      --at_work;
+      return 1;
+    }));
+  }
+  test::run(loop, wait_for_all(all));
+  EXPECT_EQ(most.load(), 1);
 }
 }  // namespace
 }  // namespace bz::net

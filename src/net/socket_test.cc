@@ -102,6 +102,18 @@ OwnedFd dial(const std::string& path) {
 }
 
 // Out of descriptors: the connection is accepted and closed, so its peer does not hang; later ones are served again.
+TEST(Listener, HandsOutWhatWaitsBeforeItEnds) {
+  TempDir dir;
+  Loop loop;  // never runs
+  auto fd = listen_unix(dir.path + "/s", 0600);
+  ASSERT_TRUE(fd);
+  std::vector<OwnedFd> accepted, clients;
+  Listener listener(loop, *fd, [&](int connection) { accepted.emplace_back(connection); });
+  for (int i = 0; i < 150; ++i) clients.push_back(dial(dir.path + "/s"));
+  listener.take_waiting();
+  EXPECT_EQ(accepted.size(), 150u);
+}
+
 TEST(Listener, ShedsWhenTheProcessHasNoDescriptorsLeft) {
   TempDir dir;
   Loop loop;

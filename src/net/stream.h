@@ -100,6 +100,8 @@ class Listener {
   Endpoint local() const;
   void pause();
   void resume();
+  // Hands out what waits in the kernel's queue; before the end of a listener whose socket ends with it.
+  void take_waiting();
 
  private:
   struct Impl;

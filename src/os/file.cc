@@ -136,6 +136,13 @@ Result<void> remove_file(int folder, const std::string& path) {
   return {};
 }
 
+FileStamp stamp_of(int folder, const std::string& path) {
+  struct stat info{};
+  if (::fstatat(folder, path.c_str(), &info, 0) != 0) return {};
+  return {info.st_dev, info.st_ino, static_cast<uint64_t>(info.st_size),
+          int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
+}
+
 bool exists(int folder, const std::string& path) {
   struct stat info{};
   return ::fstatat(folder, path.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;

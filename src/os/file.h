@@ -3,6 +3,7 @@
 #pragma once
 #include <fcntl.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,13 @@ Result<Fd> open_append(int folder, const std::string& path, unsigned mode = 0600
 Result<std::vector<std::string>> list_folder(int folder, const std::string& path);
 Result<void> remove_file(int folder, const std::string& path);  // NotFound when it is not there
 bool exists(int folder, const std::string& path);
+// Tells a file from what it was, links followed: replaced or written means another stamp. All zero: not there.
+struct FileStamp {
+  uint64_t device = 0, inode = 0, size = 0;
+  int64_t changed_ns = 0;  // mtime
+  bool operator==(const FileStamp&) const = default;
+};
+FileStamp stamp_of(int folder, const std::string& path);
 Result<void> sync_folder(int folder);
 // An exclusive lock that lives as long as the descriptor, and no longer than the process. Conflict: somebody holds it.
 Result<Fd> lock_file(int folder, const std::string& path);

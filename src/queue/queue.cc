@@ -77,6 +77,16 @@ Task<Result<void>> Queue::enqueue(Ledger::Spool& spool, Envelope envelope) {
   co_return Result<void>();
 }
 
+void Queue::set_config(QueueConfig config) {
+  const bool rerouted = config.route != config_.route;
+  config_ = std::move(config);
+  schedule_.set_config(config_.schedule);
+  if (rerouted) {
+    schedule_.reroute([this](const QueueId& id) -> const Envelope& { return items_.at(id)->entry.envelope; });
+  }
+  work_is_there();
+}
+
 // ---- work
 
 std::optional<Job> Queue::next_job() {

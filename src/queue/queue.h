@@ -72,6 +72,8 @@ class Queue {
   // Takes a message out without telling anybody; NotFound; Conflict while it is being delivered.
   Task<Result<void>> remove(QueueId id);
   const QueueConfig& config() const { return config_; }
+  // From now on; jobs that run end as they began. What waits keeps its time and takes the new route.
+  void set_config(QueueConfig config);
 
  private:
   struct Item;

@@ -309,6 +309,23 @@ TEST_F(QueueTest, ManyRecipientsFitOneCommit) {
   EXPECT_TRUE(queue_->list().empty());
 }
 
+TEST_F(QueueTest, AnotherSmartHostTakesWhatWaits) {
+  const std::string content = "Subject: x\r\n\r\nbody\r\n";
+  ASSERT_TRUE(put(envelope({"a@far.example", "b@else.example"}, content), content));
+  int calls = 0;
+  queue_->on_work([&] { ++calls; });
+  QueueConfig config = queue_->config();
+  config.route.smart_host = "relay.example";
+  config.schedule.retry = {7'000};
+  queue_->set_config(config);
+  EXPECT_EQ(calls, 1) << "the worker looks again";
+  const auto job = queue_->next_job();
+  ASSERT_TRUE(job);
+  EXPECT_EQ(job->destination, "host:relay.example:587");
+  EXPECT_EQ(job->recipients.size(), 2u) << "one connection for both now";
+  EXPECT_FALSE(queue_->next_job());
+}
+
 TEST_F(QueueTest, AdministratorRemovesAndFlushes) {
   const auto e = envelope({"a@x"}, kSmall);
   ASSERT_TRUE(put(e, kSmall));

@@ -20,6 +20,7 @@ struct RouteConfig {
   uint16_t mx_port = 25;
   std::vector<std::string> own_names;      // our host name and its aliases, lower case
   std::vector<std::string> own_addresses;  // numeric, on which we take mail at mx_port
+  bool operator==(const RouteConfig&) const = default;
 };
 
 // "local", "host:relay.example:587" or "mx:example.org": recipients with equal destinations share a connection.

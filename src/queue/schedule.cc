@@ -98,6 +98,43 @@ void Schedule::flush(const std::string& destination, int64_t now) {
   waiting_ = std::move(kept);
 }
 
+void Schedule::offer_all() {
+  turn_.clear();
+  in_turn_.clear();
+  for (auto it = destinations_.begin(); it != destinations_.end();) offer(std::string((it++)->first));
+}
+
+void Schedule::set_config(ScheduleConfig config) {
+  BZ_CHECK(!config.retry.empty(), "no waits between attempts");
+  config_ = std::move(config);
+  offer_all();  // a destination may have more room
+}
+
+void Schedule::reroute(const std::function<const Envelope&(const QueueId&)>& find) {
+  std::multimap<int64_t, Job> before = std::exchange(waiting_, {});
+  for (auto& [name, destination] : destinations_) {
+    for (Job& job : std::exchange(destination.ready, {})) before.emplace(0, std::move(job));  // due long ago
+  }
+  // What waited apart may go together now, or the other way round; the Sent copy stays alone.
+  std::map<std::tuple<int64_t, QueueId, std::string, bool>, Job> jobs;
+  for (auto& [due, job] : before) {
+    const Envelope& envelope = find(job.id);
+    for (const size_t i : job.recipients) {
+      const auto& r = envelope.recipients[i];
+      auto destination = destination_of_(r);
+      auto& part = jobs[{due, job.id, destination, r.cls == RecipientClass::SentCopy}];
+      part.id = job.id;
+      part.destination = std::move(destination);
+      part.recipients.push_back(i);
+      if (part.recipients.size() == config_.recipients_per_job) waiting_.emplace(due, std::exchange(part, {}));
+    }
+  }
+  for (auto& [key, part] : jobs) {
+    if (!part.recipients.empty()) waiting_.emplace(std::get<0>(key), std::move(part));
+  }
+  offer_all();
+}
+
 void Schedule::forget(const QueueId& id) {
   std::erase_if(waiting_, [&](const auto& entry) { return entry.second.id == id; });
   for (auto it = destinations_.begin(); it != destinations_.end();) {

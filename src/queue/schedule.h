@@ -54,6 +54,10 @@ class Schedule {
   // Everything waiting for `destination` (empty: everything) is due now: "queue flush".
   void flush(const std::string& destination, int64_t now);
   void forget(const QueueId& id);  // not the running ones
+  // Other limits and waits from now on; what waits keeps its time.
+  void set_config(ScheduleConfig config);
+  // Destinations have changed: what does not run is put in order anew. `find` knows every message.
+  void reroute(const std::function<const Envelope&(const QueueId&)>& find);
 
   size_t waiting() const { return waiting_.size(); }
   size_t running() const { return running_; }
@@ -65,6 +69,7 @@ class Schedule {
   };
   size_t limit(const std::string& destination) const;
   void offer(const std::string& destination);
+  void offer_all();
   ScheduleConfig config_;
   std::function<std::string(const Recipient&)> destination_of_;
   std::multimap<int64_t, Job> waiting_;  // by due time

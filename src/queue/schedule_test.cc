@@ -98,6 +98,58 @@ TEST(Schedule, FlushAndForget) {
   EXPECT_FALSE(ready.next(0));
 }
 
+TEST(Schedule, NewLimitsHoldAtOnce) {
+  ScheduleConfig config;
+  config.per_destination = 1;
+  Schedule schedule(config, by_domain);
+  for (const char* id : {"m1", "m2", "m3", "m4"}) schedule.add(message(id, {"u@x"}));
+  const auto first = schedule.next(0);
+  EXPECT_FALSE(schedule.next(0));
+  config.per_destination = 3;
+  schedule.set_config(config);
+  const auto second = schedule.next(0), third = schedule.next(0);
+  ASSERT_TRUE(first && second && third);
+  EXPECT_FALSE(schedule.next(0));
+  config.per_destination = 1;
+  schedule.set_config(config);
+  schedule.finish(*first);
+  schedule.finish(*second);
+  EXPECT_FALSE(schedule.next(0)) << "one still runs";
+  schedule.finish(*third);
+  EXPECT_EQ(schedule.next(0)->id, "m4");
+}
+
+TEST(Schedule, AnotherRouteTakesWhatWaitsAlong) {
+  std::map<std::string, Envelope> messages;
+  for (const char* id : {"m1", "m2", "m3"}) messages.emplace(id, message(id, {"a@x", "b@y", "c@x"}, 700));
+  std::string smart_host = "host:relay:587";
+  ScheduleConfig config;
+  config.per_destination = 2;
+  Schedule schedule(config, [&](const Recipient& r) { return smart_host.empty() ? by_domain(r) : smart_host; });
+  for (const auto& [id, e] : messages) schedule.add(e);
+  schedule.flush({}, 10);
+  const auto running = schedule.next(10);  // m1 runs and keeps its destination; the others are ready
+  ASSERT_TRUE(running);
+  const auto find = [&](const QueueId& id) -> const Envelope& { return messages.at(id); };
+  smart_host.clear();
+  schedule.reroute(find);
+  std::vector<Job> jobs;
+  while (auto job = schedule.next(10)) jobs.push_back(*job);
+  EXPECT_EQ(jobs,
+            (std::vector<Job>{{"m2", "mx:x", {0, 2}}, {"m2", "mx:y", {1}}, {"m3", "mx:x", {0, 2}}, {"m3", "mx:y", {1}}}));
+  EXPECT_EQ(running->destination, "host:relay:587");
+  schedule.finish(*running);
+  for (const Job& job : jobs) schedule.finish(job);
+  EXPECT_EQ(schedule.running(), 0u);
+  // What waits for its time keeps it.
+  schedule.add(messages.at("m3"));
+  smart_host = "host:other:465";
+  schedule.reroute(find);
+  EXPECT_EQ(schedule.next_due(), 700);
+  EXPECT_FALSE(schedule.next(699));
+  EXPECT_EQ(schedule.next(700)->destination, "host:other:465");
+}
+
 TEST(Schedule, BackOffDoublesToItsMaximum) {
   const ScheduleConfig config;
   const int64_t expected[] = {5, 10, 20, 40, 80, 160, 240, 240};

@@ -70,13 +70,26 @@ Task<Result<MailLane::AccountPtr>> MailLane::open(AccountId id) {
   auto asking = ask_facts_(loop_, id);
   auto facts = co_await asking;
   if (!facts && facts.error().code() == Errc::NotFound) co_return std::move(facts).error();
-  store::AccountConfig config = config_.account;
-  if (facts && facts->quota_bytes != 0) config.quota_bytes = facts->quota_bytes;
-  auto opening =
-      store::open_account(store_, id, facts ? facts->name : "", config, loop_, base::system_clock(), base::system_random());
+  Slot& slot = slots_[id];
+  slot.own_quota = facts ? facts->quota_bytes : 0;
+  auto opening = store::open_account(store_, id, facts ? facts->name : "", config_of(slot), loop_, base::system_clock(),
+                                     base::system_random());
   auto opened = co_await std::move(opening);
   if (!opened) log::event(log::Err, "account_open").field("account", id.value()).error(opened.error());
   co_return std::move(opened);
+}
+
+store::AccountConfig MailLane::config_of(const Slot& slot) const {
+  store::AccountConfig config = config_.account;
+  if (slot.own_quota != 0) config.quota_bytes = slot.own_quota;
+  return config;
+}
+
+void MailLane::set_config(MailLaneConfig config) {
+  config_ = std::move(config);
+  for (auto& [id, slot] : slots_) {
+    if (slot.account) slot.account->set_config(config_of(slot));
+  }
 }
 
 // The accounts that were not used for the longest time go first; one that a session or a command holds stays.

@@ -62,7 +62,7 @@ class MailLane {
   Task<Result<std::shared_ptr<store::Account>>> account(AccountId id);
   void start_imap(ImapLeg leg);
   void spawn(Task<void> task) { tasks_->spawn(std::move(task)); }
-  void set_config(MailLaneConfig config) { config_ = std::move(config); }
+  void set_config(MailLaneConfig config);  // open accounts use the new limits for what comes, sessions keep their times
   void end_sessions(AccountId account, const std::string& device, const std::string& reason);
   void end_all(const std::string& reason);
   Task<Result<bool>> purge(AccountId account);
@@ -74,6 +74,7 @@ class MailLane {
     bool opening = false;
     std::vector<base::Completion<AccountPtr>::Promise> waiting;  // for `opening`
     uint64_t used = 0;                                           // turn of the last use
+    uint64_t own_quota = 0;                                      // what the directory says; 0: the default
     unsigned sessions = 0;
   };
   struct Running {
@@ -83,6 +84,7 @@ class MailLane {
   };
   void run();
   Task<Result<AccountPtr>> open(AccountId id);
+  store::AccountConfig config_of(const Slot& slot) const;
   void evict();
   Task<void> run_imap(ImapLeg leg);
   Task<void> refuse_imap(std::unique_ptr<net::Stream> stream, std::string tag, const Error& error);

@@ -71,7 +71,8 @@ class Account {
   virtual AccountId id() const = 0;
   virtual const std::string& account_name() const = 0;
   virtual const AccountConfig& config() const = 0;
-  virtual bool broken() const = 0;  // a commit failed: drop it, end its sessions
+  virtual void set_config(AccountConfig config) = 0;  // for what begins from now on; change_records counts at open only
+  virtual bool broken() const = 0;                    // a commit failed: drop it, end its sessions
 
   // --- mailbox tree ---
   virtual std::vector<MailboxInfo> mailboxes() const = 0;            // sorted by name, INBOX first; always in memory

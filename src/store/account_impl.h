@@ -33,6 +33,7 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   AccountId id() const override { return id_; }
   const std::string& account_name() const override { return record_.name; }
   const AccountConfig& config() const override { return config_; }
+  void set_config(AccountConfig config) override { config_ = config; }
   bool broken() const override { return broken_; }
 
   std::vector<MailboxInfo> mailboxes() const override;
@@ -152,7 +153,7 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
 
   std::unique_ptr<kv::Partition> partition_;
   const AccountId id_;
-  const AccountConfig config_;
+  AccountConfig config_;
   base::Executor& executor_;
   base::Clock& clock_;
   bool broken_ = false;
