@@ -12,6 +12,7 @@
 #include "app/config.h"
 #include "app/config_keys.h"
 #include "base/text.h"
+#include "directory/guard.h"
 
 namespace bz::app {
 namespace {
@@ -216,6 +217,9 @@ Result<void> check_mechanisms(ListenerConfig& listener, Where where, std::string
     if (std::find(std::begin(kMechanisms), std::end(kMechanisms), mechanism) == std::end(kMechanisms)) {
       return bad(where, key, "knows only PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS and CRAM-MD5");
     }
+    if (mechanism.ends_with("-PLUS") && listener.tls == roles::ListenerTls::None) {
+      return bad(where, key, mechanism + " binds a login to its TLS connection: not with tls = \"none\"");
+    }
   }
   return {};
 }
@@ -233,24 +237,34 @@ bool is_private(const std::string& address) {
   return IN6_IS_ADDR_LOOPBACK(&six) || (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
 }
 
-Result<void> check_listener(ListenerConfig& listener, Where where, std::string_view key) {
+// The one way to write it, so that equal ones can be compared. False: not numeric.
+bool normalise_address(std::string& address) {
   unsigned char bytes[16];
-  if (inet_pton(AF_INET, listener.address.c_str(), bytes) != 1 &&
-      inet_pton(AF_INET6, listener.address.c_str(), bytes) != 1) {
+  char text[INET6_ADDRSTRLEN];
+  for (int family : {AF_INET, AF_INET6}) {
+    if (inet_pton(family, address.c_str(), bytes) != 1) continue;
+    address = inet_ntop(family, bytes, text, sizeof text);
+    return true;
+  }
+  return false;
+}
+
+Result<void> check_listener(ListenerConfig& listener, Where where, std::string_view key) {
+  if (!normalise_address(listener.address)) {
     return bad(where, key, "address must be numeric: \"0.0.0.0\", \"::\", \"192.0.2.1\"");
   }
   using roles::Front;
   using roles::ListenerTls;
   bool plain = listener.tls == ListenerTls::None;
   if (listener.front == Front::Lmtp && !plain) return bad(where, key, "lmtp needs tls = \"none\"");
-  if (plain && listener.front != Front::Lmtp) {
-    return bad(where, key, "tls = \"none\" is for lmtp only: there is no login without TLS");
-  }
-  if (plain && !is_private(listener.address)) {
-    return bad(where, key, "tls = \"none\" needs a loopback or private address");
-  }
   if (listener.front == Front::Mx && listener.tls != ListenerTls::StartTls) {
     return bad(where, key, "mx needs tls = \"starttls\": other hosts know nothing else");
+  }
+  if (plain && !is_private(listener.address)) {
+    return bad(where, key,
+               "tls = \"none\" needs a loopback or private address (127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, "
+               "192.168.0.0/16, 169.254.0.0/16, ::1, fc00::/7, fe80::/10), not " +
+                   listener.address);
   }
   return check_mechanisms(listener, where, key);
 }
@@ -262,6 +276,7 @@ Result<void> read_listeners(const toml::table& root, std::string_view file, Conf
   if (!array || array->empty() || array->size() > 100)
     return bad(where_of(file, *node), "listener", "must be [[listener]], 1 to 100 of them");
   std::set<std::string> names;
+  std::set<std::pair<std::string, uint16_t>> places;
   size_t number = 0;
   for (const toml::node& item : *array) {
     std::string key = "listener " + std::to_string(++number);
@@ -274,6 +289,10 @@ Result<void> read_listeners(const toml::table& root, std::string_view file, Conf
     BZ_TRY_VOID(reader.check_required(where_of(file, item).line));
     BZ_TRY_VOID(check_listener(listener, where_of(file, item), key));
     if (!names.insert(listener.name).second) return bad(where_of(file, item), key, "name is used twice");
+    // The kernel would allow it (SO_REUSEPORT) and give connections to either.
+    if (!places.insert({listener.address, listener.port}).second) {
+      return bad(where_of(file, item), key, "address and port are used twice");
+    }
     config.listeners.push_back(std::move(listener));
   }
   return {};
@@ -303,6 +322,11 @@ Result<void> check_whole(const toml::table& root, std::string_view file, Config&
   }
   if (config.tls.rsa_certificate_file.empty() != config.tls.rsa_key_file.empty()) {
     return bad(line("tls"), "tls.rsa_certificate_file", "goes together with tls.rsa_key_file");
+  }
+  for (const std::string& network : config.guard.trusted) {
+    if (auto parsed = directory::Network::parse(network); !parsed) {
+      return bad(line("guard"), "guard.trusted", "each must be an address or a network (\"192.0.2.0/24\"), not " + network);
+    }
   }
   const auto& smart = config.mta.smart_host;
   if (smart.user.empty() != smart.password_file.empty()) {

@@ -95,7 +95,7 @@ constexpr Key<ListenerConfig> kListenerKeys[] = {
      }, true},
     {"address", Text, "\"::\"", 1, 45, "", "numeric address; \"::\" is every address, IPv4 too", [](ListenerConfig& l, KeyValue v) { l.address = v.text; }},
     {"port", Number, "", 1, 65535, "", "TCP port", [](ListenerConfig& l, KeyValue v) { l.port = static_cast<uint16_t>(v.number); }, true},
-    {"tls", Text, "\"implicit\"", 1, 16, "implicit|starttls|none", "none: only lmtp, and only on a loopback or private address; there is no login without TLS",
+    {"tls", Text, "\"implicit\"", 1, 16, "implicit|starttls|none", "none: passwords and mail in clear, only on a loopback or private address; lmtp knows nothing else, mx needs starttls",
      [](ListenerConfig& l, KeyValue v) {
        l.tls = v.text == "implicit" ? roles::ListenerTls::Implicit
              : v.text == "starttls" ? roles::ListenerTls::StartTls : roles::ListenerTls::None;

@@ -75,8 +75,22 @@ TEST(Config, cleartext_only_where_it_is_harmless) {
   EXPECT_EQ(listener("service = \"lmtp\"\ntls = \"none\"\naddress = \"172.16.0.1\"\n"), "accepted");
   EXPECT_THAT(listener("service = \"lmtp\"\ntls = \"none\"\naddress = \"192.0.2.1\"\n"), HasSubstr("loopback or private"));
   EXPECT_THAT(listener("service = \"lmtp\"\ntls = \"none\"\naddress = \"::\"\n"), HasSubstr("loopback or private"));
-  EXPECT_THAT(listener("service = \"submission\"\ntls = \"none\"\naddress = \"::1\"\n"),
-              HasSubstr("lmtp only: there is no login without TLS"));
+  for (const char* service : {"imap", "submission"}) {
+    const std::string start = "service = \"" + std::string(service) + "\"\ntls = \"none\"\n";
+    for (const char* address : {"127.0.0.1", "127.255.0.9", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.7.7",
+                                "169.254.1.1", "::1", "fd00::1", "fc00::1", "fe80::1"}) {
+      EXPECT_EQ(listener(start + "address = \"" + address + "\"\n"), "accepted") << service << address;
+    }
+    for (const char* address : {"0.0.0.0", "::", "192.0.2.1", "172.15.0.1", "172.32.0.1", "192.169.0.1", "11.0.0.1",
+                                "8.8.8.8", "2001:db8::1", "fec0::1", "::ffff:10.0.0.1", "::ffff:8.8.8.8"}) {
+      EXPECT_THAT(listener(start + "address = \"" + address + "\"\n"),
+                  HasSubstr("buzon.toml:10: listener 2: tls = \"none\" needs a loopback or private address"))
+          << service << address;
+    }
+    EXPECT_THAT(listener(start), HasSubstr("not ::"));  // the default is every address
+    EXPECT_THAT(listener(start + "address = \"::1\"\nmechanisms = [\"SCRAM-SHA-256-PLUS\"]\n"), HasSubstr("not with tls"));
+  }
+  EXPECT_THAT(listener("service = \"mx\"\ntls = \"none\"\naddress = \"::1\"\n"), HasSubstr("starttls"));
   EXPECT_THAT(listener("service = \"mx\"\n"), HasSubstr("starttls"));
   EXPECT_THAT(listener("service = \"imap\"\naddress = \"localhost\"\n"), HasSubstr("numeric"));
   EXPECT_THAT(listener("service = \"imap\"\nmechanisms = [\"NTLM\"]\n"), HasSubstr("knows only"));
@@ -84,7 +98,12 @@ TEST(Config, cleartext_only_where_it_is_harmless) {
 
 TEST(Config, settings_that_belong_together) {
   EXPECT_THAT(refusal("smart_host.user = \"u\"\n" + kGood), HasSubstr("password_file"));
-  EXPECT_THAT(refusal(kGood + "[[listener]]\nname = \"imaps\"\nservice = \"imap\"\nport = 2\n"), HasSubstr("twice"));
+  EXPECT_THAT(refusal("guard.trusted = [\"::1\", \"10.0.0.0/33\"]\n" + kGood),
+              HasSubstr("guard.trusted: each must be an address"));
+  EXPECT_THAT(refusal(kGood + "[[listener]]\nname = \"imaps\"\nservice = \"imap\"\nport = 2\n"),
+              HasSubstr("name is used twice"));
+  EXPECT_THAT(refusal(kGood + "[[listener]]\nname = \"x\"\nservice = \"imap\"\nport = 993\naddress = \"0:0::0\"\n"),
+              HasSubstr("address and port are used twice"));
   EXPECT_THAT(refusal("gateway.max_pre_login = 1000000\n" + kGood), HasSubstr("max_sessions"));
 }
 

@@ -73,7 +73,7 @@ Task<void> Service::run_exchange(ExchangePtr x) {
   std::string reason;
   if (!kind || !offers(options_, start.listener, *kind)) {
     refusal = kNotOffered, reason = "mechanism not offered";
-  } else if (start.tls_version.empty()) {
+  } else if (start.tls_version.empty() && !options_.cleartext.contains(start.listener)) {
     refusal = kNotOffered, reason = "no TLS";
   } else if (guard_.refuses(start.client_address)) {
     refusal = kTemporary, reason = "too many failures of this address";

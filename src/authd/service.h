@@ -2,7 +2,8 @@
 // administrator. It speaks wire records with its peers and never sees their sockets: the role composes it with channels.
 //
 // Rules of an exchange
-//  1. Nothing is judged without TLS, on a mechanism the listener does not offer, or for an address past its budget.
+//  1. Nothing is judged without TLS (but on a listener that the administrator opened in clear, on a private address), on a
+//     mechanism the listener does not offer, or for an address past its budget.
 //  2. Unknown users, disabled accounts and wrong passwords take the same course, the same time and give the same answer.
 //  3. Argon2id runs on the pool (bounded: a full queue is a temporary failure), never on the loop.
 //  4. The guard holds answers back, good and bad alike; the delay is fixed before the attempt is judged.
@@ -46,6 +47,7 @@ struct PeerId {
 struct Options {
   std::string host;                                                    // CRAM-MD5's challenge names it
   std::map<std::string, std::vector<sasl::Kind>, std::less<>> offers;  // listener name -> mechanisms
+  std::set<std::string, std::less<>> cleartext{};                      // listeners without TLS by the administrator's word
   directory::SecretsPolicy secrets{};                                  // of new passwords
   directory::GuardOptions guard{};
   base::Millis cache_life{3'600'000};

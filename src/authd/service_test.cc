@@ -242,6 +242,27 @@ TEST_F(AuthdTest, nothing_is_judged_without_tls_or_on_a_mechanism_the_listener_d
   EXPECT_EQ(failure(answer_to(broken)).kind, 2);
 }
 
+TEST_F(AuthdTest, a_login_without_tls_is_judged_on_listeners_in_clear_only) {
+  auto o = options();
+  o.offers["local"] = {sasl::Kind::Plain};
+  o.cleartext = {"local"};
+  service->reload(o);
+  auto login = [&](const char* listener, std::string password) {
+    auto start = begin("PLAIN");
+    start.tls_version.clear();
+    start.listener = listener;
+    start.has_initial = true;
+    start.initial = std::string("\0ana\0", 5) + password;
+    return answer_to(start);
+  };
+  Sent good = login("local", "pencil");
+  ASSERT_EQ(good.type, Type::SaslDone);
+  EXPECT_NE(wire::SaslDone::decode(good.payload)->account_id, 0u);
+  EXPECT_EQ(failure(login("local", "wrong")).kind, 0);
+  EXPECT_EQ(failure(login("imaps", "pencil")).kind, 3);
+  EXPECT_EQ(failure(login("submission", "pencil")).kind, 3);
+}
+
 TEST_F(AuthdTest, a_second_login_is_answered_from_memory_until_the_password_changes) {
   auto verdict = [&](std::string_view password) {
     Sent s = plain("ana", password);

@@ -18,6 +18,8 @@ Result<authd::Options> options_of(const Config& config) {
       if (!kind) return fail(Errc::Invalid, "listener " + listener.name + ": mechanism " + mechanism);
       options.offers[listener.name].push_back(*kind);
     }
+    // The configuration allows it on loopback and private addresses only.
+    if (listener.tls == ListenerTls::None) options.cleartext.insert(listener.name);
   }
   options.secrets.cost.memory_kib = static_cast<uint32_t>(config.auth.argon2_memory >> 10);
   options.secrets.cost.passes = config.auth.argon2_passes;
