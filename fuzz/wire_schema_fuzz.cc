@@ -24,7 +24,7 @@ constexpr void (*kRecords[])(std::string_view) = {
     check<ConfigText>,     check<NamedBytes>,       check<Peer>,           check<Hello>,         check<SaslStart>,
     check<SaslStep>,       check<SaslAbort>,        check<SaslDone>,       check<SaslFail>,      check<LookupRecipient>,
     check<LocalRecipient>, check<RecipientVerdict>, check<MaySendAs>,      check<SendAsVerdict>, check<LookupAccount>,
-    check<AccountInfo>,    check<EndSessions>,      check<ControlRequest>, check<ControlAnswer>};
+    check<AccountInfo>,    check<EndSessions>,      check<ControlRequest>, check<ControlAnswer>, check<Reloaded>};
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

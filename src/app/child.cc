@@ -47,7 +47,7 @@ Result<void> Child::start() {
 
 Result<pid_t> Child::spawn(net::OwnedFd control) {
   BZ_TRY(os::Fd folder, os::open_folder(state_folder_, std::string(role_.folder)));
-  BZ_TRY(os::Fd log, os::open_append(state_folder_, "log/" + std::string(role_.name) + ".log", 0640));
+  BZ_TRY(os::Fd log, open_log());
   os::SpawnOptions options;
   options.arguments = {"buzon", "role", std::string(role_.name), "--index", std::to_string(index_)};
   options.environment = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "TZ=UTC"};
@@ -61,6 +61,18 @@ Result<pid_t> Child::spawn(net::OwnedFd control) {
   return os::spawn(options);
 }
 
+Result<os::Fd> Child::open_log() const {
+  return os::open_append(state_folder_, "log/" + std::string(role_.name) + ".log", 0640);
+}
+
+Result<void> Child::reopen_log() {
+  BZ_TRY(os::Fd log, open_log());
+  std::vector<net::OwnedFd> fds;
+  fds.push_back(std::move(log));
+  send(wire::Type::LogFd, {}, std::move(fds));
+  return {};
+}
+
 void Child::send(wire::Type type, std::string_view payload, std::vector<net::OwnedFd> fds) {
   if (!alive()) return;
   auto sent = channel_->send(static_cast<uint8_t>(type), payload, std::move(fds));
@@ -70,9 +82,28 @@ void Child::send(wire::Type type, std::string_view payload, std::vector<net::Own
 }
 
 void Child::on_message(const net::Message& message) {
-  if (message.type != static_cast<uint8_t>(wire::Type::Ready) || state_ != State::Starting) return;
-  state_ = State::Ready;
-  hooks_.ready(*this);
+  switch (static_cast<wire::Type>(message.type)) {
+    case wire::Type::Ready:
+      if (state_ != State::Starting) return;
+      state_ = State::Ready;
+      return hooks_.ready(*this);
+    case wire::Type::Reloaded: {
+      auto answer = wire::Reloaded::decode(message.payload);
+      return hooks_.reloaded(*this, answer ? *answer : wire::Reloaded{answer.error().to_string()});
+    }
+    case wire::Type::LogTaken:
+      return hooks_.log_taken(*this);
+    default:
+      log::event(log::Err, "role_message_unknown").field("role", name()).field("type", message.type);
+  }
+}
+
+void Child::drain(base::Millis patience) {
+  retired_ = true;
+  if (state_ != State::Ready) return stop();
+  state_ = State::Draining;
+  send(wire::Type::Drain, {});
+  kill_.arm(net::Deadline::in(patience + kStopTime));
 }
 
 void Child::stop() {
@@ -87,7 +118,7 @@ void Child::ended(const os::Exit& exit) {
   kill_.cancel();
   channel_.reset();
   pid_ = -1;
-  bool wanted = state_ == State::Stopping;
+  bool wanted = state_ == State::Stopping || retired_;
   state_ = State::Down;
   log::event(wanted ? log::Info : log::Err, "role_ended").field("role", name()).field("how", exit.to_string());
   hooks_.gone(*this);

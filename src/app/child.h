@@ -15,11 +15,13 @@ namespace bz::app {
 
 class Child {
  public:
-  enum class State : uint8_t { Down, Starting, Ready, Stopping };
+  enum class State : uint8_t { Down, Starting, Ready, Draining, Stopping };
   struct Hooks {
     std::function<void(Child&)> start;  // fill the new process: configuration, listeners, peers
     std::function<void(Child&)> ready;
     std::function<void(Child&)> gone;
+    std::function<void(Child&, const wire::Reloaded&)> reloaded;
+    std::function<void(Child&)> log_taken;
   };
   Child(net::Loop& loop, const RoleFacts& role, uint32_t index, Hooks hooks);
 
@@ -30,20 +32,27 @@ class Child {
   pid_t pid() const { return pid_; }
   bool alive() const { return channel_ && channel_->open(); }
   unsigned restarts() const { return restarts_; }
+  bool retired() const { return retired_; }  // not wanted any more: will not be started again
 
-  // What does not change: STATE, the user, the longest wait before a restart.
-  void set_place(int state, std::optional<os::User> user, base::Millis longest_wait) {
+  uint64_t generation = 0;  // of the settings it was told last
+
+  // What does not change: STATE and the user.
+  void set_place(int state, std::optional<os::User> user) {
     state_folder_ = state;
     user_ = std::move(user);
-    longest_wait_ = longest_wait;
   }
+  void set_longest_wait(base::Millis wait) { longest_wait_ = wait; }  // before a restart
   Result<void> start();
   void send(wire::Type type, std::string_view payload, std::vector<net::OwnedFd> fds = {});
   void stop();  // asks; kills after 12 s
+  // For good: it takes nothing new and ends when its sessions have, or after `patience`.
+  void drain(base::Millis patience);
+  Result<void> reopen_log();
   void ended(const os::Exit& exit);
 
  private:
   Result<pid_t> spawn(net::OwnedFd control);
+  Result<os::Fd> open_log() const;
   void on_message(const net::Message& message);
   void try_again(const std::string& why);
 
@@ -60,6 +69,7 @@ class Child {
   base::MonoTime started_at_{};
   base::Millis wait_{0}, longest_wait_{0};
   unsigned restarts_ = 0;
+  bool retired_ = false;
 };
 
 }  // namespace bz::app

@@ -11,6 +11,7 @@
 #include "app/config.h"
 #include "app/control_client.h"
 #include "app/init.h"
+#include "app/reload_report.h"
 #include "app/serve.h"
 #include "app/system.h"
 #include "app/verify.h"
@@ -79,7 +80,8 @@ std::string ask_password() {
 
 Result<std::string> state_of(const Common& common) {
   BZ_TRY(std::string text, os::read_file(os::kHere, common.config, 1 << 20));
-  BZ_TRY(roles::Config config, parse_config(text, common.config));
+  roles::Config config;
+  BZ_TRY(config.state, parse_state(text, common.config));
   return state_path(common.config, config);
 }
 
@@ -92,6 +94,17 @@ int ask_role(const Common& common, std::string role, std::vector<std::string> ar
   std::cout << answer->output << std::flush;
   std::cerr << answer->error;
   return static_cast<int>(answer->exit_status);
+}
+
+// The file says where the system is: when it cannot be read, nobody needs to be asked what became of it.
+int reload(const Common& common) {
+  if (state_of(common)) return ask_role(common, "supervisor", {"reload"}, {});
+  ReloadReport report;
+  report.refusal = state_of(common).error().text();
+  auto answer = report.answer(common.config, common.json);
+  std::cout << answer.output << std::flush;
+  std::cerr << answer.error;
+  return kRefused;
 }
 
 // `account` and `alias` are auth's words, `queue` is mta's: they are read there.
@@ -173,8 +186,11 @@ int run(const Common& common, std::vector<std::string> arguments) {
   app.add_subcommand("status", "Are all roles up?")->callback([&] {
     status = ask_role(common, "supervisor", {"status"}, {});
   });
-  app.add_subcommand("reload", "Read configuration and certificates again")->callback([&] {
-    status = ask_role(common, "supervisor", {"reload"}, {});
+  app.add_subcommand("reload", "Read configuration and certificates again")->callback([&] { status = reload(common); });
+  CLI::App* logs = app.add_subcommand("logs", "Log files");
+  logs->require_subcommand(1);
+  logs->add_subcommand("reopen", "Write to new files from now on; for logrotate")->callback([&] {
+    status = ask_role(common, "supervisor", {"logs", "reopen"}, {});
   });
   app.add_subcommand("verify", "Check everything that is stored")->callback([&] {
     status = verify(common.config, common.json);

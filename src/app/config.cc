@@ -343,6 +343,7 @@ template <class Target>
 void doc_of(std::string& out, std::span<const Key<Target>> keys, std::string_view indent) {
   for (const auto& key : keys) {
     out += "# " + std::string(key.doc) + "\n#   " + allowed(key);
+    if (key.needs_restart) out += "; takes effect at a restart";
     out += key.required ? "; required\n" : key.standard.empty() ? "; default: unset\n" : "\n";
     if (key.required || key.standard.empty()) out += "# ";
     out += std::string(indent) + std::string(key.name) + " = " + std::string(key.standard) + "\n\n";
@@ -376,13 +377,23 @@ std::optional<uint64_t> parse_size(std::string_view text) {
   return *number << shift;
 }
 
+namespace {
+
+Error not_toml(const toml::parse_error& error, std::string_view file) {
+  return bad({file, error.source().begin.line}, "TOML", std::string(error.description()));
+}
+
+}  // namespace
+
+Result<std::string> parse_state(std::string_view text, std::string_view file_name) {
+  toml::parse_result parsed = toml::parse(text, file_name);
+  if (!parsed.succeeded()) return not_toml(parsed.error(), file_name);
+  return parsed.table()["state"].value_or(std::string("."));
+}
+
 Result<Config> parse_config(std::string_view text, std::string_view file_name) {
   toml::parse_result parsed = toml::parse(text, file_name);
-  if (!parsed.succeeded()) {
-    const toml::parse_error& error = parsed.error();
-    return fail(Errc::Invalid, std::string(file_name) + ":" + std::to_string(error.source().begin.line) + ": " +
-                                   std::string(error.description()));
-  }
+  if (!parsed.succeeded()) return not_toml(parsed.error(), file_name);
   Config config;
   set_defaults(config_keys(), config);
   TableReader<Config> reader{config_keys(), file_name};
@@ -394,7 +405,10 @@ Result<Config> parse_config(std::string_view text, std::string_view file_name) {
 }
 
 std::string config_doc() {
-  std::string out = "# Every setting of buzon with its default. Unknown keys are errors.\n\n";
+  std::string out =
+      "# Every setting of buzon with its default. Unknown keys are errors. A reload (buzon reload, SIGHUP, a changed "
+      "file)\n"
+      "# takes over all of them but those that say: takes effect at a restart.\n\n";
   doc_of(out, config_keys(), "");
   out += "# One table for each place where connections are taken.\n# [[listener]]\n\n";
   doc_of(out, listener_keys(), "");

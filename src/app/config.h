@@ -13,6 +13,9 @@ namespace bz::app {
 
 // Invalid with a text for the administrator. `file_name` is for that text only.
 Result<roles::Config> parse_config(std::string_view toml, std::string_view file_name);
+// The folder of all that is kept, as written; for tools that only look for the running system: an error elsewhere in the
+// file does not stop them.
+Result<std::string> parse_state(std::string_view toml, std::string_view file_name);
 // Every key with default, unit, limits and meaning, as a TOML file of comments.
 std::string config_doc();
 

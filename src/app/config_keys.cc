@@ -13,13 +13,15 @@ constexpr int64_t kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB;
 #define TO(field) [](Config& c, KeyValue v) { c.field = std::move(v.text); }
 #define LIST(field) [](Config& c, KeyValue v) { c.field = std::move(v.texts); }
 #define NUMBER(field) [](Config& c, KeyValue v) { c.field = static_cast<decltype(c.field)>(v.number); }
+// A key that takes effect when the role starts again; the others are taken over by a reload.
+#define RESTART(field) [](const Config& a, const Config& b) { return a.field != b.field; }
 #define TIME(field) [](Config& c, KeyValue v) { c.field = roles::Millis(v.number); }
 
 // clang-format off
 constexpr Key<Config> kKeys[] = {
     {"host", Text, "", 1, 253, "", "name of this server: greeting, EHLO, Received; clients connect to it and the certificate covers it", TO(host), true},
     {"domains", TextList, "", 1, 10'000, "", "domains whose mail is ours; accounts and aliases lie in them", LIST(domains), true},
-    {"state", Text, "\".\"", 1, 4096, "", "folder of all that is kept, relative to the folder of this file", TO(state)},
+    {"state", Text, "\".\"", 1, 4096, "", "folder of all that is kept, relative to the folder of this file", TO(state), false, RESTART(state)},
     {"log_level", Text, "\"info\"", 1, 16, "debug|info|warn|error", "least level that is written to STATE/log", TO(log_level)},
 
     {"tls.certificate_file", Text, "", 1, 4096, "", "certificate chain in PEM, leaf first, relative to this file; ECDSA is the better first choice", TO(tls.certificate_file), true},
@@ -37,14 +39,15 @@ constexpr Key<Config> kKeys[] = {
     {"gateway.auth_time", Duration, "\"20s\"", 100, kMinute, "", "how long auth may take for each answer", TIME(gateway.auth_time)},
     {"gateway.tls_sniff", Duration, "\"100ms\"", 0, 2 * kSecond, "", "on STARTTLS ports: wait this long for a TLS hello before the greeting; phones probe so", TIME(gateway.tls_sniff)},
     {"gateway.idle_time", Duration, "\"40m\"", kMinute, kDay, "", "a session on which nothing moves for so long is closed; the back ends' own limits are shorter", TIME(gateway.idle_time)},
+    {"gateway.drain_time", Duration, "\"1h\"", 0, 7 * kDay, "", "after a reload with fewer workers, the surplus ones go on with their sessions for so long at most", TIME(gateway.drain_time)},
     {"gateway.max_login_tries", Number, "4", 1, 20, "", "wrong passwords before the connection is closed", NUMBER(gateway.max_login_tries)},
     {"gateway.max_bad_commands", Number, "10", 1, 1000, "", "malformed or unknown commands before the connection is closed", NUMBER(gateway.max_bad_commands)},
 
-    {"auth.argon2_memory", Size, "\"19MiB\"", kMiB, kGiB, "", "memory of one password hash (Argon2id)", NUMBER(auth.argon2_memory)},
+    {"auth.argon2_memory", Size, "\"19MiB\"", kMiB, kGiB, "", "memory of one password hash (Argon2id), for new passwords; unknown users cost as much from the next start of auth", NUMBER(auth.argon2_memory)},
     {"auth.argon2_passes", Number, "2", 1, 20, "", "passes over that memory", NUMBER(auth.argon2_passes)},
     {"auth.argon2_threads", Number, "2", 1, 64, "", "hashes at work at the same time", NUMBER(auth.argon2_threads)},
     {"auth.cache_time", Duration, "\"1h\"", 0, kDay, "", "how long a correct password is remembered, in memory only", TIME(auth.cache_time)},
-    {"auth.secrets_key_file", Text, "", 1, 4096, "", "key that encrypts what CRAM-MD5 needs; 32 bytes in hex, mode 0600", TO(auth.secrets_key_file)},
+    {"auth.secrets_key_file", Text, "", 1, 4096, "", "key that encrypts what CRAM-MD5 needs; 32 bytes in hex, mode 0600", TO(auth.secrets_key_file), false, RESTART(auth.secrets_key_file)},
 
     {"guard.trusted", TextList, "[\"127.0.0.0/8\", \"::1/128\"]", 0, 1000, "", "networks that are never delayed or limited", LIST(guard.trusted)},
     {"guard.max_failures", Number, "20", 1, 100'000, "", "failed logins of one address within the window before it is refused", NUMBER(guard.max_failures)},
@@ -55,8 +58,8 @@ constexpr Key<Config> kKeys[] = {
     {"mailstore.append_limit", Size, "\"64MiB\"", kMiB, kGiB, "", "largest message a client may store", NUMBER(mailstore.append_limit)},
     {"mailstore.default_quota", Size, "\"0B\"", 0, 1024 * kGiB, "", "quota of accounts that have none of their own; 0B: none", NUMBER(mailstore.default_quota)},
     {"mailstore.idle_time", Duration, "\"30m\"", 30 * kMinute, kDay, "", "an IMAP client that says nothing is logged out (RFC 3501 5.4: not under 30 minutes)", TIME(mailstore.idle_time)},
-    {"mailstore.lanes", Number, "0", 0, 64, "", "threads that serve accounts; 0: one per core", NUMBER(mailstore.lanes)},
-    {"mailstore.cache", Size, "\"64MiB\"", kMiB, 1024 * kGiB, "", "database cache", NUMBER(mailstore.cache)},
+    {"mailstore.lanes", Number, "0", 0, 64, "", "threads that serve accounts; 0: one per core", NUMBER(mailstore.lanes), false, RESTART(mailstore.lanes)},
+    {"mailstore.cache", Size, "\"64MiB\"", kMiB, 1024 * kGiB, "", "database cache", NUMBER(mailstore.cache), false, RESTART(mailstore.cache)},
     {"mailstore.max_sessions_per_account", Number, "100", 1, 10'000, "", "IMAP sessions of one account; phones with several apps need dozens", NUMBER(mailstore.max_sessions_per_account)},
 
     {"smart_host.host", Text, "", 1, 253, "", "all outgoing mail goes to this server; unset: by MX", TO(mta.smart_host.host)},
@@ -68,21 +71,21 @@ constexpr Key<Config> kKeys[] = {
 
     {"mta.max_message", Size, "\"64MiB\"", kMiB, kGiB, "", "largest message that is taken, announced as SIZE", NUMBER(mta.max_message)},
     {"mta.max_recipients", Number, "1000", 100, 100'000, "", "recipients of one message (RFC 5321 4.5.3.1.8: not under 100)", NUMBER(mta.max_recipients)},
-    {"mta.first_retry", Duration, "\"5m\"", kSecond, kDay, "", "wait before the second delivery attempt; each further wait is twice as long", TIME(mta.first_retry)},
+    {"mta.first_retry", Duration, "\"5m\"", kSecond, kDay, "", "wait before the second delivery attempt; each further wait is twice as long; waits that have begun stay as they are", TIME(mta.first_retry)},
     {"mta.max_retry", Duration, "\"4h\"", kSecond, kDay, "", "longest wait between two attempts", TIME(mta.max_retry)},
     {"mta.lifetime", Duration, "\"5d\"", kMinute, 30 * kDay, "", "after this time the sender gets the message back", TIME(mta.lifetime)},
     {"mta.bounce_lifetime", Duration, "\"1d\"", kMinute, 30 * kDay, "", "the same for notifications, which nobody gets back", TIME(mta.bounce_lifetime)},
     {"mta.max_deliveries", Number, "64", 1, 10'000, "", "deliveries under way at the same time", NUMBER(mta.max_deliveries)},
     {"mta.max_deliveries_per_host", Number, "4", 1, 1000, "", "of these, to one destination", NUMBER(mta.max_deliveries_per_host)},
     {"mx.port", Number, "25", 1, 65535, "", "port of other hosts' MX; for tests only", NUMBER(mta.mx_port)},
-    {"dns.config_file", Text, "", 1, 4096, "", "resolver configuration (unbound.conf); for tests only", TO(mta.dns_config_file)},
+    {"dns.config_file", Text, "", 1, 4096, "", "resolver configuration (unbound.conf); for tests only", TO(mta.dns_config_file), false, RESTART(mta.dns_config_file)},
 
     {"supervisor.restart_wait_max", Duration, "\"10s\"", 100, kMinute, "", "longest wait before a role that ended by itself is started again", TIME(restart_wait_max)},
     {"upkeep.hour", Number, "2", 0, 23, "", "hour of the day (UTC) at which the space of removed messages goes back to the disk; choose a quiet one", NUMBER(upkeep_hour)},
-    {"users.gateway", Text, "\"buzon-gateway\"", 1, 32, "", "user of the role when started as root", TO(users.gateway)},
-    {"users.auth", Text, "\"buzon-auth\"", 1, 32, "", "user of the role when started as root", TO(users.auth)},
-    {"users.mailstore", Text, "\"buzon-mailstore\"", 1, 32, "", "user of the role when started as root", TO(users.mailstore)},
-    {"users.mta", Text, "\"buzon-mta\"", 1, 32, "", "user of the role when started as root", TO(users.mta)},
+    {"users.gateway", Text, "\"buzon-gateway\"", 1, 32, "", "user of the role when started as root", TO(users.gateway), false, RESTART(users.gateway)},
+    {"users.auth", Text, "\"buzon-auth\"", 1, 32, "", "user of the role when started as root", TO(users.auth), false, RESTART(users.auth)},
+    {"users.mailstore", Text, "\"buzon-mailstore\"", 1, 32, "", "user of the role when started as root", TO(users.mailstore), false, RESTART(users.mailstore)},
+    {"users.mta", Text, "\"buzon-mta\"", 1, 32, "", "user of the role when started as root", TO(users.mta), false, RESTART(users.mta)},
 };
 
 constexpr Key<ListenerConfig> kListenerKeys[] = {

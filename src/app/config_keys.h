@@ -32,6 +32,8 @@ struct Key {
   std::string_view doc;
   void (*set)(Target&, KeyValue);
   bool required = false;
+  // Set: the key takes effect at a restart only; tells whether it differs. Not set: a reload takes it over.
+  bool (*needs_restart)(const Target& before, const Target& now) = nullptr;
 };
 
 std::span<const Key<roles::Config>> config_keys();

@@ -117,6 +117,12 @@ TEST(Config, durations_and_sizes) {
   for (const char* text : {"", "5", "1KB", "-1B", "99999999999999999999B"}) EXPECT_FALSE(parse_size(text)) << text;
 }
 
+TEST(Config, the_state_folder_is_found_in_a_file_with_errors) {
+  EXPECT_EQ(*parse_state("gateway.workers = 1000\nno_such_key = 1\nstate = \"/srv/x\"\n", "f"), "/srv/x");
+  EXPECT_EQ(*parse_state("host = 5\n", "f"), ".");
+  EXPECT_THAT(parse_state("host = \n", "f").error().text(), HasSubstr("f:1: TOML: "));
+}
+
 TEST(Config, doc_holds_every_key) {
   std::string doc = config_doc();
   for (const auto& key : config_keys()) {

@@ -22,7 +22,7 @@ Result<std::string> absolute(const std::string& path) {
 
 Result<void> run(const std::string& config_path) {
   // Before any thread: the signals must be blocked everywhere.
-  os::Signals signals({SIGTERM, SIGINT, SIGHUP, SIGCHLD});
+  os::Signals signals({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD});
   std::signal(SIGPIPE, SIG_IGN);
   BZ_TRY(std::string path, absolute(config_path));
   BZ_TRY(Loaded loaded, load(path));

@@ -13,7 +13,7 @@
 namespace bz::app {
 namespace {
 
-constexpr base::Millis kFileWatch{30'000};    // how often the administrator's files are looked at
+constexpr base::Millis kFileWatch{2'000};     // how often the administrator's files are looked at
 constexpr base::Millis kGatewayWait{10'000};  // the doors open then, whether the others are ready or not
 constexpr size_t kTicketSecretSize = 80;
 
@@ -25,6 +25,8 @@ std::string_view name(Child::State state) {
       return "starting";
     case Child::State::Ready:
       return "ready";
+    case Child::State::Draining:
+      return "draining";
     case Child::State::Stopping:
       return "stopping";
   }
@@ -53,8 +55,8 @@ Supervisor::Supervisor(net::Loop& loop, os::Signals& signals, std::string config
 
 Supervisor::~Supervisor() = default;
 
-unsigned Supervisor::workers() const {
-  unsigned wanted = loaded_.config.gateway.workers;
+unsigned Supervisor::workers_of(const roles::Config& config) {
+  const unsigned wanted = config.gateway.workers;
   return wanted != 0 ? wanted : std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
 }
 
@@ -66,7 +68,10 @@ Result<void> Supervisor::start() {
   if (!lock) return std::move(lock).error().with_context("another buzon serves this state folder");
   lock_ = std::move(*lock);
   if (fchdir(state_.get()) != 0) return base::from_errno(errno, "entering the state folder");
-  BZ_TRY_VOID(open_listeners());
+  worker_numbers_ = worker_numbers(workers_of(loaded_.config));
+  BZ_TRY(listeners_, Listeners::open(loaded_.config.listeners, worker_numbers_, {}));
+  log_listeners({});
+  seen_ = changing_ = stamps_of(loaded_);
   BZ_TRY(int control, net::listen_unix("run/control", 0600));
   control_ = std::make_unique<ControlSocket>(loop_, control, [this](wire::ControlRequest request, ControlReply reply) {
     on_control(std::move(request), std::move(reply));
@@ -82,41 +87,46 @@ Result<void> Supervisor::start() {
   return {};
 }
 
-Result<void> Supervisor::open_listeners() {
+void Supervisor::log_listeners(const Listeners& before) const {
   for (const roles::ListenerConfig& config : loaded_.config.listeners) {
-    OpenListener open{config, {}};
-    for (unsigned i = 0; i < workers(); ++i) {
-      auto fd = net::listen_tcp({config.address, config.port}, true);
-      if (!fd) {
-        return std::move(fd).error().with_context("listener " + config.name + " (" + config.address + " port " +
-                                                  std::to_string(config.port) + ")");
-      }
-      open.sockets.emplace_back(*fd);
-    }
+    if (!listeners_.opened_anew(config.address, config.port, before)) continue;
     log::event(log::Info, "listening")
         .field("listener", config.name)
         .field("address", net::Endpoint{config.address, config.port}.to_string());
-    listeners_.push_back(std::move(open));
   }
-  return {};
 }
 
 Result<void> Supervisor::make_children() {
-  Child::Hooks hooks{[this](Child& c) { fill(c); }, [this](Child& c) { on_ready(c); }, [this](Child& c) { on_gone(c); }};
   for (const RoleFacts& role : role_facts()) {
-    std::optional<os::User> user;
+    std::optional<os::User>& user = users_[role.name];
     if (os::is_root()) {
       BZ_TRY(user, role_user(role, loaded_.config.users));
       if (user->uid == 0) log::event(log::Warn, "role_runs_as_root").field("role", role.name);
     }
-    unsigned count = role.name == "gateway" ? workers() : 1;
-    for (unsigned i = 0; i < count; ++i) {
-      children_.push_back(std::make_unique<Child>(loop_, role, i, hooks));
-      children_.back()->set_place(state_.get(), user && user->uid != 0 ? user : std::nullopt,
-                                  loaded_.config.restart_wait_max);
+    if (role.name != "gateway") {
+      make_child(role, 0);
+      continue;
     }
+    for (uint32_t number : worker_numbers_) make_child(role, number);
   }
   return {};
+}
+
+// Keeps children_ in the order of the roles.
+Child& Supervisor::make_child(const RoleFacts& role, uint32_t index) {
+  Child::Hooks hooks{[this](Child& c) { fill(c); }, [this](Child& c) { on_ready(c); }, [this](Child& c) { on_gone(c); },
+                     [this](Child& c, const wire::Reloaded& answer) {
+                       if (round_) round_->settle(c, answer.refusal);
+                     },
+                     [this](Child& c) {
+                       if (log_round_) log_round_->settle(c);
+                     }};
+  auto child = std::make_unique<Child>(loop_, role, index, std::move(hooks));
+  const auto& user = users_[role.name];
+  child->set_place(state_.get(), user && user->uid != 0 ? user : std::nullopt);
+  child->set_longest_wait(loaded_.config.restart_wait_max);
+  auto later = std::find_if(children_.begin(), children_.end(), [&](const auto& c) { return &c->role() > &role; });
+  return **children_.insert(later, std::move(child));
 }
 
 void Supervisor::begin_gateways() {
@@ -133,19 +143,22 @@ void Supervisor::begin_gateways() {
 
 void Supervisor::fill(Child& child) {
   tell(child);
-  if (child.role().name == "gateway") {
-    for (OpenListener& listener : listeners_) {
-      int copy = dup(listener.sockets[child.index()].get());
-      if (copy < 0) continue;
-      std::vector<net::OwnedFd> fds;
-      fds.emplace_back(copy);
-      child.send(wire::Type::ListenerFd, wire::NamedBytes{listener.config.name, {}}.encode(), std::move(fds));
-    }
-  }
+  if (child.role().name == "gateway") give_listeners(child);
   wire_up(child);
 }
 
+void Supervisor::give_listeners(Child& child) {
+  auto sockets = listeners_.of(child.index());
+  if (!sockets) return log::event(log::Err, "cannot_give_listeners").error(sockets.error()), void();
+  for (auto& [name, socket] : *sockets) {
+    std::vector<net::OwnedFd> fds;
+    fds.push_back(std::move(socket));
+    child.send(wire::Type::ListenerFd, wire::NamedBytes{name, {}}.encode(), std::move(fds));
+  }
+}
+
 void Supervisor::tell(Child& child) {
+  child.generation = generation_;
   child.send(wire::Type::Config, wire::ConfigText{loaded_.text, loaded_.file_name}.encode());
   for (std::string_view secret : child.role().secrets) {
     std::string name(secret);
@@ -180,13 +193,18 @@ void Supervisor::wire_up(Child& child) {
 
 void Supervisor::on_ready(Child& child) {
   log::event(log::Info, "role_ready").field("role", child.name());
-  auto ready = [](const std::unique_ptr<Child>& c) { return c->state() == Child::State::Ready; };
+  if (child.generation != generation_) {  // a reload came while it started
+    tell(child);
+    if (child.role().name == "gateway") give_listeners(child);
+    child.send(wire::Type::Start, {});
+  }
+  auto ready = [](const std::unique_ptr<Child>& c) { return c->state() == Child::State::Ready || c->retired(); };
   bool back_ends = std::all_of(children_.begin(), children_.end(),
                                [&](const auto& c) { return c->role().name == "gateway" || ready(c); });
   if (back_ends) begin_gateways();
   if (!serving_ && std::all_of(children_.begin(), children_.end(), ready)) {
     serving_ = true;
-    log::event(log::Info, "serving").field("host", loaded_.config.host).field("workers", workers());
+    log::event(log::Info, "serving").field("host", loaded_.config.host).field("workers", worker_numbers_.size());
   }
 }
 
@@ -195,6 +213,9 @@ void Supervisor::on_gone(Child& child) {
   for (auto& other : children_) {
     if (other.get() != &child) other->send(wire::Type::PeerGone, gone);
   }
+  if (round_) round_->settle(child);
+  if (log_round_) log_round_->settle(child);
+  if (child.retired()) loop_.post([this] { forget_retired(); });  // not within its own call
   if (stopping_) stop_next();
 }
 
@@ -204,6 +225,8 @@ void Supervisor::on_signals() {
       reap();
     } else if (*signal == SIGHUP) {
       reload("SIGHUP");
+    } else if (*signal == SIGUSR1) {
+      reopen_logs({});
     } else {
       stop(*signal == SIGTERM ? "SIGTERM" : "SIGINT");
     }
@@ -217,43 +240,13 @@ void Supervisor::reap() {
   }
 }
 
-// Sessions are not touched: roles use the new settings for what begins afterwards.
-void Supervisor::reload(std::string_view why) {
-  auto loaded = load(config_path_);
-  if (!loaded) {
-    log::event(log::Err, "reload_refused").field("why", why).error(loaded.error());
-    return;
-  }
-  const roles::Config &now = loaded->config, &was = loaded_.config;
-  bool fixed =
-      now.state != was.state || now.gateway.workers != was.gateway.workers || now.listeners.size() != was.listeners.size();
-  for (size_t i = 0; !fixed && i < now.listeners.size(); ++i) {
-    const auto &a = now.listeners[i], &b = was.listeners[i];
-    fixed = a.name != b.name || a.address != b.address || a.port != b.port || a.tls != b.tls || a.front != b.front;
-  }
-  if (fixed) {
-    log::event(log::Err, "reload_refused").field("why", "listeners, workers and state change at a restart only");
-    return;
-  }
-  loaded_ = std::move(*loaded);
-  log::event(log::Info, "reload").field("why", why);
-  for (auto& child : children_) {
-    if (child->state() != Child::State::Ready) continue;
-    tell(*child);
-    child->send(wire::Type::Start, {});
-  }
-}
-
+// A file that is being written looks different at each turn: it is loaded when two looks in a row agree.
 void Supervisor::watch_files() {
   file_timer_.arm(net::Deadline::in(kFileWatch));
   if (stopping_) return;
-  auto now = load(config_path_);
-  if (!now) return;  // half written, perhaps; SIGHUP says what is wrong
-  bool same =
-      now->secrets.size() == loaded_.secrets.size() &&
-      std::equal(now->secrets.begin(), now->secrets.end(), loaded_.secrets.begin(),
-                 [](const auto& a, const auto& b) { return a.first == b.first && a.second.equals(b.second.reveal()); });
-  if (!same) reload("a certificate or secret file has changed");
+  auto now = stamps_of(loaded_);
+  const bool settled = now == std::exchange(changing_, now);
+  if (settled && now != seen_) reload("a file has changed");
 }
 
 void Supervisor::stop(std::string_view why) {
@@ -283,15 +276,15 @@ void Supervisor::on_control(wire::ControlRequest request, ControlReply reply) {
     std::string verb = request.arguments.empty() ? "" : request.arguments[0];
     bool json = std::find(request.arguments.begin(), request.arguments.end(), "--json") != request.arguments.end();
     if (verb == "status") return reply.answer(status(json));
-    if (verb == "reload") {
-      reload("asked to");
-      return reply.answer({});
+    if (verb == "reload") return reload("asked to", std::pair(std::move(reply), json));
+    if (verb == "logs" && request.arguments.size() > 1 && request.arguments[1] == "reopen") {
+      return reopen_logs(std::move(reply));
     }
     if (verb == "stop") {
       reply.answer({});
       return stop("asked to");
     }
-    return reply.answer({2, {}, "the supervisor knows status, reload and stop\n"});
+    return reply.answer({2, {}, "the supervisor knows status, reload, logs reopen and stop\n"});
   }
   auto it = std::find_if(children_.begin(), children_.end(), [&](const auto& c) { return c->role().name == request.role; });
   if (it == children_.end()) return reply.answer({2, {}, "there is no role " + request.role + "\n"});
@@ -308,8 +301,7 @@ wire::ControlAnswer Supervisor::status(bool json) const {
   bool all = true;
   std::string out = json ? "{\"roles\":[" : "";
   for (const auto& child : children_) {
-    bool ready = child->state() == Child::State::Ready;
-    all = all && ready;
+    all = all && (child->state() == Child::State::Ready || child->retired());
     std::string pid = std::to_string(child->pid()), restarts = std::to_string(child->restarts());
     std::string state(name(child->state()));
     if (json) {

@@ -1,6 +1,11 @@
 // The parent of all roles (contracts: processes, users, sandbox). It opens the listeners, reads every file of the
 // administrator's, starts the roles and wires them to one another, passes new certificates and settings on at SIGHUP or
-// when a file has changed, and stops all in order at SIGTERM. It never speaks to the network. One thread; works in STATE.
+// when a file has changed, gives them new log files at SIGUSR1, and stops all in order at SIGTERM. It never speaks to the
+// network. One thread; works in STATE.
+//
+// A reload (supervisor_reload.cc) is either refused as a whole, before anything is changed, or goes in two rounds: first
+// the back ends take the new settings, then the gateways take settings and listeners, so that auth knows a listener before
+// it opens. More workers are started with the second round, surplus ones drain after it. No session ends by it.
 #pragma once
 #include <map>
 #include <memory>
@@ -9,6 +14,9 @@
 
 #include "app/child.h"
 #include "app/control_socket.h"
+#include "app/listeners.h"
+#include "app/reload_report.h"
+#include "app/round.h"
 #include "app/system.h"
 #include "net/loop.h"
 #include "os/signals.h"
@@ -17,35 +25,49 @@ namespace bz::app {
 
 class Supervisor {
  public:
-  // `signals`: SIGTERM, SIGINT, SIGHUP, SIGCHLD; made before any thread. `config_path` must be absolute, since we go into
-  // STATE.
+  // `signals`: SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD; made before any thread. `config_path` must be absolute, since we
+  // go into STATE.
   Supervisor(net::Loop& loop, os::Signals& signals, std::string config_path, Loaded loaded);
   ~Supervisor();
   // Everything is open and the roles are under way; run the loop then. Ends with loop.stop().
   Result<void> start();
 
  private:
-  struct OpenListener {
-    roles::ListenerConfig config;
-    std::vector<net::OwnedFd> sockets;  // one per worker; kept, so that a restart loses no connection
+  // A reload under way, and who wants to know its end.
+  struct Reload {
+    ReloadReport report;
+    std::vector<std::pair<ControlReply, bool>> replies;  // with: as JSON
   };
-  Result<void> open_listeners();
+  using Asker = std::optional<std::pair<ControlReply, bool>>;
   Result<void> make_children();
+  Child& make_child(const RoleFacts& role, uint32_t index);
   void begin_gateways();
   void fill(Child& child);  // a new process: all it needs
   void tell(Child& child);  // configuration and secrets
+  void give_listeners(Child& child);
+  void log_listeners(const Listeners& before) const;
   void wire_up(Child& child);
   void on_ready(Child& child);
   void on_gone(Child& child);
   void on_signals();
   void reap();
-  void reload(std::string_view why);
   void watch_files();
+  // supervisor_reload.cc
+  void reload(std::string_view why, Asker asker = {});
+  Result<void> adopt(Loaded loaded);
+  std::vector<uint32_t> worker_numbers(unsigned wanted) const;
+  void tell_back_ends();
+  void tell_gateways();
+  void adjust_workers();
+  void end_reload();
+  void answer_reload(Reload reload);
+  void forget_retired();
+  void reopen_logs(std::optional<ControlReply> reply);
   void stop(std::string_view why);
   void stop_next();
   void on_control(wire::ControlRequest request, ControlReply reply);
   wire::ControlAnswer status(bool json) const;
-  unsigned workers() const;
+  static unsigned workers_of(const roles::Config& config);
 
   net::Loop& loop_;
   os::Signals& signals_;
@@ -54,10 +76,18 @@ class Supervisor {
   Loaded loaded_;
   Secret ticket_secret_;
   os::Fd state_, lock_;
-  std::vector<OpenListener> listeners_;
+  Listeners listeners_;
+  std::vector<uint32_t> worker_numbers_;  // of the gateways that are wanted
+  std::map<std::string_view, std::optional<os::User>> users_;
   std::vector<std::unique_ptr<Child>> children_;  // in the order of role_facts()
   std::unique_ptr<ControlSocket> control_;
   net::Loop::Timer file_timer_, gateway_timer_;
+  uint64_t generation_ = 1;  // of loaded_
+  std::optional<Reload> reload_;
+  std::unique_ptr<Round> round_, log_round_;
+  bool reload_again_ = false;                                // asked for while one was under way
+  std::vector<std::pair<ControlReply, bool>> next_replies_;  // to be answered by that one
+  std::vector<os::FileStamp> seen_, changing_;               // of loaded_.files: as loaded, and as of the last look
   bool gateways_begun_ = false, serving_ = false, stopping_ = false;
 };
 

@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "app/config.h"
+#include "app/config_keys.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "crypto/tls.h"
 #include "crypto/x509.h"
 
 namespace bz::app {
@@ -32,6 +35,7 @@ enum class Guarded : bool { No, Yes };
 
 Result<void> read_into(Loaded& loaded, int folder, const char* name, const std::string& path, Guarded guarded) {
   if (path.empty()) return {};
+  loaded.files.push_back(path);
   auto bytes =
       guarded == Guarded::Yes ? os::read_secret_file(folder, path, kMaxFile) : os::read_file(folder, path, kMaxFile);
   if (!bytes) return std::move(bytes).error();
@@ -51,6 +55,23 @@ Result<void> check_pair(const Loaded& loaded, const char* certificate, const cha
   return {};
 }
 
+// What the roles would refuse later, said now, when the old settings can still stay.
+Result<void> check_secrets(const Loaded& loaded) {
+  const roles::Config& c = loaded.config;
+  if (auto key = loaded.secrets.find(secrets::kAuthSecrets); key != loaded.secrets.end()) {
+    auto bytes = base::from_hex(base::trim(key->second.reveal()));
+    if (!bytes || bytes->size() != 32) return fail(Errc::Invalid, c.auth.secrets_key_file + ": not 64 hex digits");
+  }
+  if (auto roots = loaded.secrets.find(secrets::kSmartHostCa); roots != loaded.secrets.end()) {
+    crypto::TlsClientOptions options;
+    options.ca_pem = roots->second.reveal();
+    options.system_roots = false;
+    auto client = crypto::make_tls_client(options);
+    if (!client) return std::move(client).error().with_context(c.mta.smart_host.ca_file);
+  }
+  return {};
+}
+
 Result<void> read_files(Loaded& loaded, int folder) {
   const roles::Config& c = loaded.config;
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kTlsCertificate, c.tls.certificate_file, Guarded::No));
@@ -62,7 +83,8 @@ Result<void> read_files(Loaded& loaded, int folder) {
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kSmartHostCa, c.mta.smart_host.ca_file, Guarded::No));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kDnsConfig, c.mta.dns_config_file, Guarded::No));
   BZ_TRY_VOID(check_pair(loaded, secrets::kTlsCertificate, secrets::kTlsKey, c.tls.certificate_file));
-  return check_pair(loaded, secrets::kTlsRsaCertificate, secrets::kTlsRsaKey, c.tls.rsa_certificate_file);
+  BZ_TRY_VOID(check_pair(loaded, secrets::kTlsRsaCertificate, secrets::kTlsRsaKey, c.tls.rsa_certificate_file));
+  return check_secrets(loaded);
 }
 
 }  // namespace
@@ -88,11 +110,39 @@ std::string state_path(const std::string& config_path, const roles::Config& conf
 Result<Loaded> load(const std::string& path) {
   Loaded loaded;
   loaded.file_name = path;
+  loaded.files.push_back(path.substr(path.rfind('/') + 1));
   BZ_TRY(loaded.text, os::read_file(os::kHere, path, kMaxConfig));
   BZ_TRY(loaded.config, parse_config(loaded.text, path));
   BZ_TRY(os::Fd folder, os::open_folder(os::kHere, folder_of(path)));
   BZ_TRY_VOID(read_files(loaded, folder.get()));
   return loaded;
+}
+
+std::vector<os::FileStamp> stamps_of(const Loaded& loaded) {
+  std::vector<os::FileStamp> stamps(loaded.files.size());
+  auto folder = os::open_folder(os::kHere, folder_of(loaded.file_name));
+  if (!folder) return stamps;
+  for (size_t i = 0; i < stamps.size(); ++i) stamps[i] = os::stamp_of(folder->get(), loaded.files[i]);
+  return stamps;
+}
+
+std::vector<std::string> needs_restart(const Loaded& before, const Loaded& now) {
+  constexpr std::pair<std::string_view, const char*> kFiles[] = {{"auth.secrets_key_file", secrets::kAuthSecrets},
+                                                                 {"dns.config_file", secrets::kDnsConfig}};
+  auto content = [](const Loaded& loaded, const char* name) -> std::string_view {
+    auto it = loaded.secrets.find(name);
+    return it == loaded.secrets.end() ? std::string_view() : it->second.reveal();
+  };
+  std::vector<std::string> keys;
+  for (const auto& key : config_keys()) {
+    if (!key.needs_restart) continue;
+    bool differs = key.needs_restart(before.config, now.config);
+    for (const auto& [name, secret] : kFiles) {
+      differs = differs || (key.name == name && content(before, secret) != content(now, secret));
+    }
+    if (differs) keys.emplace_back(key.name);
+  }
+  return keys;
 }
 
 Result<os::User> role_user(const RoleFacts& role, const roles::UsersConfig& users) {

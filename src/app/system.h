@@ -31,9 +31,14 @@ struct Loaded {
   std::string file_name;  // as the administrator named it
   roles::Config config;
   std::map<std::string, Secret> secrets;  // by roles::secrets
+  std::vector<std::string> files;         // the configuration and all it names; relative to folder_of(file_name)
 };
 // Reads and checks the file and every file it names: certificates must fit their keys, secrets must be closed to others.
 Result<Loaded> load(const std::string& path);
+// One for each of loaded.files: what a watcher compares.
+std::vector<os::FileStamp> stamps_of(const Loaded& loaded);
+// Names of the keys that differ and that a reload does not take over, or whose file holds something else.
+std::vector<std::string> needs_restart(const Loaded& before, const Loaded& now);
 // The folder the configuration lies in.
 std::string folder_of(const std::string& path);
 // STATE as a path that is relative to the working directory.

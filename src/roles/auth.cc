@@ -89,14 +89,13 @@ Task<Result<void>> AuthRole::start(RoleHost& host) {
   co_return Result<void>();
 }
 
-void AuthRole::reload(RoleHost& host) {
-  auto options = options_of(host.config());
-  if (!options) {
-    log::event(log::Err, "reload_refused").error(options.error());
-    return;
-  }
+// The database and the key of sealed secrets are for the life of the process.
+Result<void> AuthRole::reload(RoleHost& host) {
+  BZ_TRY(auto options, options_of(host.config()));
+  pool_->resize(host.config().auth.argon2_threads);
   directory_->set_domains(host.config().domains);
-  service_->reload(std::move(*options));
+  service_->reload(std::move(options));
+  return {};
 }
 
 wire::Hello AuthRole::hello(const RoleHost& host) const {

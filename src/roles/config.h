@@ -33,7 +33,7 @@ struct TlsConfig {
 struct GatewayConfig {
   unsigned workers = 0;  // 0: one per core
   size_t max_pre_login = 0, max_pre_login_per_address = 0, max_sessions = 0;
-  Millis handshake_time{}, login_time{}, tls_sniff{}, idle_time{}, back_end_time{}, auth_time{};
+  Millis handshake_time{}, login_time{}, tls_sniff{}, idle_time{}, back_end_time{}, auth_time{}, drain_time{};
   unsigned max_login_tries = 0, max_bad_commands = 0;
 };
 

@@ -5,6 +5,8 @@
 namespace bz::roles {
 namespace {
 
+constexpr net::Millis kDrainStep{200};
+
 wire::Service service_of(Front front) {
   switch (front) {
     case Front::Imap:
@@ -87,31 +89,53 @@ Result<void> GatewayRole::prepare(RoleHost& host) {
   return {};
 }
 
-Task<Result<void>> GatewayRole::start(RoleHost& host) {
+Result<GatewayRole::Doors> GatewayRole::open_doors(RoleHost& host) {
+  Doors doors;
   for (const ListenerConfig& config : host.config().listeners) {
     int fd = host.take_listener(config.name);
-    if (fd < 0) co_return fail(Errc::NotFound, "no descriptor for listener " + config.name);
-    auto open = std::make_shared<OpenDoor>();
+    if (fd < 0) return fail(Errc::NotFound, "no descriptor for listener " + config.name);
+    auto open = std::make_unique<OpenDoor>();
     open->door = door_of(config);
     open->listener = std::make_unique<net::Listener>(
         host.loop(), fd, [this, raw = open.get()](int connection) { gate_->accept(raw->door, connection); });
-    doors_.push_back(std::move(open));
+    doors.push_back(std::move(open));
   }
+  return doors;
+}
+
+// Who has connected already is served, though the listener goes.
+void GatewayRole::close_doors() {
+  for (auto& door : doors_) door->listener->take_waiting();
+  doors_.clear();
+}
+
+Task<Result<void>> GatewayRole::start(RoleHost& host) {
+  auto doors = open_doors(host);
+  if (!doors) co_return std::move(doors).error();
+  doors_ = std::move(*doors);
   co_return Result<void>();
 }
 
-// Certificates, limits and mechanisms of connections to come; a refusal keeps what we have.
-void GatewayRole::reload(RoleHost& host) {
-  auto settings = make_settings(host);
-  auto capacity = make_capacity(host);
-  if (!settings || !capacity) {
-    log::event(log::Err, "reload_refused").error(settings ? capacity.error() : settings.error());
-    return;
+// Listeners, certificates, limits and mechanisms of connections to come; those that are there keep what they began with.
+Result<void> GatewayRole::reload(RoleHost& host) {
+  BZ_TRY(auto settings, make_settings(host));
+  BZ_TRY(auto capacity, make_capacity(host));
+  BZ_TRY(auto doors, open_doors(host));
+  settings_ = std::move(settings);
+  gate_->set(settings_, std::move(capacity));
+  close_doors();
+  doors_ = std::move(doors);
+  return {};
+}
+
+Task<void> GatewayRole::drain(RoleHost& host) {
+  close_doors();
+  const net::Deadline patience = net::Deadline::in(host.config().gateway.drain_time);
+  while (gate_->sessions() > 0 && std::chrono::steady_clock::now() < patience.at()) {
+    auto waiting = host.loop().sleep(net::Deadline::in(kDrainStep));
+    co_await std::move(waiting);
   }
-  settings_ = std::move(*settings);
-  gate_->set(settings_, std::move(*capacity));
-  const auto& listeners = host.config().listeners;
-  for (size_t i = 0; i < doors_.size() && i < listeners.size(); ++i) doors_[i]->door = door_of(listeners[i]);
+  log::event(log::Info, "drained").field("sessions_left", gate_->sessions());
 }
 
 Result<std::unique_ptr<net::Stream>> GatewayRole::open_leg(RoleHost& host, std::string_view role) {

@@ -13,7 +13,8 @@ class GatewayRole : public Role {
  public:
   Result<void> prepare(RoleHost& host) override;
   Task<Result<void>> start(RoleHost& host) override;
-  void reload(RoleHost& host) override;
+  Result<void> reload(RoleHost& host) override;
+  Task<void> drain(RoleHost& host) override;
   void peer_down(Peer& peer) override;
   void message(Peer& from, net::Message message) override;
   void control(ControlCall call) override;
@@ -24,6 +25,9 @@ class GatewayRole : public Role {
     std::shared_ptr<const login::Door> door;
     std::unique_ptr<net::Listener> listener;
   };
+  using Doors = std::vector<std::unique_ptr<OpenDoor>>;
+  Result<Doors> open_doors(RoleHost& host);
+  void close_doors();
   Result<std::shared_ptr<const login::Settings>> make_settings(const RoleHost& host);
   Result<login::Gate::Capacity> make_capacity(const RoleHost& host);
   Result<void> end_sessions(std::string_view payload);
@@ -33,7 +37,7 @@ class GatewayRole : public Role {
   std::unique_ptr<login::Services> services_;
   std::shared_ptr<const login::Settings> settings_;
   std::unique_ptr<login::Gate> gate_;
-  std::vector<std::shared_ptr<OpenDoor>> doors_;
+  Doors doors_;
 };
 
 }  // namespace bz::roles

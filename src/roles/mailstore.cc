@@ -76,11 +76,12 @@ Task<Result<void>> MailstoreRole::start(RoleHost& host) {
   co_return Result<void>();
 }
 
-// For sessions and accounts that begin from now on.
-void MailstoreRole::reload(RoleHost& host) {
+// Limits hold for what comes, sessions keep the times they began with; lanes and cache are for the life of the process.
+Result<void> MailstoreRole::reload(RoleHost& host) {
   upkeep_->reload();
   for (auto& lane : lanes_)
     lane->post([lane = lane.get(), config = lane_config(host.config())] { lane->set_config(config); });
+  return {};
 }
 
 wire::Hello MailstoreRole::hello(const RoleHost& host) const {

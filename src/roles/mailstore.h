@@ -26,7 +26,7 @@ class MailstoreRole : public Role {
   ~MailstoreRole() override;
   Result<void> prepare(RoleHost& host) override;
   Task<Result<void>> start(RoleHost& host) override;
-  void reload(RoleHost& host) override;
+  Result<void> reload(RoleHost& host) override;
   wire::Hello hello(const RoleHost& host) const override;
   void peer_up(Peer& peer) override;
   void peer_down(Peer& peer) override;

@@ -9,6 +9,7 @@ namespace {
 
 constexpr char kResolverFile[] = "resolver.conf";
 constexpr size_t kPoolQueue = 100;
+constexpr net::Millis kRetireStep{500};  // how often a worker with old settings is looked at
 
 queue::RouteConfig route_of(const Config& config) {
   queue::RouteConfig route;
@@ -48,29 +49,28 @@ std::shared_ptr<const smtpd::Settings> smtpd_settings_of(const Config& config) {
 
 wire::ControlAnswer refused(const Error& error) { return {1, {}, error.text() + "\n"}; }
 
-}  // namespace
-
-Result<void> MtaRole::make_delivery_settings(const RoleHost& host) {
+Result<delivery::Settings> delivery_settings_of(const RoleHost& host) {
   const SmartHostConfig& smart = host.config().mta.smart_host;
-  settings_.host = host.config().host;
-  settings_.route = route_of(host.config());
-  settings_.smart_host_implicit_tls = smart.implicit_tls;
-  settings_.smart_host_login.reset();
+  delivery::Settings settings;
+  settings.host = host.config().host;
+  settings.route = route_of(host.config());
+  settings.smart_host_implicit_tls = smart.implicit_tls;
   if (!smart.user.empty())
-    settings_.smart_host_login.emplace(smtp::ClientCredentials{smart.user, host.secret(secrets::kSmartHostPassword)});
+    settings.smart_host_login.emplace(smtp::ClientCredentials{smart.user, host.secret(secrets::kSmartHostPassword)});
   crypto::TlsClientOptions verified;
   verified.ca_pem = host.secret(secrets::kSmartHostCa).reveal();
   verified.system_roots = verified.ca_pem.empty();
-  BZ_TRY(settings_.verified, crypto::make_tls_client(verified));
+  BZ_TRY(settings.verified, crypto::make_tls_client(verified));
   crypto::TlsClientOptions opportunistic;
   opportunistic.check = crypto::PeerCheck::None;
-  BZ_TRY(settings_.opportunistic, crypto::make_tls_client(opportunistic));
-  return {};
+  BZ_TRY(settings.opportunistic, crypto::make_tls_client(opportunistic));
+  return settings;
 }
+
+}  // namespace
 
 Result<void> MtaRole::prepare(RoleHost& host) {
   host_ = &host;
-  BZ_TRY_VOID(make_delivery_settings(host));
   net::Dns::Config resolver;
   if (const Secret& text = host.secret(secrets::kDnsConfig); !text.empty()) {
     // The administrator's file may lie where we cannot go: the resolver reads our copy.
@@ -99,21 +99,53 @@ Task<Result<void>> MtaRole::start(RoleHost& host) {
   auto reading = queue_->start();
   auto read = co_await std::move(reading);
   if (!read) co_return std::move(read).error().with_context("reading the queue");
-  delivery::LegOpener& legs = *this;
-  worker_ = std::make_unique<delivery::Worker>(host.loop(), *queue_, *dns_, legs, settings_, base::system_clock(),
-                                               base::system_random());
+  BZ_CO_TRY(auto settings, delivery_settings_of(host));
+  delivery_ = make_delivery(std::move(settings));
+  retiring_ = std::make_unique<net::TaskGroup>(host.loop());
   services_.reset(new smtpd::Services{*queue_, *directory_, base::system_clock()});
   smtpd_ = std::make_unique<smtpd::Service>(host.loop(), smtpd_settings_of(host.config()), *services_,
                                             [this] { return verifier_.get(); });
   upkeep_ = std::make_unique<Upkeep>(host, *store_, *pool_, base::system_clock());
-  worker_->start();
+  delivery_->worker->start();
   co_return Result<void>();
 }
 
-// Sessions to come see the new limits; routes and the smart host are the worker's for its life.
-void MtaRole::reload(RoleHost& host) {
+// Sessions to come see the new limits. Deliveries under way end as they began, by a worker with the old settings; all
+// others, waiting ones too, go by the new ones. The resolver is for the life of the process.
+Result<void> MtaRole::reload(RoleHost& host) {
+  BZ_TRY(auto settings, delivery_settings_of(host));
   smtpd_->set(smtpd_settings_of(host.config()));
   upkeep_->reload();
+  delivery_->worker->pause();
+  auto old = std::exchange(delivery_, make_delivery(std::move(settings)));
+  delivery_->worker->start();
+  queue_->set_config(queue_config_of(host.config()));
+  retiring_->spawn(retire(std::move(old)));
+  return {};
+}
+
+std::unique_ptr<MtaRole::Delivery> MtaRole::make_delivery(delivery::Settings settings) {
+  auto made = std::make_unique<Delivery>(Delivery{std::move(settings)});
+  delivery::LegOpener& legs = *this;
+  made->worker = std::make_unique<delivery::Worker>(host_->loop(), *queue_, *dns_, legs, made->settings,
+                                                    base::system_clock(), base::system_random());
+  return made;
+}
+
+Task<void> MtaRole::retire(std::unique_ptr<Delivery> delivery) {
+  struct Count {
+    size_t& all;
+    size_t own = 0;
+    void set(size_t now) {
+      all += now - own;
+      own = now;
+    }
+    ~Count() { set(0); }
+  } count{retired_running_};
+  for (count.set(delivery->worker->running()); count.own > 0; count.set(delivery->worker->running())) {
+    auto waiting = host_->loop().sleep(net::Deadline::in(kRetireStep));
+    co_await std::move(waiting);
+  }
 }
 
 wire::Hello MtaRole::hello(const RoleHost& host) const {
@@ -218,14 +250,16 @@ Task<void> MtaRole::verify(ControlCall call) {
 
 // No new jobs, 421 at each session's next command; what is queued stays.
 Task<void> MtaRole::stop() {
-  worker_->pause();
+  delivery_->worker->pause();
   smtpd_->stop_soon();
   net::Deadline deadline = net::Deadline::in(net::Millis(5'000));
-  while ((worker_->running() > 0 || smtpd_->sessions() > 0) && base::system_clock().mono() < deadline.at()) {
+  auto busy = [this] { return delivery_->worker->running() + retired_running_ + smtpd_->sessions() > 0; };
+  while (busy() && base::system_clock().mono() < deadline.at()) {
     co_await host_->loop().sleep(net::Deadline::in(net::Millis(20)));
   }
   smtpd_.reset();
-  worker_.reset();
+  retiring_.reset();
+  delivery_.reset();
   queue_.reset();
 }
 

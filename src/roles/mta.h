@@ -19,7 +19,7 @@ class MtaRole : public Role, private delivery::LegOpener {
  public:
   Result<void> prepare(RoleHost& host) override;
   Task<Result<void>> start(RoleHost& host) override;
-  void reload(RoleHost& host) override;
+  Result<void> reload(RoleHost& host) override;
   wire::Hello hello(const RoleHost& host) const override;
   void peer_up(Peer& peer) override;
   void peer_down(Peer& peer) override;
@@ -28,7 +28,13 @@ class MtaRole : public Role, private delivery::LegOpener {
   Task<void> stop() override;
 
  private:
-  Result<void> make_delivery_settings(const RoleHost& host);
+  // A worker and the settings it lives by.
+  struct Delivery {
+    delivery::Settings settings;
+    std::unique_ptr<delivery::Worker> worker{};
+  };
+  std::unique_ptr<Delivery> make_delivery(delivery::Settings settings);
+  Task<void> retire(std::unique_ptr<Delivery> delivery);
   void take(Peer& from, net::Message message);
   Task<Result<std::unique_ptr<net::Stream>>> open_leg() override;
   Task<void> remove(ControlCall call, std::vector<std::string> ids);
@@ -42,11 +48,12 @@ class MtaRole : public Role, private delivery::LegOpener {
   std::unique_ptr<DirectoryLink> directory_;
   std::unique_ptr<crypto::TicketVerifier> verifier_;  // set when auth said Hello
   std::unique_ptr<queue::Queue> queue_;
-  delivery::Settings settings_;
-  std::unique_ptr<delivery::Worker> worker_;
+  std::unique_ptr<Delivery> delivery_;
+  size_t retired_running_ = 0;  // jobs of workers with older settings
   std::unique_ptr<smtpd::Services> services_;
   std::unique_ptr<smtpd::Service> smtpd_;
   std::unique_ptr<Upkeep> upkeep_;
+  std::unique_ptr<net::TaskGroup> retiring_;
 };
 
 }  // namespace bz::roles

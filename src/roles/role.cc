@@ -59,6 +59,8 @@ wire::Hello Role::hello(const RoleHost& host) const {
 
 void Role::control(ControlCall call) { call.answer({2, {}, "this role knows no such command\n"}); }
 
+Task<void> Role::drain(RoleHost&) { co_return; }
+
 Task<void> Role::stop() { co_return; }
 
 }  // namespace bz::roles

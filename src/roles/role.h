@@ -5,8 +5,9 @@
 //   3. Role::prepare(): opens databases, starts threads, reads what it needs from its folder; may block,
 //   4. gives up the system calls it does not need, Role::start(), answers Ready,
 //   5. runs the loop until Stop or until the supervisor is gone: Role::stop(), then ends.
-// A second Start ends a reload: Config and Secret messages before it replace the older ones, then Role::reload().
-// Everything here runs on the thread of the process's main loop. Peers are channels to the other roles' processes; each
+// A second Start ends a reload: Config, Secret and ListenerFd messages before it replace the older ones, then
+// Role::reload() and the answer Reloaded. Drain: Role::drain(), then as Stop. LogFd: events go to another file from then
+// on. Everything here runs on the thread of the process's main loop. Peers are channels to the other roles' processes; each
 // says Hello first. When a peer is started again its channel is replaced: peer_down(), then peer_up() again.
 #pragma once
 #include <functional>
@@ -110,7 +111,10 @@ class Role {
   // Errors end the process with their text in the log; the supervisor tries again with back-off.
   virtual Result<void> prepare(RoleHost& host) = 0;
   virtual Task<Result<void>> start(RoleHost& host) = 0;
-  virtual void reload(RoleHost&) {}
+  // The new settings are in `host`. On an error, whose text the administrator sees, the old ones stay, there and here.
+  virtual Result<void> reload(RoleHost&) { return {}; }
+  // Takes nothing new; done when what is there has ended, or when the patience of the settings has. Then comes stop().
+  virtual Task<void> drain(RoleHost&);
   // What we tell a peer about ourselves.
   virtual wire::Hello hello(const RoleHost& host) const;
   virtual void peer_up(Peer&) {}

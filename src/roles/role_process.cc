@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 
 #include "base/log.h"
@@ -73,6 +74,10 @@ void RoleProcess::on_control(net::Message message) {
       return on_tool(std::move(message));
     case wire::Type::Start:
       return on_start();
+    case wire::Type::Drain:
+      return on_drain();
+    case wire::Type::LogFd:
+      return on_log(message);
     case wire::Type::Stop:
       return begin_stop("asked to");
     default:
@@ -125,16 +130,55 @@ void RoleProcess::on_tool(net::Message message) {
 }
 
 void RoleProcess::on_start() {
-  if (next_config_) host_.config_ = std::move(next_config_);
+  auto old_config = std::move(host_.config_);
+  auto old_secrets = std::exchange(host_.secrets_, std::exchange(next_secrets_, {}));
+  host_.config_ = next_config_ ? std::move(next_config_) : std::move(old_config);
   if (!host_.config_) return give_up(fail(Errc::Invalid, "Start without Config"));
-  host_.secrets_ = std::exchange(next_secrets_, {});
+  if (started_) return on_reload(std::move(old_config), std::move(old_secrets));
   log::set_level(level_of(host_.config_->log_level));
-  if (started_) {
-    log::event(log::Info, "reload");
-    return role_->reload(host_);
-  }
   if (std::exchange(starting_, true)) return;  // a reload before we are up: start() sees the newest settings
   host_.tasks_.spawn(first_start());
+}
+
+void RoleProcess::on_reload(std::unique_ptr<Config> config, std::map<std::string, Secret, std::less<>> secrets) {
+  auto taken = role_->reload(host_);
+  host_.listeners_.clear();  // what was not taken
+  if (taken) {
+    log::set_level(level_of(host_.config_->log_level));
+    log::event(log::Info, "reload");
+  } else {
+    log::event(log::Err, "reload_refused").error(taken.error());
+    if (config) host_.config_ = std::move(config);
+    host_.secrets_ = std::move(secrets);
+  }
+  answer(wire::Type::Reloaded, wire::Reloaded{taken ? std::string() : taken.error().to_string()}.encode());
+}
+
+// Each line is one write to descriptor 2: it goes wholly to the old file or wholly to the new one.
+void RoleProcess::on_log(const net::Message& message) {
+  if (message.fds.size() != 1) return;
+  for (int fd : {STDOUT_FILENO, STDERR_FILENO}) {
+    if (::dup2(message.fds[0].get(), fd) < 0) log::event(log::Err, "log_reopen").error(base::from_errno(errno, "dup2"));
+  }
+  answer(wire::Type::LogTaken, {});
+}
+
+void RoleProcess::on_drain() {
+  if (!started_) return begin_stop("asked to");
+  if (std::exchange(draining_, true)) return;
+  log::event(log::Info, "draining");
+  host_.tasks_.spawn(drain_role());
+}
+
+Task<void> RoleProcess::drain_role() {
+  auto task = role_->drain(host_);
+  co_await std::move(task);
+  begin_stop("drained");
+}
+
+void RoleProcess::answer(wire::Type type, std::string_view payload) {
+  auto told = control_->send(static_cast<uint8_t>(type), payload);
+  if (!told) give_up(told.error());
 }
 
 Result<void> RoleProcess::prepare() {
@@ -156,8 +200,7 @@ Task<void> RoleProcess::first_start() {
   started_ = true;
   for (auto& [id, fd] : std::exchange(early_peers_, {})) connect_peer(id, std::move(fd));
   log::event(log::Info, "ready").field("pid", getpid());
-  auto told = control_->send(static_cast<uint8_t>(wire::Type::Ready), {});
-  if (!told) give_up(told.error());
+  answer(wire::Type::Ready, {});
 }
 
 void RoleProcess::connect_peer(const wire::Peer& id, net::OwnedFd fd) {

@@ -21,6 +21,11 @@ class RoleProcess {
   void on_peer_gone(const net::Message& message);
   void on_tool(net::Message message);
   void on_start();
+  void on_reload(std::unique_ptr<Config> config, std::map<std::string, Secret, std::less<>> secrets);
+  void on_log(const net::Message& message);
+  void on_drain();
+  Task<void> drain_role();
+  void answer(wire::Type type, std::string_view payload);
   Result<void> prepare();
   Task<void> first_start();
   void connect_peer(const wire::Peer& id, net::OwnedFd fd);
@@ -39,7 +44,7 @@ class RoleProcess {
   std::unique_ptr<Config> next_config_;
   std::map<std::string, Secret, std::less<>> next_secrets_;
   std::vector<std::pair<wire::Peer, net::OwnedFd>> early_peers_;  // came before Start
-  bool starting_ = false, started_ = false, stopping_ = false;
+  bool starting_ = false, started_ = false, draining_ = false, stopping_ = false;
   int status_ = 0;
 };
 

@@ -27,9 +27,17 @@ class Witness : public Role {
     seen_.push_back("start " + std::to_string(host.take_listener("imaps") >= 0));
     co_return Result<void>();
   }
-  void reload(RoleHost& host) override {
-    seen_.push_back("reload " + host.config().host + " " + std::string(host.secret("tls.key").reveal()));
+  Result<void> reload(RoleHost& host) override {
+    seen_.push_back("reload " + host.config().host + " " + std::string(host.secret("tls.key").reveal()) + " " +
+                    std::to_string(host.take_listener("imaps") >= 0));
     tell();
+    if (host.config().host == "refuse") return fail(Errc::Invalid, "refused");
+    return {};
+  }
+  Task<void> drain(RoleHost& host) override {
+    seen_.push_back("drain " + host.config().host);
+    tell();
+    co_return;
   }
   void peer_up(Peer& peer) override {
     seen_.push_back("up " + peer.role() + " " + peer.hello().ticket_public_key);
@@ -83,7 +91,12 @@ class Supervised {
     }
     pair->second.reset();
     loop_ = std::make_unique<net::Loop>();
-    control_ = channel(std::move(pair->first), [this](const net::Message& m) { types_.push_back(m.type); });
+    control_ = channel(std::move(pair->first), [this](const net::Message& m) {
+      types_.push_back(m.type);
+      if (m.type == static_cast<uint8_t>(wire::Type::Reloaded)) {
+        refusals_.push_back(wire::Reloaded::decode(m.payload)->refusal);
+      }
+    });
   }
   ~Supervised() {
     if (pid_ > 0) kill(pid_, SIGKILL), waitpid(pid_, nullptr, 0);
@@ -144,7 +157,7 @@ class Supervised {
   std::unique_ptr<net::Loop> loop_;
   std::unique_ptr<net::Channel> control_, peer_;
   std::vector<uint8_t> types_;
-  std::vector<std::string> heard_;
+  std::vector<std::string> heard_, refusals_;
   bool closed_ = false;
   pid_t pid_ = -1;
 };
@@ -169,7 +182,10 @@ TEST(RoleProcess, lives_in_the_order_of_its_contract) {
   role.set_up("two", "key2");
   role.send(wire::Type::Start);
   role.until([&] { return !role.heard_.empty(); });
-  EXPECT_THAT(role.heard_, ElementsAre("reload two key2"));
+  EXPECT_THAT(role.heard_, ElementsAre("reload two key2 0"));
+  role.until([&] { return role.types_.size() == 2; });
+  EXPECT_EQ(role.types_.back(), static_cast<uint8_t>(wire::Type::Reloaded));
+  EXPECT_EQ(role.refusals_, std::vector<std::string>{""});
   // A restarted peer replaces the one before.
   role.heard_.clear();
   role.give_peer();
@@ -179,6 +195,57 @@ TEST(RoleProcess, lives_in_the_order_of_its_contract) {
   role.send(wire::Type::Stop);
   role.until([&] { return role.closed_; });
   EXPECT_EQ(role.exit_status(), 0);
+}
+
+TEST(RoleProcess, keeps_its_settings_when_it_refuses_new_ones) {
+  Supervised role;
+  role.set_up("one", "key");
+  role.give_peer();
+  role.send(wire::Type::Start);
+  role.until([&] { return !role.types_.empty(); });
+  role.greet("mta");
+  role.until([&] { return role.heard_.size() == 4; });
+  role.heard_.clear();
+  role.set_up("refuse", "key2");
+  std::vector<net::OwnedFd> fds;
+  fds.emplace_back(dup(0));
+  role.send(wire::Type::ListenerFd, wire::NamedBytes{"imaps", ""}.encode(), std::move(fds));
+  role.send(wire::Type::Start);
+  role.until([&] { return !role.refusals_.empty(); });
+  EXPECT_THAT(role.refusals_.at(0), testing::HasSubstr("refused"));
+  role.until([&] { return !role.heard_.empty(); });
+  EXPECT_EQ(role.heard_.at(0), "reload refuse key2 1");
+  // What it drains by are the settings before, and so is what it would reload without new ones.
+  role.send(wire::Type::Start);
+  role.until([&] { return role.refusals_.size() == 2; });
+  EXPECT_EQ(role.refusals_.at(1), "");
+  role.heard_.clear();
+  role.send(wire::Type::Drain);
+  role.until([&] { return role.closed_; });
+  EXPECT_THAT(role.heard_, testing::Contains("drain one"));
+  EXPECT_EQ(role.exit_status(), 0);
+}
+
+TEST(RoleProcess, writes_to_another_log_when_told) {
+  Supervised role;
+  role.set_up("one", "");
+  role.send(wire::Type::Start);
+  role.until([&] { return !role.types_.empty(); });
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  std::vector<net::OwnedFd> fds;
+  fds.emplace_back(ends[1]);
+  role.send(wire::Type::LogFd, {}, std::move(fds));
+  role.until([&] { return role.types_.size() == 2; });
+  EXPECT_EQ(role.types_.back(), static_cast<uint8_t>(wire::Type::LogTaken));
+  role.send(static_cast<wire::Type>(200));  // a message that is not known is an event
+  role.loop_->post([&] { role.loop_->stop(); });
+  role.loop_->run();  // the message goes out
+  char buffer[512];
+  const ssize_t got = read(ends[0], buffer, sizeof buffer - 1);
+  ASSERT_GT(got, 0);
+  EXPECT_THAT(std::string(buffer, static_cast<size_t>(got)), testing::HasSubstr("control_message_unknown type=200"));
+  close(ends[0]);
 }
 
 TEST(RoleProcess, ends_when_it_cannot_run_and_when_the_supervisor_is_gone) {

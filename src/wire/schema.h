@@ -23,8 +23,12 @@ enum class Type : uint8_t {
   Stop = 6,        // end in order
   ControlFd = 7,   // ControlRequest + 1 descriptor: the connection of the command line tool that waits for the answer
   PeerGone = 8,    // Peer
+  Drain = 9,       // take nothing new, end when what is there has ended; only a gateway worker that is one too many
+  LogFd = 10,      // 1 descriptor: where events go from now on; answered by LogTaken
   // role -> supervisor
   Ready = 16,
+  Reloaded = 17,  // Reloaded; answers the Start of a reload
+  LogTaken = 18,
   // any peer -> peer, first message after PeerFd
   Hello = 32,  // Hello
   // gateway -> auth
@@ -68,6 +72,10 @@ struct Peer {
   uint32_t index = 0;
   BZ_WIRE_RECORD(Peer);
 };  // index: gateway worker number
+struct Reloaded {
+  std::string refusal;  // empty: the new settings are in force; else the old ones stay, and why
+  BZ_WIRE_RECORD(Reloaded);
+};
 struct Hello {
   std::string role;
   std::string ticket_public_key;             // from auth: raw Ed25519 key, 32 bytes

@@ -42,6 +42,7 @@ TEST(Schema, golden_vectors) {
          "0169");
   golden(SaslStep{1, "d"}, "01010164");
   golden(SaslAbort{128}, "018001");
+  golden(Reloaded{"no"}, "01026e6f");
   golden(SaslDone{1, "a", "d", "t", "f", "v", "r", 5},
          "0101"
          "0161"
