@@ -175,6 +175,7 @@ class DeliveryTest : public testing::Test, public LegOpener {
     const std::string content = "Received: us\r\nSubject: hi\r\n\r\n.body\r\n";
     queue::Envelope e;
     e.id = queue_->new_id();
+    e.session = "s" + e.id;
     e.sender = *smtp::parse_address(from);
     e.size = content.size();
     e.header_size = content.find("\r\n\r\n") + 4;
@@ -235,7 +236,7 @@ TEST_F(DeliveryTest, LocalMailGoesToTheStoreWithItsKey) {
   const auto id = put({{"joe@us.example", kLocal}});
   work();
   EXPECT_TRUE(queue_->list().empty());
-  EXPECT_EQ(said(store_.lines), "LHLO mx.us.example|MAIL FROM:<joe@us.example> XBZQID=" + id +
+  EXPECT_EQ(said(store_.lines), "LHLO mx.us.example|MAIL FROM:<joe@us.example> XBZQID=" + id + " XBZSID=s" + id +
                                     "|RCPT TO:<joe@us.example> XBZACCT=7|BDAT 36 LAST|");
   EXPECT_EQ(store_.bodies, std::vector<std::string>{"Received: us\r\nSubject: hi\r\n\r\n.body\r\n"});
 }

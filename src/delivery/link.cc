@@ -163,6 +163,7 @@ smtp::ClientMessage client_message(const queue::Envelope& envelope, const std::v
   mail.ret = envelope.ret;
   mail.envid = envelope.envid;
   mail.queue_id = envelope.id;
+  mail.session = envelope.session;
   for (const size_t i : recipients) message.recipients.push_back(envelope.recipients[i].rcpt);
   return message;
 }

@@ -212,7 +212,10 @@ Task<void> Session::recipient(smtp::RcptTo to) {
   auto opening = config_.from_mta ? accounts_.open(to.account) : accounts_.open_address(to.recipient);
   auto opened = co_await std::move(opening);
   if (!opened) {
-    log::event(log::Warn, "lmtp.refused").field("sid", id_).field("to", to.recipient.to_string()).error(opened.error());
+    log::event(log::Warn, "lmtp.refused")
+        .field("sid", session_of_message())
+        .field("to", to.recipient.to_string())
+        .error(opened.error());
     co_return reply(refusal_of(opened.error()));
   }
   targets_.push_back({std::move(*opened), {}});
@@ -238,7 +241,7 @@ Task<void> Session::hand_on() {
     if (written) continue;
     target.failed = reply_for(written.error());
     target.inlet.reset();
-    log::event(log::Warn, "lmtp.failed").field("sid", id_).error(written.error());
+    log::event(log::Warn, "lmtp.failed").field("sid", session_of_message()).error(written.error());
   }
 }
 
@@ -280,6 +283,12 @@ Task<void> Session::finish(smtp::Fault fault) {
   fsm_.accept();
 }
 
+// The mta's connection serves one message after another: the log names the session that brought this one.
+const SessionId& Session::session_of_message() const {
+  const auto* transaction = fsm_.transaction();
+  return transaction && !transaction->mail.session.empty() ? transaction->mail.session : id_;
+}
+
 Task<smtp::Reply> Session::deliver(size_t index) {
   Target& target = targets_[index];
   if (target.failed) co_return *target.failed;
@@ -293,7 +302,7 @@ Task<smtp::Reply> Session::deliver(size_t index) {
   auto finished = co_await std::move(finishing);
   target.inlet.reset();
   auto event = log::event(finished ? log::Info : log::Warn, finished ? "delivered" : "lmtp.failed");
-  event.field("sid", id_).field("qid", transaction.mail.queue_id).field("account", to.account.value());
+  event.field("sid", session_of_message()).field("qid", transaction.mail.queue_id).field("account", to.account.value());
   if (!finished) {
     event.error(finished.error());
     co_return reply_for(finished.error());

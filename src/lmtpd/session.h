@@ -77,6 +77,7 @@ class Session {
   Task<void> content_end(smtp::Fault fault);
   Task<void> finish(smtp::Fault fault);
   Task<smtp::Reply> deliver(size_t index);
+  const SessionId& session_of_message() const;
   void drop_targets() {
     targets_.clear();
     gathered_.clear();

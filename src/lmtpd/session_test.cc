@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "base/log.h"
 #include "kv/memory.h"
 
 namespace bz::lmtpd {
@@ -152,6 +153,25 @@ TEST_F(Lmtp, the_same_queue_id_and_recipient_are_delivered_once) {
   EXPECT_EQ(codes(say("LHLO mta\r\n" + once + once + "QUIT\r\n")), "220 250 250 250 354 250 250 250 354 250 221");
   EXPECT_EQ(codes(say("LHLO mta\r\n" + once)), "220 250 250 250 354 250");
   EXPECT_EQ(messages(1), 1u);
+}
+
+// The mta keeps its connection for the next message, which another session brought.
+TEST_F(Lmtp, the_log_names_the_session_and_queue_id_of_each_message) {
+  static std::vector<std::string> logged;
+  logged.clear();
+  log::set_sink([](std::string_view line) {
+    if (line.find(" delivered ") != line.npos) logged.emplace_back(line);
+  });
+  const auto one = [](const std::string& parameters) {
+    return "MAIL FROM:<b@x>" + parameters + "\r\n" + kAna + "DATA\r\nSubject: x\r\n\r\nx\r\n.\r\n";
+  };
+  const auto answers = say("LHLO mta\r\n" + one(" XBZQID=Q1 XBZSID=S1") + one(" XBZQID=Q2 XBZSID=S2") + one(" XBZQID=Q3"));
+  log::set_sink(nullptr);
+  EXPECT_EQ(codes(answers), "220 250 250 250 354 250 250 250 354 250 250 250 354 250");
+  ASSERT_EQ(logged.size(), 3u);
+  EXPECT_NE(logged[0].find(" sid=S1 qid=Q1 "), std::string::npos) << logged[0];
+  EXPECT_NE(logged[1].find(" sid=S2 qid=Q2 "), std::string::npos) << logged[1];
+  EXPECT_NE(logged[2].find(" sid=sid qid=Q3 "), std::string::npos) << logged[2];
 }
 
 TEST_F(Lmtp, the_sent_copy_goes_to_sent_beside_the_message_to_oneself) {

@@ -323,7 +323,10 @@ std::string ClientFsm::mail_line() const {
     mail.envid.clear();
   }
   if (!authenticated_) mail.auth.reset();
-  if (!offer_.buzon) mail.queue_id.clear();
+  if (!offer_.buzon) {
+    mail.queue_id.clear();
+    mail.session.clear();
+  }
   return encode(mail);
 }
 

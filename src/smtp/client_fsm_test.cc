@@ -166,13 +166,15 @@ TEST(ClientFsm, LmtpAnswersPerRecipient) {
   EXPECT_EQ(ready(fsm, "250-x\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 XBUZON\r\n"), "LHLO me.example\r\n");
   auto m = message({"a@x", "b@x", "c@x"});
   m.mail.queue_id = "q1";
+  m.mail.session = "s1";
   m.recipients[0].account = AccountId(7);
   m.recipients[2].account = AccountId(8);
   m.recipients[2].sent_copy = true;
   fsm.take_output();
   fsm.start(m);
   EXPECT_EQ(fsm.take_output(),
-            "MAIL FROM:<from@a.example> XBZQID=q1\r\nRCPT TO:<a@x> XBZACCT=7\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x> XBZACCT=8 "
+            "MAIL FROM:<from@a.example> XBZQID=q1 XBZSID=s1\r\nRCPT TO:<a@x> XBZACCT=7\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x> "
+            "XBZACCT=8 "
             "XBZSENT=1\r\n");
   fsm.input("250 ok\r\n250 ok\r\n550 5.1.1 no\r\n250 ok\r\n");
   fsm.body("123456");

@@ -115,10 +115,11 @@ Refusal mail_envid(std::string_view value, MailFrom& mail) {
   return kFine;
 }
 
-Refusal mail_queue_id(std::string_view value, MailFrom& mail) {
+// A queue id or session id (lmtp_ext.h).
+Refusal take_id(std::string_view value, std::string& id) {
   const auto fine = [](char c) { return base::is_alpha(c) || base::is_digit(c); };
   if (value.size() > kMaxQueueId || !std::all_of(value.begin(), value.end(), fine)) return kBad;
-  mail.queue_id = value;
+  id = value;
   return kFine;
 }
 
@@ -133,7 +134,8 @@ Refusal mail_parameter(const Parameter& p, const CommandRules& rules, MailFrom& 
   if (is("BODY")) return mail_body(p.value, mail);
   if (is("RET") && rules.dsn) return mail_ret(p.value, mail);
   if (is("ENVID") && rules.dsn) return mail_envid(p.value, mail);
-  if (is(kParamQueueId) && rules.buzon) return mail_queue_id(p.value, mail);
+  if (is(kParamQueueId) && rules.buzon) return take_id(p.value, mail.queue_id);
+  if (is(kParamSession) && rules.buzon) return take_id(p.value, mail.session);
   if (is("AUTH")) {  // RFC 4954 5
     auto identity = from_xtext(p.value);
     if (!identity) return kBad;
@@ -328,6 +330,7 @@ std::string encode(const MailFrom& mail) {
   if (!mail.envid.empty()) out += " ENVID=" + to_xtext(mail.envid);
   if (mail.auth) out += " AUTH=" + to_xtext(*mail.auth);
   if (!mail.queue_id.empty()) out += " " + std::string(kParamQueueId) + "=" + mail.queue_id;
+  if (!mail.session.empty()) out += " " + std::string(kParamSession) + "=" + mail.session;
   return out + "\r\n";
 }
 

@@ -62,6 +62,7 @@ struct MailFrom {
   std::string envid;                // decoded
   std::optional<std::string> auth;  // decoded; "<>" as it stands
   QueueId queue_id;                 // lmtp_ext.h
+  SessionId session;                // lmtp_ext.h
   bool operator==(const MailFrom&) const = default;
 };
 struct RcptTo {

@@ -158,6 +158,7 @@ TEST(Command, RefusalsSayWhatIsWrong) {
       {"MAIL FROM:<a@b> BODY=BINARYMIME", 555, "5.5.4"},
       {"MAIL FROM:<a@b> FOO=1", 555, "5.5.4"},
       {"MAIL FROM:<a@b> XBZQID=abc", 555, "5.5.4"},
+      {"MAIL FROM:<a@b> XBZSID=abc", 555, "5.5.4"},
       {"MAIL FROM:<a@b> ENVID=+0D+0A", 501, "5.5.4"},
       {"MAIL FROM:<a@b> RET=SOME", 501, "5.5.4"},
       {"MAIL FROM:<\xc3\xa4@b>", 553, "5.6.7"},
@@ -197,15 +198,17 @@ TEST(Command, BdatAndAuth) {
 }
 
 TEST(Command, PrivateParametersOnThePrivateLeg) {
-  const auto mail = parse("MAIL FROM:<a@b> XBZQID=abcdef012345", kBuzon);
+  const auto mail = parse("MAIL FROM:<a@b> XBZQID=abcdef012345 XBZSID=s1", kBuzon);
   ASSERT_FALSE(mail.refusal);
   EXPECT_EQ(std::get<MailFrom>(mail.args).queue_id, "abcdef012345");
+  EXPECT_EQ(std::get<MailFrom>(mail.args).session, "s1");
   const auto rcpt = parse("RCPT TO:<a@b> XBZACCT=7 XBZSENT=1", kBuzon);
   ASSERT_FALSE(rcpt.refusal);
   EXPECT_EQ(std::get<RcptTo>(rcpt.args).account, AccountId(7));
   EXPECT_TRUE(std::get<RcptTo>(rcpt.args).sent_copy);
   for (const char* bad : {"RCPT TO:<a@b> XBZSENT=1", "RCPT TO:<a@b> XBZACCT=0", "RCPT TO:<a@b> XBZACCT=1 XBZSENT=2",
-                          "MAIL FROM:<a@b> XBZQID=a/b", "MAIL FROM:<a@b> XBZQID=123456789012345678901234567890123"}) {
+                          "MAIL FROM:<a@b> XBZQID=a/b", "MAIL FROM:<a@b> XBZSID=-",
+                          "MAIL FROM:<a@b> XBZQID=123456789012345678901234567890123"}) {
     EXPECT_TRUE(parse(bad, kBuzon).refusal) << bad;
   }
 }

@@ -5,6 +5,8 @@
 //
 //   MAIL FROM:<..> XBZQID=<queue id>     1..32 of [0-9A-Za-z]. Queue id + recipient is the key of exactly-once delivery:
 //                                        a server that has stored this pair answers 250 and stores nothing.
+//   MAIL FROM:<..> XBZSID=<session id>   1..32 of [0-9A-Za-z]. The session that brought the message, for the server's log:
+//                                        one connection serves messages of many sessions.
 //   RCPT TO:<..>   XBZACCT=<account id>  decimal, 1..2^64-1: the account that the recipient was resolved to at RCPT time.
 //                                        The server delivers there and asks no directory.
 //   RCPT TO:<..>   XBZSENT=1             the recipient's own Sent copy: to the \Sent mailbox, \Seen, no filter, no
@@ -21,7 +23,8 @@
 namespace bz::smtp {
 inline constexpr std::string_view kLmtpExtension = "XBUZON";
 inline constexpr std::string_view kParamQueueId = "XBZQID";
+inline constexpr std::string_view kParamSession = "XBZSID";
 inline constexpr std::string_view kParamAccount = "XBZACCT";
 inline constexpr std::string_view kParamSentCopy = "XBZSENT";
-inline constexpr size_t kMaxQueueId = 32;
+inline constexpr size_t kMaxQueueId = 32;  // a session id likewise
 }  // namespace bz::smtp
