@@ -183,6 +183,16 @@ TEST_F(Inbox, idle_is_kept_alive_and_can_be_stopped) {
   c.session().stop("Password changed");
   EXPECT_THAT(c.rest(), HasSubstr("* BYE Password changed\r\n"));
 }
+TEST_F(Inbox, idle_outlasts_the_time_a_silent_client_has) {
+  w.session_config.keepalive = base::Millis(5);
+  w.session_config.idle_timeout = base::Millis(20);
+  Client& c = open(0);
+  c.send("i IDLE\r\n");
+  c.until("+");
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(c.until_line("* OK"), "* OK Still here\r\n") << i;
+  c.send("DONE\r\n");
+  EXPECT_THAT(c.until("i"), HasSubstr("i OK IDLE completed"));
+}
 TEST_F(Inbox, a_failed_commit_ends_the_session) {
   Client& c = open(1);
   w.store->fail_commit(1);

@@ -24,6 +24,7 @@ MailLaneConfig lane_config(const Config& config) {
   lane.account.quota_bytes = config.mailstore.default_quota;
   lane.account.sent_match_window = config.mailstore.sent_match_window;
   lane.imap.idle_timeout = config.mailstore.idle_time;
+  lane.imap.keepalive = config.mailstore.idle_keepalive;
   lane.max_sessions_per_account = config.mailstore.max_sessions_per_account;
   return lane;
 }
