@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "delivery/worker.h"
 #include "kv/memory.h"
 #include "net/test_util.h"
@@ -171,18 +172,21 @@ class DeliveryTest : public testing::Test, public LegOpener {
   }
 
   QueueId put(const std::vector<std::pair<std::string, queue::RecipientClass>>& recipients,
-              const char* from = "joe@us.example") {
-    const std::string content = "Received: us\r\nSubject: hi\r\n\r\n.body\r\n";
+              const char* from = "joe@us.example",
+              const std::string& content = "Received: us\r\nSubject: hi\r\n\r\n.body\r\n") {
     queue::Envelope e;
     e.id = queue_->new_id();
     e.session = "s" + e.id;
     e.sender = *smtp::parse_address(from);
+    e.smtputf8 = e.sender.needs_smtputf8();
+    e.eight_bit = !base::is_ascii(content);
     e.size = content.size();
     e.header_size = content.find("\r\n\r\n") + 4;
     e.trace_size = 14;
     for (const auto& [address, cls] : recipients) {
       queue::Recipient r;
       r.rcpt.recipient = *smtp::parse_address(address);
+      e.smtputf8 = e.smtputf8 || r.rcpt.recipient.needs_smtputf8();
       r.cls = cls;
       if (cls != queue::RecipientClass::Relay) r.rcpt.account = AccountId(7);
       r.rcpt.sent_copy = cls == queue::RecipientClass::SentCopy;
@@ -318,6 +322,81 @@ TEST_F(DeliveryTest, NullMxUnknownDomainAndOurselvesBounce) {
     EXPECT_NE(all.find(status), std::string::npos) << status;
   }
   EXPECT_TRUE(remote_.lines.empty());
+}
+
+// RFC 6152 section 3
+TEST_F(DeliveryTest, EightBitContentIsConvertedForAServerWithout8BitMime) {
+  const std::string head = "Received: us\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n";
+  const std::string content = head + "Content-Transfer-Encoding: 8bit\r\n\r\n.ma\u00F1ana por la ma\u00F1ana\r\n";
+  put({{"a@there.example", kRelay}}, "joe@us.example", content);
+  work();
+  EXPECT_TRUE(queue_->list().empty());
+  EXPECT_EQ(remote_.bodies, std::vector<std::string>{head + "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+                                                            ".ma=C3=B1ana por la ma=C3=B1ana\r\n"});
+  EXPECT_EQ(said(remote_.lines), "EHLO mx.us.example|MAIL FROM:<joe@us.example>|RCPT TO:<a@there.example>|DATA|");
+}
+
+TEST_F(DeliveryTest, EightBitContentIsConvertedForChunkingToo) {
+  remote_.replies["EHLO"] = "250-there\r\n250-SIZE 1000000\r\n250 CHUNKING\r\n";
+  put({{"a@there.example", kRelay}}, "joe@us.example", "Received: us\r\nSubject: x\r\n\r\nma\u00F1ana\r\n");
+  work();
+  EXPECT_TRUE(queue_->list().empty());
+  ASSERT_EQ(remote_.bodies.size(), 1u);
+  EXPECT_TRUE(base::is_ascii(remote_.bodies[0]));
+  EXPECT_NE(remote_.bodies[0].find("charset=UNKNOWN-8BIT"), std::string::npos) << remote_.bodies[0];
+}
+
+TEST_F(DeliveryTest, EightBitContentGoesAsItIsWhere8BitMimeIsOffered) {
+  remote_.replies["EHLO"] = "250-there\r\n250 8BITMIME\r\n";
+  const std::string content = "Received: us\r\nSubject: ma\u00F1ana\r\n\r\nma\u00F1ana\r\n";
+  put({{"a@there.example", kRelay}}, "joe@us.example", content);
+  work();
+  EXPECT_EQ(remote_.bodies, std::vector<std::string>{content});
+  EXPECT_NE(said(remote_.lines).find("MAIL FROM:<joe@us.example> BODY=8BITMIME|"), std::string::npos);
+}
+
+TEST_F(DeliveryTest, ASignedEightBitMessageBouncesRatherThanLosingItsSignature) {
+  put({{"a@there.example", kRelay}}, "joe@us.example",
+      "Received: us\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\u00F1\r\n--b--\r\n");
+  work();
+  EXPECT_TRUE(queue_->list().empty());
+  EXPECT_TRUE(remote_.bodies.empty());
+  ASSERT_EQ(store_.bodies.size(), 1u);
+  EXPECT_NE(store_.bodies[0].find("Status: 5.6.3\r\n"), std::string::npos) << store_.bodies[0];
+}
+
+// RFC 6531 section 3.2: where SMTPUTF8 is missing, a domain has its A-labels.
+TEST_F(DeliveryTest, InternationalizedDomainsGoAsALabels) {
+  dns_.mxs["xn--mnchen-3ya.example"] = {{10, "mx.there.example"}};
+  put({{"a@M\u00FCnchen.example", kRelay}, {"b@xn--mnchen-3ya.example", kRelay}}, "joe@us.example");
+  work();
+  EXPECT_TRUE(queue_->list().empty());
+  EXPECT_EQ(remote_.connections, 1) << "one destination, however it is written";
+  EXPECT_EQ(said(remote_.lines),
+            "EHLO mx.us.example|MAIL FROM:<joe@us.example>|RCPT TO:<a@xn--mnchen-3ya.example>|RCPT "
+            "TO:<b@xn--mnchen-3ya.example>|DATA|");
+  remote_.lines.clear();
+  remote_.replies["EHLO"] = "250-there\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n";
+  put({{"a@m\u00FCnchen.example", kRelay}}, "joe@us.example");
+  work();
+  EXPECT_NE(said(remote_.lines).find("SMTPUTF8|RCPT TO:<a@m\u00FCnchen.example>|"), std::string::npos)
+      << said(remote_.lines);
+}
+
+TEST_F(DeliveryTest, WhatHasNoAsciiFormNeedsSmtpUtf8) {
+  dns_.mxs["xn--mnchen-3ya.example"] = {{10, "mx.there.example"}};
+  put({{"jos\u00E9@m\u00FCnchen.example", kRelay}});
+  work();
+  put({{"a@m\u00FCnchen.example", kRelay}}, "joe@us.example", "Received: us\r\nSubject: \u00F1\r\n\r\nx\r\n");
+  work();
+  EXPECT_TRUE(remote_.bodies.empty());
+  put({{"a@\u00FC\u200D.example", kRelay}});
+  work();
+  EXPECT_TRUE(queue_->list().empty());
+  ASSERT_EQ(store_.bodies.size(), 3u);
+  EXPECT_NE(store_.bodies[0].find("Status: 5.6.7\r\n"), std::string::npos) << store_.bodies[0];
+  EXPECT_NE(store_.bodies[1].find("Status: 5.6.7\r\n"), std::string::npos) << store_.bodies[1];
+  EXPECT_NE(store_.bodies[2].find("Status: 5.1.2\r\n"), std::string::npos) << store_.bodies[2];
 }
 
 TEST_F(DeliveryTest, AStoreThatIsDownLosesNothing) {

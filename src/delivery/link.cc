@@ -70,7 +70,7 @@ Task<Result<void>> Link::handshake() {
   co_return Result<void>();
 }
 
-Task<Result<void>> Link::send_body(queue::ContentReader* content) {
+Task<Result<void>> Link::send_body(Content* content) {
   while (fsm_.want() == Want::Body) {
     auto reading = content->next();
     const auto piece = co_await reading;
@@ -92,7 +92,7 @@ Task<Result<void>> Link::send_body(queue::ContentReader* content) {
 }
 
 // Until there is something for the caller to decide.
-Task<void> Link::turn(queue::ContentReader* content) {
+Task<void> Link::turn(Content* content) {
   while (true) {
     auto flushing = flush();
     auto result = co_await flushing;
@@ -132,7 +132,7 @@ Task<void> Link::open() {
   co_await turning;
 }
 
-Task<std::vector<smtp::Outcome>> Link::deliver(smtp::ClientMessage message, queue::ContentReader content) {
+Task<std::vector<smtp::Outcome>> Link::deliver(smtp::ClientMessage message, Content content) {
   heard_ = false;
   ++delivered_;
   fsm_.start(std::move(message));

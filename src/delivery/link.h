@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "delivery/fit.h"
 #include "delivery/settings.h"
-#include "queue/queue.h"
 
 namespace bz::delivery {
 
@@ -17,7 +17,7 @@ class Link {
   // Greeting to login. usable() says whether it worked; else failure().
   Task<void> open();
   // Outcomes in the order of the recipients; never leaves one open.
-  Task<std::vector<smtp::Outcome>> deliver(smtp::ClientMessage message, queue::ContentReader content);
+  Task<std::vector<smtp::Outcome>> deliver(smtp::ClientMessage message, Content content);
   Task<void> quit();
 
   bool usable() const { return fsm_.want() == smtp::ClientFsm::Want::Message; }
@@ -31,11 +31,11 @@ class Link {
   const std::string& host() const { return host_; }
 
  private:
-  Task<void> turn(queue::ContentReader* content);
+  Task<void> turn(Content* content);
   Task<Result<void>> flush();
   Task<Result<void>> read();
   Task<Result<void>> handshake();
-  Task<Result<void>> send_body(queue::ContentReader* content);
+  Task<Result<void>> send_body(Content* content);
   net::Deadline deadline() const;
   std::unique_ptr<net::Stream> stream_;
   smtp::ClientFsm fsm_;

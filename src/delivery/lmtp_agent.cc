@@ -43,8 +43,8 @@ Task<std::vector<queue::Attempt>> LmtpAgent::deliver(queue::Job job, const queue
       const auto reply = link->failure().value_or(smtp::Reply(451, "4.3.0", "The mail store is not there now"));
       co_return same_for_all(job.recipients.size(), {451, "4.3.0", reply.to_string()}, kName);
     }
-    auto content = queue.reader(entry, view);
-    auto message = client_message(envelope, job.recipients, content.size());
+    Content content(queue.reader(entry, view));
+    auto message = client_message(envelope, job.recipients, queue::ContentReader::size_of(envelope, view));
     auto delivering = link->deliver(std::move(message), std::move(content));
     auto outcomes = co_await delivering;
     if (link->was_stale()) {

@@ -44,7 +44,8 @@ Task<queue::MxPlan> SmtpAgent::plan(queue::ByMx target) {
     co_return queue::MxPlan(std::move(only));
   }
   if (!base::is_ascii(target.domain)) {
-    co_return queue::MxPlan(smtp::Reply(550, "5.1.2", "The domain must be written in its ASCII form (A-labels)"));
+    // queue::destination_of has found no A-labels for it.
+    co_return queue::MxPlan(smtp::Reply(550, "5.1.2", "The domain " + target.domain + " is not valid (IDNA)"));
   }
   auto asking = dns_.mx(target.domain);
   auto answer = co_await asking;
@@ -100,9 +101,16 @@ Task<std::vector<queue::Attempt>> SmtpAgent::deliver_to(std::vector<Host> hosts,
         }
         link = std::move(std::get<0>(linked));
       }
-      auto content = queue.reader(entry, view_of(entry.envelope, job.recipients));
-      auto message = client_message(entry.envelope, job.recipients, content.size());
-      auto delivering = link->deliver(std::move(message), std::move(content));
+      const auto view = view_of(entry.envelope, job.recipients);
+      auto message = client_message(entry.envelope, job.recipients, queue::ContentReader::size_of(entry.envelope, view));
+      auto fitting = fit(std::move(message), entry, view, link->offer(), queue);
+      auto fitted = co_await fitting;
+      if (const auto* reply = std::get_if<smtp::Reply>(&fitted)) {
+        pool_.give(key, std::move(link));
+        co_return same_for_all(job.recipients.size(), *reply, "");
+      }
+      auto& [ready, content] = std::get<Fitted>(fitted);
+      auto delivering = link->deliver(std::move(ready), std::move(content));
       auto outcomes = co_await delivering;
       if (link->was_stale()) {
         link.reset();

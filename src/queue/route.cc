@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "intl/idna.h"
 #include "queue/schedule.h"
 
 namespace bz::queue {
@@ -11,7 +12,8 @@ namespace bz::queue {
 std::string destination_of(const Recipient& recipient, const RouteConfig& config) {
   if (recipient.cls != RecipientClass::Relay) return std::string(Schedule::kLocal);
   if (!config.smart_host.empty()) return "host:" + config.smart_host + ":" + std::to_string(config.smart_host_port);
-  return "mx:" + recipient.rcpt.recipient.domain;
+  const auto& domain = recipient.rcpt.recipient.domain;
+  return "mx:" + intl::to_a_labels(domain).value_or(domain);
 }
 
 Target target_of(std::string_view destination) {

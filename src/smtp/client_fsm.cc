@@ -316,7 +316,7 @@ void ClientFsm::send_one() {
 std::string ClientFsm::mail_line() const {
   MailFrom mail = message_.mail;
   if (!offer_.has_size) mail.size.reset();
-  if (!offer_.eight_bit) mail.body.reset();  // 8-bit content goes as it is: a conversion would break its signatures
+  if (!offer_.eight_bit) mail.body.reset();  // the caller has converted the content
   if (!offer_.smtputf8) mail.smtputf8 = false;
   if (!offer_.dsn) {
     mail.ret = Ret::Unset;
