@@ -150,11 +150,8 @@ Task<sasl::Step> Service::judge_password(ExchangePtr x, sasl::NeedPassword need)
     x->cached = true;
     co_return x->machine->verified(x->account.state == directory::State::Active);
   }
-  std::function<Result<bool>()> work = [verifier = record->secrets.argon2id, password = need.password]() -> Result<bool> {
-    auto right = crypto::verify_password(verifier, password);
-    if (right) return true;
-    if (right.error().code() == Errc::AuthFailed) return false;
-    return std::move(right).error();
+  std::function<Result<bool>()> work = [verifier = record->secrets.argon2id, password = need.password] {
+    return directory::password_opens(verifier, password);
   };
   auto verifying = world_.pool.run<bool>(world_.loop, std::move(work));
   auto right = co_await verifying;

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "intl/saslprep.h"
 #include "sasl/client.h"
 
 namespace bz::delivery {
@@ -30,7 +31,9 @@ std::unique_ptr<smtp::LoginExchange> sasl_login(std::string_view mechanism, cons
   if (!kind) return nullptr;
   sasl::ClientOptions options;
   options.user = who.user;
-  options.password = who.password;
+  // RFC 5802 2.2: the keys are made from the prepared password. PLAIN and LOGIN send it as it was given to us.
+  const bool scram = *kind == sasl::Kind::ScramSha256 || *kind == sasl::Kind::ScramSha256Plus;
+  options.password = scram ? intl::password_text(who.password.reveal()) : who.password;
   return std::make_unique<SaslLogin>(sasl::make_client(*kind, std::move(options), random));
 }
 

@@ -5,6 +5,7 @@
 #include "base/coding.h"
 #include "base/text.h"
 #include "crypto/seal.h"
+#include "intl/idna.h"
 
 namespace bz::directory {
 
@@ -100,7 +101,7 @@ Task<Result<std::unique_ptr<Directory>>> Directory::open(kv::Store& store, base:
 
 bool Directory::is_our_domain(std::string_view domain) const {
   return std::any_of(options_.domains.begin(), options_.domains.end(),
-                     [&](const std::string& ours) { return base::iequals(ours, domain); });
+                     [&](const std::string& ours) { return intl::same_domain(ours, domain); });
 }
 
 Result<std::string> Directory::our_address(std::string_view text) const {
@@ -142,7 +143,7 @@ Secrets Directory::decoy(std::string_view name) const {
 // Reading ---------------------------------------------------------------------------------------------------------------
 
 std::string Directory::login_name(std::string_view user) const {
-  std::string name = base::lower(user);
+  std::string name = normal_login(user);
   if (name.find('@') == name.npos && !options_.domains.empty()) name += "@" + options_.domains[0];
   return name;
 }

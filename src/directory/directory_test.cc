@@ -53,6 +53,10 @@ TEST(NormalAddress, takes_what_smtp_takes_without_quotes) {
   EXPECT_EQ(normal_address("Ana.B+x@Example.ORG"), "ana.b+x@example.org");
   EXPECT_EQ(normal_address("ñandú@ejemplo.es"), "ñandú@ejemplo.es");
   EXPECT_EQ(normal_address("@example.org"), "@example.org");
+  EXPECT_EQ(normal_address("n\u0303andu\u0301@M\u00FCnchen.example"), "\u00F1and\u00FA@xn--mnchen-3ya.example");
+  EXPECT_EQ(normal_address("a@\u00FC\u200D.example"), std::nullopt);
+  EXPECT_EQ(normal_address("a\u00A0b@x.test"), std::nullopt) << "a blank in other clothes";
+  EXPECT_EQ(normal_address("\u00AD@x.test"), std::nullopt) << "nothing is left of it";
   for (std::string bad :
        {std::string(), std::string("ana"), std::string("ana@"), std::string("a..b@x.test"), std::string(".a@x.test"),
         std::string("a b@x.test"), std::string("a@x..test"), std::string("a@-x.test"), std::string("a@x_y.test"),
@@ -74,6 +78,41 @@ TEST_F(DirectoryTest, an_added_account_logs_in_by_name_in_any_case_and_without_t
     EXPECT_TRUE(record->secrets.scram);
     EXPECT_THAT(record->account.secret_kinds, ElementsAre("argon2id", "scram-sha-256"));
   }
+}
+
+TEST_F(DirectoryTest, a_domain_is_ours_in_both_its_forms) {
+  d->set_domains({"xn--mnchen-3ya.example"});
+  const Account jose = add("jos\u00E9@m\u00FCnchen.example");
+  EXPECT_EQ(jose.name, "jos\u00E9@xn--mnchen-3ya.example");
+  for (const char* form : {"jos\u00E9@M\u00DCNCHEN.example", "jose\u0301@XN--mnchen-3ya.example"}) {
+    EXPECT_EQ(run_now(d->login(form))->account.id, jose.id) << form;
+    EXPECT_THAT(names(form), ElementsAre(jose.name)) << form;
+    EXPECT_TRUE(*run_now(d->may_send_as(jose.id, form))) << form;
+  }
+  EXPECT_EQ(run_now(d->login("jose\u0301"))->account.id, jose.id);
+}
+
+// RFC 4013, RFC 5802 section 2.2
+TEST_F(DirectoryTest, passwords_are_prepared_when_made_and_when_tried) {
+  const auto made = secrets("man\u0303ana\u00AD", true);
+  EXPECT_EQ(*password_opens(made.argon2id, Secret("ma\u00F1ana")), true);
+  EXPECT_EQ(*password_opens(made.argon2id, Secret("man\u0303ana")), true);
+  EXPECT_EQ(*password_opens(made.argon2id, Secret("manana")), false);
+  EXPECT_EQ(made.scram->stored_key, sasl::make_scram_keys(Secret("ma\u00F1ana"), made.scram->salt, 4096).stored_key);
+  const auto as_it_is = crypto::hmac_md5_states("man\u0303ana\u00AD");
+  EXPECT_EQ(made.cram->encode(), as_it_is.encode()) << "RFC 2195 prepares nothing";
+}
+TEST_F(DirectoryTest, a_password_of_before_preparation_still_opens) {
+  const auto verifier = *crypto::hash_password(Secret("man\u0303ana"), kCheap, random);
+  EXPECT_EQ(*password_opens(verifier, Secret("man\u0303ana")), true);
+  EXPECT_EQ(*password_opens(verifier, Secret("ma\u00F1ana")), false);
+}
+TEST_F(DirectoryTest, passwords_that_saslprep_refuses_lock_nobody_out) {
+  for (const char* odd : {"\U0001F600 smile", "\u0627x1", "\uE000"}) {
+    EXPECT_EQ(*password_opens(secrets(odd).argon2id, Secret(odd)), true) << odd;
+  }
+  const std::string long_one = "\uFDFA" + std::string(1000, 'x');
+  EXPECT_EQ(*password_opens(secrets("x").argon2id, Secret(long_one)), false);
 }
 
 TEST_F(DirectoryTest, unknown_users_get_a_record_of_the_same_cost_that_nothing_opens) {

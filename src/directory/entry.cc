@@ -2,6 +2,8 @@
 
 #include "base/coding.h"
 #include "base/text.h"
+#include "intl/idna.h"
+#include "intl/saslprep.h"
 
 namespace bz::directory {
 
@@ -138,11 +140,24 @@ Result<Secrets> make_secrets(const Secret& password, const SecretsPolicy& policy
   for (char c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
       return fail(Errc::Invalid, "the password holds a control character");
+  const Secret prepared = intl::password_text(text);
+  if (prepared.reveal().size() > crypto::kMaxPasswordSize)
+    return fail(Errc::Invalid, "the password is longer than 1024 bytes");
   Secrets secrets;
-  BZ_TRY(secrets.argon2id, crypto::hash_password(password, policy.cost, random));
-  secrets.scram = sasl::make_scram_keys(password, random.bytes(16), policy.scram_iterations);
+  BZ_TRY(secrets.argon2id, crypto::hash_password(prepared, policy.cost, random));
+  secrets.scram = sasl::make_scram_keys(prepared, random.bytes(16), policy.scram_iterations);
   if (policy.cram_md5) secrets.cram = crypto::hmac_md5_states(text);
   return secrets;
+}
+
+Result<bool> password_opens(std::string_view verifier, const Secret& sent) {
+  for (const Secret& candidate : intl::password_candidates(sent.reveal())) {
+    if (candidate.reveal().size() > crypto::kMaxPasswordSize) continue;
+    auto right = crypto::verify_password(verifier, candidate);
+    if (right) return true;
+    if (right.error().code() != Errc::AuthFailed) return std::move(right).error();
+  }
+  return false;
 }
 
 std::string Name::encode() const {
@@ -170,10 +185,19 @@ Result<Name> Name::decode(std::string_view bytes) {
 std::optional<std::string> normal_address(std::string_view text) {
   size_t at = text.rfind('@');
   if (at == text.npos || at > 64 || text.size() > 254 || !base::is_utf8(text)) return std::nullopt;
+  // What looks the same is the same person (RFC 6530 section 10.1), in whichever form a phone sends it.
+  const std::string local = intl::login_text(text.substr(0, at));
   // "@domain" stands for every other address of the domain.
-  if (at != 0 && !is_dot_atom(text.substr(0, at))) return std::nullopt;
+  if (local.size() > 64 || (!local.empty() && !is_dot_atom(local)) || local.empty() != (at == 0)) return std::nullopt;
   if (!is_domain(text.substr(at + 1))) return std::nullopt;
-  return base::lower(text);
+  const auto domain = intl::to_a_labels(text.substr(at + 1));
+  if (!domain || local.size() + 1 + domain->size() > 254) return std::nullopt;
+  return base::lower(local) + "@" + *domain;
+}
+
+std::string normal_login(std::string_view user) {
+  const std::string name = base::lower(intl::login_text(user));
+  return normal_address(name).value_or(name);
 }
 
 std::string_view local_part(std::string_view address) { return address.substr(0, address.rfind('@')); }

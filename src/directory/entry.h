@@ -60,9 +60,14 @@ struct SecretsPolicy {
   uint32_t scram_iterations = sasl::kScramIterations;
   bool cram_md5 = false;
 };
-// BLOCKING (Argon2id, PBKDF2): pool only. Invalid, with a text for the administrator: empty, over 1024 bytes, not UTF-8, or
-// control characters in it (RFC 4013 section 2.3).
+// BLOCKING (Argon2id, PBKDF2): pool only. Argon2id and SCRAM take the password as intl::password_text() prepares it,
+// CRAM-MD5 as it is (RFC 2195). Invalid, with a text for the administrator: empty, over 1024 bytes (prepared too), not
+// UTF-8, or control characters in it (RFC 4013 section 2.3).
 Result<Secrets> make_secrets(const Secret& password, const SecretsPolicy& policy, base::Random& random);
+
+// BLOCKING (Argon2id): pool only. Does the password open the verifier, prepared or as the client sent it? A second check is
+// made only where the two differ, for unknown users' decoys as well. Errors: the verifier is none of ours.
+Result<bool> password_opens(std::string_view verifier, const Secret& sent);
 
 struct Name {
   bool alias = false;
@@ -73,9 +78,12 @@ struct Name {
 inline constexpr std::string_view kAnybody = "*";  // in send_as: a host that relays other people's mail through us
 inline constexpr size_t kMaxAliasTargets = 1000, kMaxSendAs = 100;
 
-// An address as keys and records have it: ASCII lower case in both halves. nullopt: not local@domain as SMTP would take it
-// without quotes (RFC 5321 4.1.2, RFC 6531 for UTF-8), or longer than 254 bytes (local part 64).
+// An address as keys and records have it: ASCII lower case in both halves, the domain in A-labels. nullopt: not
+// local@domain as SMTP would take it without quotes (RFC 5321 4.1.2, RFC 6531 for UTF-8), or longer than 254 bytes (local
+// part 64).
 std::optional<std::string> normal_address(std::string_view text);
+// A login name as the client wrote it, prepared (RFC 4013) and, if it is an address, as above.
+std::string normal_login(std::string_view user);
 std::string_view local_part(std::string_view address);
 std::string_view domain_part(std::string_view address);
 

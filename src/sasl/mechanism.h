@@ -9,9 +9,9 @@
 //   NeedCredentials{user}  -> look up, then s = m->supply(credentials); for unknown users supply fakes (scram.h), so that
 //                             the exchange takes the same course and ends in the same failure
 //   Done / Failure         -> the end; every further call gives Failure
-// Names and passwords are taken as the UTF-8 the client sent: SASLprep of plain ASCII changes nothing, and Unicode
-// preparation (RFC 4013) is not done. Octets that are not UTF-8 are malformed.
-// Limits: a message has at most 4 KiB, a name or password 1 KiB, an exchange 5 client messages.
+// Names and passwords are handed on as the UTF-8 the client sent; who looks them up prepares them (RFC 4013,
+// intl/saslprep.h). Octets that are not UTF-8 are malformed. Limits: a message has at most 4 KiB, a name or password 1 KiB,
+// an exchange 5 client messages.
 #pragma once
 #include <cstdint>
 #include <memory>
