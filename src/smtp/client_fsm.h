@@ -3,12 +3,17 @@
 // 3030) is used when offered and the size is known. The outcome is data: one Outcome per recipient.
 //
 // The driver turns it: while (true) { write take_output(); switch (want()) ... }
-//   Want::Input     read bytes, call input(); at the end of the stream, an error or a timeout call lost()
-//   Want::Handshake turn TLS on (all bytes sent, none unread: input behind the 220 is refused), then tls_started(), or
-//   lost() Want::Message   idle: start() a message, or quit() Want::Body      read the next piece of the message:
-//   body(piece)..., then body_end(); write take_output() in between Want::Result    outcomes() are final; next_message()
-//   goes on (RSET if need be) Want::Closed    close the connection; outcomes() say what became of a message under way
+//   Want::Input      read bytes, call input(); at the end of the stream, an error or a timeout call lost()
+//   Want::Handshake  turn TLS on (all bytes sent, none unread: input behind the 220 is refused), then tls_started(), or
+//                    lost()
+//   Want::Message    idle: start() a message, or quit()
+//   Want::Body       read the next piece of the message: body(piece)..., then body_end(); write take_output() in between
+//   Want::Result     outcomes() are final; next_message() goes on (RSET if need be)
+//   Want::Closed     close the connection; outcomes() say what became of a message under way
 // deadline_class() tells which time-out of RFC 5321 4.5.3.2 the present wait has.
+//
+// A message that the server cannot take as it is (8BITMIME, SMTPUTF8) is made to fit before start(), by looking at offer();
+// what start() still finds unsendable it refuses.
 #pragma once
 #include <cstdint>
 #include <deque>
@@ -70,6 +75,7 @@ struct ServerOffer {
   uint64_t max_size = 0;  // 0: no limit told
   std::vector<std::string> auth{};
 };
+ServerOffer read_offer(const Reply& ehlo);
 
 class ClientFsm {
  public:
