@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "intl/idna.h"
 #include "mime/address.h"
 #include "mime/header.h"
 
@@ -34,6 +35,15 @@ void collect_addresses(std::string_view value, std::vector<std::string>& out) {
   }
 }
 
+// A host, or an address with its domain, in A-labels: the message may have to leave without SMTPUTF8, and our trace must
+// not be what keeps it (RFC 6531 section 3.7.3).
+std::string with_a_labels(std::string_view name) {
+  if (base::is_ascii(name)) return std::string(name);
+  const size_t domain = name.rfind('@') + 1;  // npos + 1: all of it
+  const auto ascii = intl::to_a_labels(name.substr(domain));
+  return ascii ? std::string(name.substr(0, domain)) + *ascii : std::string(name);
+}
+
 }  // namespace
 
 Result<void> Cleanup::add(std::string_view chunk, std::string& out) {
@@ -63,6 +73,7 @@ Result<void> Cleanup::rewrite(bool complete, std::string& out) {
 
   const size_t start = out.size();
   out += rules_.trace;
+  eight_bit_ = eight_bit_ || has_eight_bit(rules_.trace);
   const bool date = index.find("Date", block) != nullptr;
   const auto id = index.value("Message-ID", block);
   message_id_ = id ? first_message_id(*id) : "";
@@ -110,7 +121,7 @@ std::string received_field(const ReceivedFacts& f) {
     if (tls) with += 'S';
     if (f.authenticated) with += 'A';
   }
-  std::string out = "Received: from " + (f.hello.empty() ? std::string("unknown") : f.hello);
+  std::string out = "Received: from " + (f.hello.empty() ? std::string("unknown") : with_a_labels(f.hello));
   if (!f.peer_address.empty()) {
     const bool v6 = f.peer_address.find(':') != std::string::npos;
     out += std::string(" ([") + (v6 ? "IPv6:" : "") + f.peer_address + "])";
@@ -118,7 +129,7 @@ std::string received_field(const ReceivedFacts& f) {
   out += "\r\n\tby " + f.hostname + " (buzon) with " + with;
   if (tls) out += "\r\n\t(" + f.tls_version + " " + f.tls_cipher + ")";
   out += "\r\n\tid " + f.id;
-  if (!f.recipient.empty()) out += "\r\n\tfor <" + f.recipient + ">";
+  if (!f.recipient.empty()) out += "\r\n\tfor <" + with_a_labels(f.recipient) + ">";
   return out + ";\r\n\t" + f.date + "\r\n";
 }
 

@@ -93,6 +93,15 @@ TEST(Cleanup, SeesEightBitAnywhere) {
   EXPECT_FALSE(none.eight_bit());
 }
 
+TEST(Cleanup, SeesEightBitInItsOwnTrace) {
+  CleanupRules rules;
+  rules.trace = "Received: for <jos\u00E9@b>\r\n";
+  Cleanup cleanup(rules);
+  std::string out;
+  ASSERT_TRUE(cleanup.add("Subject: a\r\n\r\na\r\n", out));
+  EXPECT_TRUE(cleanup.eight_bit());
+}
+
 TEST(Received, SaysHowItCame) {
   ReceivedFacts f;
   f.hello = "phone.example";
@@ -113,6 +122,17 @@ TEST(Received, SaysHowItCame) {
   EXPECT_NE(received_field(old).find("from unknown\r\n\tby mx.example (buzon) with SMTP\r\n"), std::string::npos);
   old.smtputf8 = true;
   EXPECT_NE(received_field(old).find("with UTF8SMTP\r\n"), std::string::npos);
+}
+
+// What we write ourselves must not be what keeps a message from a server without SMTPUTF8.
+TEST(Received, WritesDomainsAsALabels) {
+  ReceivedFacts f;
+  f.hello = "m\u00FCnchen.example";
+  f.recipient = "a@m\u00FCnchen.example";
+  EXPECT_NE(received_field(f).find("from xn--mnchen-3ya.example\r\n"), std::string::npos);
+  EXPECT_NE(received_field(f).find("for <a@xn--mnchen-3ya.example>"), std::string::npos);
+  f.recipient = "jos\u00E9@b";
+  EXPECT_NE(received_field(f).find("for <jos\u00E9@b>"), std::string::npos);
 }
 
 }  // namespace
