@@ -13,6 +13,7 @@
 #include "app/config_keys.h"
 #include "base/text.h"
 #include "directory/guard.h"
+#include "intl/idna.h"
 
 namespace bz::app {
 namespace {
@@ -309,16 +310,23 @@ bool is_host_name(std::string_view name) {
   return true;
 }
 
+// Domains may be written with U-labels; inside there are A-labels only. What converts to none stays, for the check that
+// follows.
+void to_a_labels(std::string& name) {
+  auto ascii = intl::to_a_labels(name);
+  if (ascii) name = std::move(*ascii);
+}
+
 Result<void> check_whole(const toml::table& root, std::string_view file, Config& config) {
   auto line = [&](std::string_view key) {
     toml::node_view<const toml::node> node = root.at_path(key);
     return Where{file, node ? node.node()->source().begin.line : 1};
   };
-  config.host = base::lower(config.host);
+  to_a_labels(config.host);
   if (!is_host_name(config.host)) return bad(line("host"), "host", "must be a DNS name");
   for (std::string& domain : config.domains) {
-    domain = base::lower(domain);
-    if (!is_host_name(domain)) return bad(line("domains"), "domains", "each must be a DNS name (A-labels)");
+    to_a_labels(domain);
+    if (!is_host_name(domain)) return bad(line("domains"), "domains", "each must be a DNS name");
   }
   if (config.tls.rsa_certificate_file.empty() != config.tls.rsa_key_file.empty()) {
     return bad(line("tls"), "tls.rsa_certificate_file", "goes together with tls.rsa_key_file");
@@ -328,6 +336,7 @@ Result<void> check_whole(const toml::table& root, std::string_view file, Config&
       return bad(line("guard"), "guard.trusted", "each must be an address or a network (\"192.0.2.0/24\"), not " + network);
     }
   }
+  to_a_labels(config.mta.smart_host.host);
   const auto& smart = config.mta.smart_host;
   if (smart.user.empty() != smart.password_file.empty()) {
     return bad(line("smart_host"), "smart_host.user", "goes together with smart_host.password_file");

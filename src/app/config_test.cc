@@ -107,6 +107,19 @@ TEST(Config, settings_that_belong_together) {
   EXPECT_THAT(refusal("gateway.max_pre_login = 1000000\n" + kGood), HasSubstr("max_sessions"));
 }
 
+TEST(Config, domains_may_be_written_in_either_form) {
+  auto config = parse_config(
+      "smart_host.host = \"Rel\u00E9.example\"\nhost = \"mail.M\u00FCnchen.example\"\ndomains = [\"m\u00FCnchen.example\", "
+      "\"xn--bcher-kva.example\"]\n" +
+          kGood.substr(kGood.find("\n", kGood.find("domains")) + 1),
+      "buzon.toml");
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->host, "mail.xn--mnchen-3ya.example");
+  EXPECT_EQ(config->domains, (std::vector<std::string>{"xn--mnchen-3ya.example", "xn--bcher-kva.example"}));
+  EXPECT_EQ(config->mta.smart_host.host, "xn--rel-dma.example");
+  EXPECT_THAT(refusal("host = \"\u00FC_.example\"\n" + kGood.substr(kGood.find("domains"))), HasSubstr("DNS name"));
+}
+
 TEST(Config, durations_and_sizes) {
   EXPECT_EQ(parse_duration("100ms"), base::Millis(100));
   EXPECT_EQ(parse_duration("2d"), base::Millis(2 * 86'400'000));
