@@ -23,12 +23,16 @@ void put_bytes(std::string& out, std::string_view bytes) {
   put_varint(out, bytes.size());
   out.append(bytes);
 }
-uint32_t get_be32(const char* p) {
-  uint32_t v = 0;
-  for (int i = 0; i < 4; ++i) v = v << 8 | static_cast<unsigned char>(p[i]);
-  return v;
+namespace {
+// Up to eight octets; none are 0.
+uint64_t big_endian(std::string_view octets) {
+  uint64_t value = 0;
+  for (const char c : octets) value = value << 8 | static_cast<unsigned char>(c);
+  return value;
 }
-uint64_t get_be64(const char* p) { return static_cast<uint64_t>(get_be32(p)) << 32 | get_be32(p + 4); }
+}  // namespace
+uint32_t get_be32(const char* p) { return static_cast<uint32_t>(big_endian({p, 4})); }
+uint64_t get_be64(const char* p) { return big_endian({p, 8}); }
 
 std::string_view Reader::take(size_t size) {
   if (!ok_ || rest_.size() < size) {
@@ -43,18 +47,9 @@ uint8_t Reader::u8() {
   auto b = take(1);
   return b.empty() ? 0 : static_cast<uint8_t>(b[0]);
 }
-uint16_t Reader::be16() {
-  auto b = take(2);
-  return b.empty() ? 0 : static_cast<uint16_t>(static_cast<unsigned char>(b[0]) << 8 | static_cast<unsigned char>(b[1]));
-}
-uint32_t Reader::be32() {
-  auto b = take(4);
-  return b.empty() ? 0 : get_be32(b.data());
-}
-uint64_t Reader::be64() {
-  auto b = take(8);
-  return b.empty() ? 0 : get_be64(b.data());
-}
+uint16_t Reader::be16() { return static_cast<uint16_t>(big_endian(take(2))); }
+uint32_t Reader::be32() { return static_cast<uint32_t>(big_endian(take(4))); }
+uint64_t Reader::be64() { return big_endian(take(8)); }
 uint64_t Reader::varint() {
   uint64_t v = 0;
   for (int shift = 0; shift < 64; shift += 7) {

@@ -92,7 +92,9 @@ std::string hkdf(Hash hash, std::string_view key, std::string_view salt, std::st
   std::string extracted = hmac(hash, salt.empty() ? std::string(unit, '\0') : std::string(salt), key);
   std::string out, block;
   for (uint8_t counter = 1; out.size() < length; ++counter) {
-    block = hmac(hash, extracted, block + std::string(info) + static_cast<char>(counter));
+    block += info;
+    block += static_cast<char>(counter);
+    block = hmac(hash, extracted, block);
     out += block;
   }
   base::wipe(extracted.data(), extracted.size());

@@ -67,7 +67,8 @@ constexpr PasswordCost kCheap{64, 1, 1};
 
 TEST(Password, right_one_opens_and_wrong_one_is_auth_failed) {
   base::SeededRandom random(5);
-  for (std::string text : {std::string("pencil"), std::string(), std::string("contraseña"), std::string("a\0b", 3)}) {
+  for (const std::string& text :
+       {std::string("pencil"), std::string(), std::string("contraseña"), std::string("a\0b", 3)}) {
     auto verifier = hash_password(Secret(text), kCheap, random);
     ASSERT_TRUE(verifier);
     EXPECT_TRUE(verifier->starts_with("$argon2id$v=19$m=64,t=1,p=1$")) << *verifier;

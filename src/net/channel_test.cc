@@ -22,7 +22,7 @@ std::unique_ptr<Channel> make(Loop& loop, OwnedFd fd, End& end, size_t stop_afte
         end.got.push_back(std::move(m));
         if (end.got.size() == stop_after) loop.stop();
       },
-      [&loop, &end](Error e) {
+      [&loop, &end](const Error& e) {
         end.closed.push_back(e.code());
         loop.stop();
       });
@@ -144,11 +144,11 @@ TEST(Channel, ACallbackMayDestroyIt) {
   auto a = make(loop, std::move(fds.first), left);
   b = std::make_unique<Channel>(
       loop, std::move(fds.second),
-      [&](Message) {
+      [&](const Message&) {
         ++calls;
         b.reset();
       },
-      [](Error) { FAIL(); });
+      [](const Error&) { FAIL(); });
   ASSERT_TRUE(a->send(1, "x"));
   ASSERT_TRUE(a->send(1, "y"));
   loop.run();

@@ -94,8 +94,9 @@ thread_local std::vector<std::pair<uintptr_t, Answer>>* current_batch = nullptr;
 Query::Query(UnboundDns& dns, const std::string& name, int type)
     : TimerNode(dns.loop_.impl()), dns_(dns), number_(++dns.last_) {
   dns_.queries_.emplace(number_, this);
-  int error = ub_resolve_async(dns_.context_.get(), name.c_str(), type, kClassIn, reinterpret_cast<void*>(number_),
-                               &UnboundDns::on_answer, &async_id_);
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the number comes back as it went, nobody follows it
+  void* const key = reinterpret_cast<void*>(number_);
+  int error = ub_resolve_async(dns_.context_.get(), name.c_str(), type, kClassIn, key, &UnboundDns::on_answer, &async_id_);
   if (error == 0) {
     arm(std::chrono::steady_clock::now() + dns_.timeout_);
   } else {
@@ -199,7 +200,7 @@ Task<Result<std::vector<std::string>>> UnboundDns::addresses(std::string host) {
 }
 }  // namespace
 
-Result<std::unique_ptr<Dns>> make_dns(Loop& loop, Dns::Config config) {
+Result<std::unique_ptr<Dns>> make_dns(Loop& loop, const Dns::Config& config) {
   auto dns = std::make_unique<UnboundDns>(loop, config.timeout);
   BZ_TRY_VOID(dns->open(config.config_file));
   return std::unique_ptr<Dns>(std::move(dns));

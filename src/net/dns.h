@@ -25,6 +25,6 @@ class Dns {
   virtual Task<Result<std::vector<std::string>>> addresses(std::string host) = 0;  // numeric A and AAAA, v6 first
   virtual Task<Result<std::vector<std::string>>> txt(std::string name) = 0;
 };
-Result<std::unique_ptr<Dns>> make_dns(Loop& loop, Dns::Config config);
+Result<std::unique_ptr<Dns>> make_dns(Loop& loop, const Dns::Config& config);
 
 }  // namespace bz::net

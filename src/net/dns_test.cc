@@ -51,11 +51,13 @@ class DnsTest : public testing::Test {
  protected:
   DnsTest() {
     // A server that takes questions and never answers: an ephemeral port of ours.
-    silent_ = OwnedFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    BZ_CHECK(fd >= 0, "socket");
+    silent_ = OwnedFd(fd);
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    BZ_CHECK(::bind(silent_.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0, "bind");
+    BZ_CHECK(::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0, "bind");
     char name[] = "/tmp/buzon-dns-XXXXXX";
     BZ_CHECK(mkdtemp(name) != nullptr, "mkdtemp");
     folder_ = name;

@@ -222,6 +222,7 @@ bool Loop::Watch::Ready::await_ready() {
 }
 
 void Loop::Watch::Ready::await_suspend(std::coroutine_handle<> waiting) {
+  BZ_CHECK(watch_ != nullptr, "waiting on a descriptor that is closed");
   BZ_CHECK(watch_->waiter[direction_] == nullptr, "two waiters for one direction of a descriptor");
   watch_->waiter[direction_] = this;
   waiting_ = waiting;

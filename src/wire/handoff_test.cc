@@ -156,7 +156,7 @@ TEST(Handoff, refuses_what_is_not_one) {
 
 TEST(Handoff, refuses_twice_missing_and_control) {
   std::string head("\r\n\r\n\0\r\nQUIT\n\x21\x00\x00", 15);
-  auto with = [&](std::string body) { return head + static_cast<char>(body.size()) + body; };
+  auto with = [&](const std::string& body) { return head + static_cast<char>(body.size()) + body; };
   std::string session("\xe0\x00\x03\x01\x04\x01", 6);
   EXPECT_EQ(parse(with(session)).handoff.service, Service::Mx);
   EXPECT_EQ(refusal(with("")), Errc::Invalid);
