@@ -74,7 +74,7 @@ struct Disk {
   Names names, safe_names;
   std::vector<NameChange> unsafe;
   uint64_t changes = 0, cut_at = UINT64_MAX;
-  bool full = false, sync_fails = false;
+  bool full = false, sync_fails = false, sync_lies = false;
 
   bool cut() const { return changes >= cut_at; }
   IOStatus change() {
@@ -173,7 +173,7 @@ class Writable final : public rocksdb::FSWritableFile {
     IOStatus status = disk_->change();
     if (!status.ok()) return status;
     if (disk_->sync_fails) return IOStatus::IOError("the sync failed");
-    inode_->sync();
+    if (!disk_->sync_lies) inode_->sync();
     return status;
   }
   bool IsSyncThreadSafe() const override { return true; }
@@ -196,7 +196,7 @@ class Folder final : public rocksdb::FSDirectory {
     IOStatus status = disk_->change();
     if (!status.ok()) return status;
     if (disk_->sync_fails) return IOStatus::IOError("the sync failed");
-    disk_->sync_folder(path_);
+    if (!disk_->sync_lies) disk_->sync_folder(path_);
     return status;
   }
 
@@ -375,6 +375,10 @@ class PowerLossDiskImpl final : public PowerLossDisk {
   void set_sync_fails(bool fails) override {
     std::lock_guard lock(disk_->mutex);
     disk_->sync_fails = fails;
+  }
+  void set_sync_lies(bool lies) override {
+    std::lock_guard lock(disk_->mutex);
+    disk_->sync_lies = lies;
   }
   std::unique_ptr<PowerLossDisk> survivors(uint32_t seed) override {
     std::lock_guard lock(disk_->mutex);

@@ -31,6 +31,7 @@ class PowerLossDisk {
   virtual std::unique_ptr<PowerLossDisk> survivors(uint32_t seed) = 0;  // cuts if that did not happen yet
   virtual void set_full(bool full) = 0;                                 // every write answers "no space"
   virtual void set_sync_fails(bool fails) = 0;
+  virtual void set_sync_lies(bool lies) = 0;  // every sync answers "done" and does nothing: a disk that tests must find out
 };
 
 }  // namespace bz::kv
