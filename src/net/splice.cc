@@ -9,12 +9,15 @@ namespace bz::net {
 
 namespace {
 constexpr size_t kSharePerTurn = 1 << 20;  // bytes of one half and round; then the other descriptors get their turn
-}
+// With a witness, when b has ended: how long a may take nothing of what is left, and how long it may go on talking after
+// that. A socket closed while the peer still talks is reset, and a reset takes unread bytes away from the peer.
+constexpr Millis kLastBytes{30'000}, kLinger{5'000};
+}  // namespace
 
 class Splice final : private TimerNode {
  public:
-  Splice(Stream& a, Stream& b, Millis idle)
-      : TimerNode(a.loop_.impl()), loop_(a.loop_), idle_(idle), sides_{a.impl_.get(), b.impl_.get()} {
+  Splice(Stream& a, Stream& b, Millis idle, SpliceWitness* witness)
+      : TimerNode(a.loop_.impl()), loop_(a.loop_), idle_(idle), witness_(witness), sides_{a.impl_.get(), b.impl_.get()} {
     for (int i = 0; i < 2; ++i) {
       halves_[i].from = sides_[i];
       halves_[i].to = sides_[1 - i];
@@ -52,6 +55,7 @@ class Splice final : private TimerNode {
     enum class Wait : uint8_t { Run, FromRead, FromWrite, ToRead, ToWrite, Done } wait = Wait::Run;
     bool ended = false;
     bool broken = false;           // the source failed after bytes that are still to be passed on
+    bool dropping = false;         // nobody takes what is read
     std::unique_ptr<char[]> rest;  // read and not yet taken
     size_t rest_begin = 0, rest_end = 0;
     uint64_t moved = 0;
@@ -92,7 +96,9 @@ class Splice final : private TimerNode {
   void run_half(Half& half) {
     size_t share = 0;
     while (half.wait == Half::Wait::Run && !ended_ && share < kSharePerTurn) {
-      if (half.rest) {
+      if (half.dropping) {
+        share += drop(half);
+      } else if (half.rest) {
         drain(half);
       } else if (half.broken) {
         block(half, Io::Failed, true);
@@ -110,6 +116,8 @@ class Splice final : private TimerNode {
       half.wait = source ? Wait::FromRead : Wait::ToRead;
     } else if (io == Io::WantWrite) {
       half.wait = source ? Wait::FromWrite : Wait::ToWrite;
+    } else if (witness_ != nullptr && &half == &halves_[0] && !source) {
+      back_end_gone(kLastBytes);
     } else {
       Stream::Impl* side = source ? half.from : half.to;
       over((side == sides_[0] ? "a: " : "b: ") + (side->error ? side->error->to_string() : "ended while written to"));
@@ -128,16 +136,20 @@ class Splice final : private TimerNode {
       size += got;
       if (half.from->ssl == nullptr && size < buffer.size()) break;  // very likely all there was
     }
+    const bool witnessed = witness_ != nullptr && &half == &halves_[1];
+    if (witnessed && io == Io::Failed) io = Io::End;  // it was killed, perhaps: an end like any other
+    if (witnessed && size > 0) witness_->passing({buffer.data(), size});
     if (io == Io::End && !half.ended) {
       half.ended = true;
       if (first_ < 0) first_ = half.from == sides_[0] ? 0 : 1;
+      if (witnessed) back_end_gone(kLastBytes);
     } else if (io == Io::Failed && size > 0) {
       half.broken = true;
     } else if (io != Io::Done) {
       block(half, io, true);
     }
     size_t taken = write(half, buffer.data(), size);
-    if (taken < size) {
+    if (taken < size && !half.dropping) {
       half.rest = std::make_unique_for_overwrite<char[]>(size - taken);
       std::memcpy(half.rest.get(), buffer.data() + taken, size - taken);
       half.rest_begin = 0;
@@ -163,13 +175,51 @@ class Splice final : private TimerNode {
 
   void drain(Half& half) {
     half.rest_begin += write(half, half.rest.get() + half.rest_begin, half.rest_end - half.rest_begin);
-    if (half.rest_begin == half.rest_end) half.rest.reset();
+    if (half.dropping || half.rest_begin == half.rest_end) half.rest.reset();
+  }
+
+  size_t drop(Half& half) {
+    size_t got = 0;
+    Io io = half.from->try_read(loop_.scratch(), got);
+    if (io == Io::End || io == Io::Failed) {
+      half.wait = Half::Wait::Done;
+    } else if (io != Io::Done) {
+      block(half, io, true);
+    }
+    return got;
+  }
+
+  // b is dead: nothing goes there any more, what it said before still goes to a, within `limit`.
+  void back_end_gone(Millis limit) {
+    Half& there = halves_[0];
+    if (there.wait != Half::Wait::Done && !there.dropping) {
+      there.dropping = true;
+      there.wait = there.ended ? Half::Wait::Done : Half::Wait::Run;
+    }
+    leaving_ = true;
+    idle_ = std::min(idle_, limit);
+    active_ = std::chrono::steady_clock::now();
+    arm(active_ + idle_);
+    timed_ = true;
+  }
+
+  void say_last_words(Half& half) {
+    last_words_said_ = true;
+    const std::string words = halves_[0].ended ? std::string() : witness_->last_words();
+    if (words.empty()) return;
+    half.rest = std::make_unique_for_overwrite<char[]>(words.size());
+    std::memcpy(half.rest.get(), words.data(), words.size());
+    half.rest_begin = 0;
+    half.rest_end = words.size();
   }
 
   void pass_end(Half& half) {
+    const bool witnessed = witness_ != nullptr && &half == &halves_[1];
+    if (witnessed && !last_words_said_) return say_last_words(half);
     Io io = half.to->try_shutdown();
     if (io == Io::Done) {
       half.wait = Half::Wait::Done;
+      if (witnessed) back_end_gone(kLinger);
     } else {
       block(half, io, false);
     }
@@ -181,7 +231,7 @@ class Splice final : private TimerNode {
     if (again_) {
       run();
     } else if (active_ + idle_ <= std::chrono::steady_clock::now()) {
-      over("idle");
+      over(leaving_ ? "b ended" : "idle");
     } else {
       arm(active_ + idle_);
       timed_ = true;
@@ -199,19 +249,22 @@ class Splice final : private TimerNode {
   static constexpr size_t kRecord = 16 << 10;
   Loop& loop_;
   Millis idle_;
+  SpliceWitness* witness_;
   Stream::Impl* sides_[2];
   Half halves_[2];
   std::coroutine_handle<> waiting_;
   MonoTime active_{};
   int first_ = -1;  // the side that ended first
   bool again_ = false, timed_ = false, ended_ = false;
+  bool leaving_ = false;  // b has ended, before a witness
+  bool last_words_said_ = false;
   SpliceEnd end_;
 };
 
 void tell_closed(Splice& splice) { splice.closed(); }
 
-Task<SpliceEnd> splice(Stream& a, Stream& b, Millis idle) {
-  Splice state(a, b, idle);
+Task<SpliceEnd> splice(Stream& a, Stream& b, Millis idle, SpliceWitness* witness) {
+  Splice state(a, b, idle, witness);
   co_return co_await state;
 }
 

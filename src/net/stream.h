@@ -77,7 +77,17 @@ struct SpliceEnd {
   uint64_t a_to_b = 0, b_to_a = 0;
   std::string reason;  // "a ended", "b ended", "idle", or an error's text
 };
-Task<SpliceEnd> splice(Stream& a, Stream& b, Millis idle);
+//
+// With a witness b is a back end, and its end or failure is the end of both: what it said is still passed on, then the
+// witness's last words, then the end; what a sends meanwhile is dropped. It is over when a ends too, 5 s later at most.
+class SpliceWitness {
+ public:
+  virtual ~SpliceWitness() = default;
+  virtual void passing(std::string_view bytes) = 0;  // from b on their way to a, in order, each once
+  // b is gone and a is still there: what a is told behind b's last byte; empty: nothing.
+  virtual std::string last_words() = 0;
+};
+Task<SpliceEnd> splice(Stream& a, Stream& b, Millis idle, SpliceWitness* witness = nullptr);
 
 // Numeric address and port of a connected or listening socket. An IPv4 peer of an IPv6 socket is shown as IPv4.
 struct Endpoint {

@@ -171,8 +171,8 @@ TEST(Tls, AHandshakeOfNoiseOrSilenceFails) {
   EXPECT_EQ(code, Errc::Timeout);
 }
 
-Task<void> run_splice(Stream& a, Stream& b, Millis idle, SpliceEnd& out) {
-  auto task = splice(a, b, idle);
+Task<void> run_splice(Stream& a, Stream& b, Millis idle, SpliceEnd& out, SpliceWitness* witness = nullptr) {
+  auto task = splice(a, b, idle, witness);
   out = co_await std::move(task);
 }
 
@@ -249,6 +249,66 @@ TEST(Splice, EndsWhenAStreamIsClosedAndMayBeDestroyedWhileItRuns) {
   loop.post([&] { b.close(); });
   test::run(loop, run_splice(a, b, kSpan, end));
   EXPECT_EQ(end.reason, "closed here");
+}
+
+struct Heard : SpliceWitness {
+  std::string text;
+  void passing(std::string_view bytes) override { text += bytes; }
+  std::string last_words() override { return text.ends_with("\n") ? "last words" : ""; }
+};
+
+// The client goes on talking all the while, into the void: it must not cost it what the back end said.
+TEST(Splice, ABackEndsEndIsTheEndOfBothWithLastWordsBehindItsLastByte) {
+  for (bool whole_line : {true, false}) {
+    Loop loop;
+    Ends outer(loop);
+    outer.handshake();
+    auto inner = *socket_pair();
+    Stream left(loop, inner.first);
+    auto right = std::make_unique<Stream>(loop, inner.second);
+    Heard heard;
+    SpliceEnd end;
+    std::string said = pattern(300'000) + (whole_line ? "\n" : ""), got;
+    auto die = [](std::unique_ptr<Stream>& stream, const std::string& bytes) -> Task<void> {
+      auto writing = stream->write_all(bytes, Deadline::in(kSpan));
+      (void)co_await std::move(writing);
+      stream.reset();  // with the client's bytes unread in it
+    };
+    test::run_all(loop, run_splice(outer.server, left, kSpan, end, &heard), die(right, said),
+                  send_then_end(outer.client, pattern(400'000)), read_to_end(outer.client, got));
+    EXPECT_EQ(heard.text, said);
+    EXPECT_EQ(got, whole_line ? said + "last words" : said);
+    EXPECT_EQ(end.b_to_a, got.size());
+  }
+}
+
+// One that never ends its side is not waited for.
+TEST(Splice, AClientThatStaysIsLeftSoonAfterItsBackEnd) {
+  Loop loop;
+  auto x = *socket_pair(), y = *socket_pair();
+  Stream a(loop, x.first), b(loop, y.first);
+  OwnedFd client(x.second), back_end(y.second);
+  Heard heard;
+  SpliceEnd end;
+  ASSERT_EQ(::send(back_end.get(), "bye\n", 4, 0), 4);
+  back_end.reset();
+  test::run(loop, run_splice(a, b, Millis(50), end, &heard));  // the idle limit is the shorter one here
+  EXPECT_EQ(end.reason, "b ended");
+  char buffer[64];
+  EXPECT_EQ(std::string(buffer, static_cast<size_t>(::recv(client.get(), buffer, sizeof buffer, 0))), "bye\nlast words");
+}
+
+TEST(Splice, AClientThatEndedFirstHearsNoLastWords) {
+  Loop loop;
+  auto x = *socket_pair(), y = *socket_pair();
+  Stream a(loop, x.first), b(loop, y.first), client(loop, x.second), back_end(loop, y.second);
+  Heard heard;
+  SpliceEnd end;
+  std::string got, back;
+  test::run_all(loop, run_splice(a, b, kSpan, end, &heard), send_then_end(client, "x"), end_then_answer(back_end, got),
+                read_to_end(client, back));
+  EXPECT_EQ(back, "after the end");
+  EXPECT_EQ(end.reason, "a ended");
 }
 
 // The sink takes nothing: the source must not be read beyond one buffer.
