@@ -139,6 +139,7 @@ Task<Result<std::unique_ptr<net::Stream>>> hand_over(Client& client, const wire:
       .field("route", role)
       .field("account", header.account)
       .field("unread", rest.size());
+  if (header.service == wire::Service::Imap) client.said.passing({first.data(), *got});
   auto passed = co_await client.stream.write_all(std::string_view(first.data(), *got), net::Deadline::in(kWriteTime));
   if (!passed) co_return std::move(passed).error();
   co_return leg;

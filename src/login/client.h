@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "login/bearers.h"
+#include "login/imap_output.h"
 #include "login/settings.h"
 #include "net/stream.h"
 #include "wire/handoff.h"
@@ -40,6 +41,7 @@ class Client {
   net::Endpoint peer, local;
   net::Deadline deadline;  // of the login
   std::string out;
+  ImapOutput said;  // by the back end, from its first byte on; IMAP only
   unsigned failed_logins = 0, bad_commands = 0;
   bool heard = false;  // anything in clear
 
@@ -55,7 +57,8 @@ struct FrontEnd {
 };
 
 // Opens the leg, sends the header and `rest` (decrypted bytes nobody has consumed) and passes the back end's first bytes on
-// to the client. From its success on the gateway writes nothing of its own. Errors: Unavailable, Timeout, Closed.
+// to the client. From its success on the gateway writes nothing of its own, unless the back end dies (ImapOutput).
+// Errors: Unavailable, Timeout, Closed.
 Task<Result<std::unique_ptr<net::Stream>>> hand_over(Client& client, const wire::Handoff& header, std::string_view rest,
                                                      std::string_view role);
 

@@ -68,6 +68,49 @@ TEST(ImapFront, login_hands_over_with_every_unread_byte) {
   rig.run(hands_over(rig));
 }
 
+// The mail store's process is killed. With an answer half said the client must not take our words for its end.
+Task<void> back_end_dies(Rig& rig, std::string_view said, std::string_view after) {
+  rig.on_start = [&](const wire::SaslStart& s) { rig.answer(wire::Type::SaslDone, Rig::done(s.id, "mailstore").encode()); };
+  auto phone = rig.connect(kOpen);
+  auto talking = talk(*phone, "a1 LOGIN ana secret\r\n", "ready\r\n");
+  std::string text = co_await std::move(talking);
+  while (rig.legs.empty()) co_await rig.loop.sleep(net::Deadline::in(Millis(1)));
+  auto leg = std::move(rig.legs.front().second);
+  auto taking = take(*leg);
+  Taken taken = co_await std::move(taking);
+  const std::string first = "a1 OK in\r\n";
+  auto answering = leg->write_all(first, soon());
+  auto answered = co_await std::move(answering);
+  EXPECT_TRUE(answered.has_value());
+  auto hearing = hear(*phone, first);
+  text = co_await std::move(hearing);
+  auto saying = leg->write_all(said, soon());
+  auto written = co_await std::move(saying);
+  EXPECT_TRUE(written.has_value());
+  auto asking = phone->write_all("a2 NOOP\r\n", soon());  // it will never be read
+  auto asked = co_await std::move(asking);
+  EXPECT_TRUE(asked.has_value());
+  leg.reset();
+  auto ending = hear(*phone, "");
+  text = co_await std::move(ending);
+  EXPECT_EQ(text, std::string(said) + std::string(after));
+}
+TEST(ImapFront, says_bye_for_a_mail_store_that_died_at_the_beginning_of_a_line_only) {
+  constexpr std::string_view kBye = "* BYE [UNAVAILABLE] The mail store has ended the session, please connect again\r\n";
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"", kBye},
+      {"* 2 EXISTS\r\n", kBye},
+      {"* 2 EXI", ""},
+      {"* 1 FETCH (BODY[] {100}\r\nhalf of it\r\n", ""},
+      {"* 1 FETCH (BODY[] {4}\r\nall\n)\r\n", kBye},
+      {"* BYE [UNAVAILABLE] The store has failed\r\n", ""},
+  };
+  for (const auto& [said, after] : cases) {
+    Rig rig;
+    rig.run(back_end_dies(rig, said, after));
+  }
+}
+
 Task<void> sasl_dialogue(Rig& rig) {
   rig.on_start = [&](const wire::SaslStart& s) {
     rig.answer(wire::Type::SaslChallenge, wire::SaslStep{s.id, "r=1"}.encode());

@@ -13,6 +13,12 @@ constexpr size_t kSidLength = 12;
 constexpr Millis kGoodbye{5'000};
 constexpr Millis kBackEndsTurn{500};  // to end their sessions with a word; all must be over within a second
 
+// SMTP and LMTP: what is said stays as it is, and a client that loses its connection tries again (RFC 5321 3.8).
+struct NoWords final : net::SpliceWitness {
+  void passing(std::string_view) override {}
+  std::string last_words() override { return {}; }
+};
+
 Task<FrontEnd> run_imap(Client& client) {
   auto front = std::make_unique<ImapFront>(client);
   FrontEnd end = co_await front->run();
@@ -91,7 +97,10 @@ Task<void> Gate::serve(std::shared_ptr<const Door> door, int fd, std::string sid
     if (!ended) log::event(log::Debug, "shutdown").field("sid", client->sid).error(ended.error());
     co_return;
   }
-  net::SpliceEnd moved = co_await net::splice(client->stream, *end.leg, client->settings->limits.idle);
+  NoWords no_words;
+  net::SpliceWitness* witness = &no_words;
+  if (client->door->service == wire::Service::Imap) witness = &client->said;
+  net::SpliceEnd moved = co_await net::splice(client->stream, *end.leg, client->settings->limits.idle, witness);
   log::event(log::Info, "end")
       .field("sid", client->sid)
       .field("in", moved.a_to_b)
