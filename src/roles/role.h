@@ -4,7 +4,8 @@
 //   2. gives up all files but its folder (os/sandbox),
 //   3. Role::prepare(): opens databases, starts threads, reads what it needs from its folder; may block,
 //   4. gives up the system calls it does not need, Role::start(), answers Ready,
-//   5. runs the loop until Stop or until the supervisor is gone: Role::stop(), then ends.
+//   5. runs the loop until Stop, SIGTERM or until the supervisor is gone: Role::stop(), then ends. After a Stop that it did
+//      not send the supervisor starts the role again.
 // A second Start ends a reload: Config, Secret and ListenerFd messages before it replace the older ones, then
 // Role::reload() and the answer Reloaded. Drain: Role::drain(), then as Stop. LogFd: events go to another file from then
 // on. Everything here runs on the thread of the process's main loop. Peers are channels to the other roles' processes; each

@@ -57,6 +57,13 @@ int RoleProcess::run(net::OwnedFd control) {
   return status_;
 }
 
+void RoleProcess::stop_on(os::Signals& signals) {
+  signal_watch_.emplace(loop_, signals.fd());
+  signal_watch_->on_ready([this, &signals](bool, bool) {
+    while (signals.next()) begin_stop("SIGTERM");
+  });
+}
+
 void RoleProcess::on_control(net::Message message) {
   if (stopping_) return;
   switch (static_cast<wire::Type>(message.type)) {
@@ -268,7 +275,9 @@ void RoleProcess::give_up(const Error& why) {
 
 int run_role(const RoleArguments& arguments, const ConfigReader& read_config) {
   log::set_role(arguments.role);
-  // The supervisor gets the signals of a terminal and tells us what to do.
+  // The supervisor gets the signals of a terminal and tells us what to do. SIGTERM reaches us from an administrator, or
+  // from a service manager that sends it to all processes at once.
+  os::Signals signals({SIGTERM});
   for (int number : {SIGPIPE, SIGINT, SIGHUP}) std::signal(number, SIG_IGN);
   auto role = make_role(arguments.role);
   if (!role) {
@@ -277,6 +286,7 @@ int run_role(const RoleArguments& arguments, const ConfigReader& read_config) {
   }
   umask(0077);
   RoleProcess process(std::move(role), arguments, read_config);
+  process.stop_on(signals);
   return process.run(net::OwnedFd(kControlFd));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 
+#include "os/signals.h"
 #include "roles/role.h"
 
 namespace bz::roles {
@@ -11,6 +12,8 @@ class RoleProcess {
   RoleProcess(std::unique_ptr<Role> role, const RoleArguments& arguments, const ConfigReader& read_config);
   ~RoleProcess();
   int run(net::OwnedFd control);
+  // SIGTERM is a Stop: sessions end in order, the exit status is 0. `signals` outlives the process object.
+  void stop_on(os::Signals& signals);
 
  private:
   void on_control(net::Message message);
@@ -40,6 +43,7 @@ class RoleProcess {
   RoleHost host_;
   std::unique_ptr<Role> role_;
   std::unique_ptr<net::Channel> control_;
+  std::optional<net::Loop::Watch> signal_watch_;
   net::Loop::Timer stop_timer_;
   std::unique_ptr<Config> next_config_;
   std::map<std::string, Secret, std::less<>> next_secrets_;
