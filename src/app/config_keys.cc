@@ -83,6 +83,7 @@ constexpr Key<Config> kKeys[] = {
 
     {"supervisor.restart_wait_max", Duration, "\"10s\"", 100, kMinute, "", "longest wait before a role that ended by itself is started again", TIME(restart_wait_max)},
     {"upkeep.hour", Number, "2", 0, 23, "", "hour of the day (UTC) at which the space of removed messages goes back to the disk; choose a quiet one", NUMBER(upkeep_hour)},
+    {"upkeep.every", Duration, "\"0s\"", 0, kDay, "", "how often instead, from the start of a role on; for a store in which very much is removed each day; 0s: once a day", TIME(upkeep_every)},
     {"users.gateway", Text, "\"buzon-gateway\"", 1, 32, "", "user of the role when started as root", TO(users.gateway), false, RESTART(users.gateway)},
     {"users.auth", Text, "\"buzon-auth\"", 1, 32, "", "user of the role when started as root", TO(users.auth), false, RESTART(users.auth)},
     {"users.mailstore", Text, "\"buzon-mailstore\"", 1, 32, "", "user of the role when started as root", TO(users.mailstore), false, RESTART(users.mailstore)},

@@ -95,6 +95,7 @@ struct Config {
   UsersConfig users;
   Millis restart_wait_max{};
   unsigned upkeep_hour = 0;  // of the day, UTC
+  Millis upkeep_every{};     // 0: once a day at that hour
 };
 
 // Names of Secret messages: what the supervisor reads for a role, since a role opens no file of the administrator's.

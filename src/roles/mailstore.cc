@@ -39,7 +39,7 @@ Task<void> run_lmtp(int fd, MailLane& lane, LaneAccounts& accounts, lmtpd::Sessi
 
 }  // namespace
 
-MailstoreRole::MailstoreRole() = default;
+MailstoreRole::MailstoreRole(kv::RocksConfig database) : database_(std::move(database)) {}
 
 MailstoreRole::~MailstoreRole() {
   for (auto& lane : lanes_) lane->stop();
@@ -52,7 +52,7 @@ MailstoreRole::~MailstoreRole() {
 Result<void> MailstoreRole::prepare(RoleHost& host) {
   host_ = &host;
   const MailstoreConfig& config = host.config().mailstore;
-  kv::RocksConfig rocks;
+  kv::RocksConfig rocks = database_;
   if (config.cache != 0) rocks.block_cache_bytes = config.cache;
   rocks.on_fatal = [&host](const Error& error) { host.give_up(error); };
   BZ_TRY(store_, kv::open_rocks(kDatabase, std::move(rocks)));

@@ -22,7 +22,8 @@ namespace bz::roles {
 
 class MailstoreRole : public Role {
  public:
-  MailstoreRole();
+  // `database`: what the settings do not say; a test gives a file system that fails.
+  explicit MailstoreRole(kv::RocksConfig database = {});
   ~MailstoreRole() override;
   Result<void> prepare(RoleHost& host) override;
   Task<Result<void>> start(RoleHost& host) override;
@@ -49,6 +50,7 @@ class MailstoreRole : public Role {
   Task<void> verify(ControlCall call);
 
   RoleHost* host_ = nullptr;
+  kv::RocksConfig database_;
   // Order of destruction: lanes' loops outlive the store, and the store outlives nothing that uses it (stop()).
   MailLanes lanes_;
   std::vector<std::unique_ptr<LaneAccounts>> lane_accounts_;

@@ -1,7 +1,7 @@
-// Upkeep: what a role's database needs beside its work. Once a day, at upkeep.hour (UTC), the space of removed messages
-// goes back to the disk (kv::RocksStore::maintain); `buzon maintain` does it at once. The work runs on the role's pool,
-// commits go on meanwhile. Main thread. Destroy it before the pool, and both before the store: what is under way then ends
-// soon.
+// Upkeep: what a role's database needs beside its work. Once a day at upkeep.hour (UTC), or each upkeep.every, the space
+// of removed messages goes back to the disk (kv::RocksStore::maintain); `buzon maintain` does it at once. An event `upkeep`
+// tells each run. The work runs on the role's pool, commits go on meanwhile. Main thread. Destroy it before the pool, and
+// both before the store: what is under way then ends soon.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -13,6 +13,8 @@ namespace bz::roles {
 
 // From this second until the hour (0..23, UTC) strikes next: 1 s .. 24 h.
 base::Millis until_hour(int64_t unix_seconds, unsigned hour);
+// How long the timer waits: `every` if it is set, but 1 s at least; else until the hour.
+base::Millis until_upkeep(int64_t unix_seconds, unsigned hour, base::Millis every);
 
 class Upkeep {
  public:
@@ -31,6 +33,7 @@ class Upkeep {
   net::BlockingPool& pool_;
   base::Clock& clock_;
   net::Loop::Timer timer_;
+  unsigned running_ = 0;
   net::TaskGroup tasks_;
 };
 

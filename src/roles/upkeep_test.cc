@@ -20,5 +20,12 @@ TEST(Upkeep, does_not_run_twice_in_the_second_in_which_it_is_due) {
   EXPECT_EQ(until_hour(20'000 * 86'400LL, 0), hours(24));
 }
 
+TEST(Upkeep, may_come_oftener_than_once_a_day) {
+  constexpr int64_t kMidnight = 20'000 * 86'400LL;
+  EXPECT_EQ(until_upkeep(kMidnight, 2, base::Millis(0)), hours(2));
+  EXPECT_EQ(until_upkeep(kMidnight, 2, hours(1)), hours(1));
+  EXPECT_EQ(until_upkeep(kMidnight, 2, base::Millis(1)), seconds(1));
+}
+
 }  // namespace
 }  // namespace bz::roles
