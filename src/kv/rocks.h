@@ -30,6 +30,7 @@ struct RocksConfig {
   int background_jobs = 2;                          // RocksDB's flushes and compactions
   std::function<void(const Error&)> on_fatal = {};  // once, on a thread of kv: the role should stop and start again
   bool create = true;                               // create the database when the folder has none
+  bool strict_log = false;  // Corrupt when the log ends in the middle of a record, which a power cut may leave; for checks
   std::shared_ptr<rocksdb::FileSystem> file_system = {};  // tests; null: the machine's
 };
 

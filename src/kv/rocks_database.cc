@@ -75,7 +75,8 @@ rocksdb::DBOptions database_options(const RocksConfig& config) {
   // rot inside the unflushed log (at most max_total_wal_size) reads as its end; RocksDB then warns of the bytes dropped,
   // and the warning is an event. recycle_log_file_num stays 0: RocksDB 7.8 turns it off in every mode but the one that
   // skips damaged records.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.wal_recovery_mode =
+      config.strict_log ? rocksdb::WALRecoveryMode::kAbsoluteConsistency : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.max_total_wal_size = 2 * config.write_buffer_bytes;
   options.paranoid_checks = true;
   options.listeners.push_back(std::make_shared<ErrorListener>(config.on_fatal));
@@ -109,6 +110,27 @@ rocksdb::ColumnFamilyOptions blob_options(rocksdb::ColumnFamilyOptions options) 
   // Not in every compaction: RocksDB would rewrite the oldest part of all mail each time. See maintain().
   options.enable_blob_garbage_collection = false;
   return options;
+}
+
+// Without CURRENT RocksDB begins a new database among the files of the old one and deletes those as not needed. A log, a
+// table or a blob file is only made when CURRENT is safe; before that a power cut may leave a lonely MANIFEST.
+Result<void> refuse_headless(rocksdb::Env& env, const std::string& path) {
+  std::vector<std::string> files;
+  if (!env.GetChildren(path, &files).ok() || std::find(files.begin(), files.end(), "CURRENT") != files.end()) return {};
+  for (const std::string& file : files) {
+    const std::string_view kind = std::string_view(file).substr(std::min(file.size(), file.rfind('.')));
+    if (kind != ".sst" && kind != ".blob" && kind != ".log") continue;
+    return fail(Errc::Corrupt, path + ": the file CURRENT is missing although there is data (" + file +
+                                   "); it names the MANIFEST in use: restore the folder from a backup");
+  }
+  return {};
+}
+
+// RocksDB names the file in every other kind of Corruption.
+bool log_is_broken(const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  const auto names = [&](const char* file) { return text.find(file) != std::string::npos; };
+  return status.IsCorruption() && !names("MANIFEST") && !names("CURRENT") && !names(".sst") && !names(".ldb");
 }
 
 Result<uint64_t> next_generation(Database& base) {
@@ -164,6 +186,7 @@ Result<std::unique_ptr<Database>> open_database(const std::string& path, const R
     const auto made = options.env->CreateDirIfMissing(path);
     if (!made.ok()) return from_status(made, path);
   }
+  BZ_TRY_VOID(refuse_headless(*options.env, path));
   const auto tables = table_options(config, rocksdb::NewLRUCache(config.block_cache_bytes));
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
       {rocksdb::kDefaultColumnFamilyName, tables}, {"index", tables}, {"blobs", blob_options(tables)}};
@@ -174,7 +197,7 @@ Result<std::unique_ptr<Database>> open_database(const std::string& path, const R
     const bool locked = status.IsIOError() && status.ToString().find("/LOCK") != std::string::npos;
     if (locked) return fail(Errc::Unavailable, path + " is already open: " + status.ToString());
     if (status.IsInvalidArgument() && !config.create) return fail(Errc::NotFound, path + ": " + status.ToString());
-    return from_status(status, path);
+    return from_status(status, log_is_broken(status) ? path + ", its write-ahead log" : path);
   }
   base->db.reset(db);
   base->meta = handles[0];

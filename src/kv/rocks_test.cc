@@ -66,6 +66,36 @@ TEST_F(RocksTest, MissingDatabaseIsNotFoundUnlessCreated) {
   EXPECT_EQ(missing.error().code(), Errc::NotFound) << missing.error().text();
 }
 
+TEST_F(RocksTest, ADatabaseWithoutCurrentIsNotBegunAnew) {
+  ASSERT_TRUE(wait(open(*store)->commit(Batch().put("kept", "1"))));
+  store.reset();
+  fs::rename(path + "/CURRENT", root + "/CURRENT");
+  auto headless = open_rocks(path);
+  ASSERT_FALSE(headless);
+  EXPECT_EQ(headless.error().code(), Errc::Corrupt);
+  EXPECT_NE(headless.error().text().find("CURRENT is missing"), std::string::npos) << headless.error().text();
+  fs::rename(root + "/CURRENT", path + "/CURRENT");
+  store = open_rocks(path).value();
+  EXPECT_EQ(wait(open(*store)->get("kept")).value(), "1");
+}
+
+TEST_F(RocksTest, ATornLogIsCorruptOnlyWhenAsked) {
+  ASSERT_TRUE(wait(open(*store)->commit(Batch().put("kept", Bytes(5000, 'x')))));
+  store.reset();
+  for (const auto& entry : fs::directory_iterator(path)) {
+    if (entry.path().extension() == ".log" && entry.file_size() > 5000)
+      fs::resize_file(entry.path(), entry.file_size() - 3);
+  }
+  RocksConfig strict;
+  strict.strict_log = true;
+  auto torn = open_rocks(path, strict);
+  ASSERT_FALSE(torn);
+  EXPECT_EQ(torn.error().code(), Errc::Corrupt);
+  EXPECT_NE(torn.error().text().find("write-ahead log"), std::string::npos) << torn.error().text();
+  store = open_rocks(path).value();
+  EXPECT_FALSE(wait(open(*store)->get("kept")).value());
+}
+
 TEST_F(RocksTest, GenerationGrowsWithEveryStart) {
   EXPECT_EQ(store->generation(), 1u);
   store.reset();
