@@ -84,21 +84,27 @@ Result<VerifyReport> verify_store(kv::Store& store, base::ManualExecutor& execut
 Result<VerifyReport> verify_checkpoint(kv::RocksStore& store, const std::string& folder) {
   Copy copy{folder + "/verify-" + base::system_random().id(8)};
   BZ_TRY_VOID(store.checkpoint(copy.path));
-  BZ_TRY(auto report, verify_database(copy.path));
+  BZ_TRY(auto report, verify_database(copy.path, LogEnd::MayBeTorn));
   report.online = true;
   return report;
 }
 
-Result<VerifyReport> verify_database(const std::string& path) {
+Result<VerifyReport> verify_database(const std::string& path, LogEnd log) {
   base::ManualExecutor executor;
   kv::RocksConfig config;
   config.create = false;
+  config.strict_log = log == LogEnd::Strict;
   config.block_cache_bytes = 16 << 20;
   config.reader_threads = 1;
   BZ_TRY(auto opened, kv::open_rocks(path, std::move(config)));
-  BZ_TRY(auto report, verify_store(*opened, executor));
-  if (auto whole = opened->verify(); !whole) report.findings.push_back({0, "database", whole.error().to_string()});
-  return report;
+  // The files first: what is wrong with a file explains what is wrong with the accounts in it.
+  const auto whole = opened->verify();
+  auto report = verify_store(*opened, executor);
+  if (!report && whole) return report;
+  VerifyReport all = report ? std::move(*report) : VerifyReport{};
+  if (!report) all.findings.push_back({0, "accounts", report.error().to_string()});
+  if (!whole) all.findings.insert(all.findings.begin(), {0, "database", whole.error().to_string()});
+  return all;
 }
 
 }  // namespace bz::roles

@@ -24,8 +24,9 @@ struct VerifyReport {
 
 // `folder`: where the copy is made for the time of the check, on the file system of the database.
 Result<VerifyReport> verify_checkpoint(kv::RocksStore& store, const std::string& folder);
-// The database at `path`, which nobody else has open.
-Result<VerifyReport> verify_database(const std::string& path);
+// The database at `path`, which nobody else has open. Strict: a log that ends in the middle of a record is Corrupt.
+enum class LogEnd : uint8_t { MayBeTorn, Strict };
+Result<VerifyReport> verify_database(const std::string& path, LogEnd log);
 // The accounts of a store that nobody else uses. The executor outlives the store.
 Result<VerifyReport> verify_store(kv::Store& store, base::ManualExecutor& executor);
 
