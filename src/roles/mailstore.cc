@@ -13,7 +13,7 @@ namespace bz::roles {
 namespace {
 
 constexpr base::Millis kHandoffTime{5000}, kLookupTime{3000}, kDrainStep{50};
-constexpr int kDrainSteps = 100;   // 5 s, less than the supervisor's patience
+constexpr int kDrainSteps = 20;    // 1 s: a client that has not taken its BYE by then must not keep the others waiting
 constexpr size_t kMaxLegs = 1000;  // whose hand-over is not read yet
 constexpr size_t kMaxHandoff = 16 << 10;
 constexpr char kDatabase[] = "db";
