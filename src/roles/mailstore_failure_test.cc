@@ -26,7 +26,7 @@ constexpr char kAddress[] = "192.0.2.7";
 Result<Config> settings(const wire::ConfigText&) {
   Config config;
   config.host = "mail.example.test";
-  config.log_level = "error";
+  config.log_level = std::getenv("BUZON_TEST_LOG") ? "debug" : "error";
   config.mailstore.lanes = 1;
   config.mailstore.append_limit = 1 << 20;
   config.mailstore.idle_time = base::Millis(60'000);
@@ -60,6 +60,7 @@ class Mailstore {
     wire::Handoff header;
     header.service = wire::Service::Imap;
     header.tag = "l";
+    header.local_address = "192.0.2.1";  // an address is only told together with its other end
     crypto::Ticket ticket;
     ticket.audience = "mailstore";
     ticket.service = "imap";
@@ -226,7 +227,7 @@ TEST_P(OnAFailingDisk, nobody_hears_ok_and_the_next_process_has_all_that_was_ack
     idle->say("s SELECT INBOX\r\ni IDLE\r\n");
     idle->hear("+ ");
     queue->say(transaction("Q1"));
-    queue->hear("250 2.0.0 Delivered\r\n");
+    EXPECT_NE(queue->hear("250 2.0.0 Delivered\r\n").find("Delivered"), std::string::npos);
 
     *fault = GetParam();
     phone->say("g STORE 1 +FLAGS (\\Answered)\r\n" + append("b", "unsure"));
@@ -245,10 +246,10 @@ TEST_P(OnAFailingDisk, nobody_hears_ok_and_the_next_process_has_all_that_was_ack
     Mailstore store(folder, *fault);
     auto phone = store.imap();
     auto queue = store.lmtp();
-    for (const char* id : {"Q1", "Q2"}) {  // one whose answer was lost, as mta sees it, and the one without an answer
-      queue->say(transaction(id));
-      queue->hear("250 2.0.0 Delivered\r\n");
-    }
+    queue->say(transaction("Q1"));  // as if its answer had been lost
+    EXPECT_NE(queue->hear("already\r\n").find("250 2.0.0 Delivered already"), std::string::npos);
+    queue->say(transaction("Q2"));  // it may be there without an answer; exactly once in the end
+    EXPECT_NE(queue->hear("250 2.0.0 Delivered").find("250 2.0.0 Delivered"), std::string::npos);
     phone->say("s SELECT INBOX\r\n");
     phone->hear("s OK");
     phone->hear("\r\n");
