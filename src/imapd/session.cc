@@ -14,7 +14,8 @@ namespace {
 constexpr size_t kReadSize = 64 * 1024;
 constexpr size_t kKeepCapacity = 4 * 1024;  // of the output buffer while the session is idle
 
-Task<void> watch_input(net::Stream& stream, net::Deadline deadline, std::optional<Result<void>>& end, Wakeup& wakeup) {
+Task<void> watch_input(net::Stream& stream, net::Deadline deadline, std::optional<Result<void>>& end,
+                       base::Wakeup& wakeup) {
   auto readable = co_await stream.wait_readable(deadline);
   end.emplace(std::move(readable));
   wakeup.fire();

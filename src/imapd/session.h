@@ -18,11 +18,11 @@
 #include <vector>
 
 #include "base/env.h"
+#include "base/wakeup.h"
 #include "imap/command.h"
 #include "imap/framer.h"
 #include "imap/parser.h"
 #include "imapd/reply.h"
-#include "imapd/wakeup.h"
 #include "net/stream.h"
 #include "store/account.h"
 #include "store/mailbox.h"
@@ -130,7 +130,7 @@ class Session {
   bool broken_ = false;  // the connection takes nothing more
   std::string stop_text_;
   std::string next_line_;
-  Wakeup wakeup_;
+  base::Wakeup wakeup_;
 };
 
 // Runs a session and keeps it alive meanwhile; shared, so that whoever may have to stop() it can hold a weak_ptr.

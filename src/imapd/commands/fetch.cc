@@ -178,7 +178,7 @@ Task<Reply> handle(Session& s, const imap::Fetch& command) {
     total.gone |= outcome.gone;
     total.failed |= outcome.failed;
     if (at + kSlice < all.size()) {
-      Yield yield(s.loop());
+      base::Yield yield(s.loop());
       co_await yield;
     }
     if (s.mailbox().gone()) co_return ok("FETCH completed");

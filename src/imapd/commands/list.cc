@@ -99,7 +99,7 @@ Task<Reply> handle(Session& s, const imap::List& command) {
   size_t slice = 0;
   for (const store::MailboxInfo& info : l.mailboxes) {
     if (++slice % 256 == 0) {
-      Yield yield(s.loop());
+      base::Yield yield(s.loop());
       co_await yield;
     }
     bool chosen = l.chosen(info);

@@ -1,4 +1,4 @@
-// Waits of a session that more than one thing may end, and giving way to others on the lane. Everything on one thread.
+// Waits of a session that more than one thing may end, and giving way to others on its executor. Everything on one thread.
 #pragma once
 #include <coroutine>
 #include <memory>
@@ -6,7 +6,7 @@
 
 #include "base/task.h"
 
-namespace bz::imapd {
+namespace bz::base {
 
 // fire() may be called from anywhere on the thread, inside a publish of another session too: the waiter resumes later,
 // through the executor, never inside fire(). A fire() without waiter is remembered for the next wait.
@@ -17,7 +17,7 @@ class Wakeup {
   };
 
  public:
-  explicit Wakeup(base::Executor& executor) : executor_(executor), state_(std::make_shared<State>()) {}
+  explicit Wakeup(Executor& executor) : executor_(executor), state_(std::make_shared<State>()) {}
   Wakeup(const Wakeup&) = delete;
 
   void fire() {
@@ -46,7 +46,7 @@ class Wakeup {
   void clear() { state_->fired = false; }
 
  private:
-  base::Executor& executor_;
+  Executor& executor_;
   std::shared_ptr<State> state_;
 };
 
@@ -57,7 +57,7 @@ class Yield {
   };
 
  public:
-  explicit Yield(base::Executor& executor) : executor_(executor), state_(std::make_shared<State>()) {}
+  explicit Yield(Executor& executor) : executor_(executor), state_(std::make_shared<State>()) {}
   Yield(const Yield&) = delete;
   ~Yield() { state_->waiter = {}; }
   bool await_ready() const noexcept { return false; }
@@ -70,8 +70,8 @@ class Yield {
   void await_resume() const noexcept {}
 
  private:
-  base::Executor& executor_;
+  Executor& executor_;
   std::shared_ptr<State> state_;
 };
 
-}  // namespace bz::imapd
+}  // namespace bz::base
