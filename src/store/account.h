@@ -95,6 +95,9 @@ class Account {
                                                 std::optional<uint64_t> unchanged_since) = 0;
   // Those of `only` (nullopt: all) that carry \Deleted.
   virtual Task<Result<UidSet>> expunge(MailboxPtr mailbox, std::optional<UidSet> only) = 0;
+  // All of `uids` that are there, whatever their flags (the QUIT of POP3). Up to kPlanRanges (plan.h) runs of neighbouring
+  // messages are one commit; beyond that, those of the lower UIDs go first.
+  virtual Task<Result<UidSet>> erase(MailboxPtr mailbox, UidSet uids) = 0;
   virtual Task<Result<Copied>> copy(MailboxPtr from, UidSet uids, MailboxId to) = 0;
   virtual Task<Result<Copied>> move(MailboxPtr from, UidSet uids, MailboxId to) = 0;
 

@@ -53,6 +53,7 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   Task<Result<StoredFlags>> store_flags(MailboxPtr mailbox, UidSet uids, FlagOp op, FlagList flags,
                                         std::optional<uint64_t> unchanged_since) override;
   Task<Result<UidSet>> expunge(MailboxPtr mailbox, std::optional<UidSet> only) override;
+  Task<Result<UidSet>> erase(MailboxPtr mailbox, UidSet uids) override;
   Task<Result<Copied>> copy(MailboxPtr from, UidSet uids, MailboxId to) override;
   Task<Result<Copied>> move(MailboxPtr from, UidSet uids, MailboxId to) override;
 
@@ -145,7 +146,7 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   // messages.cc
   Task<Result<StoredFlags>> do_store(MailboxPtr mailbox, UidSet uids, FlagOp op, FlagList flags,
                                      std::optional<uint64_t> unchanged_since);
-  Task<Result<UidSet>> do_expunge(MailboxPtr mailbox, std::optional<UidSet> only);
+  Task<Result<UidSet>> do_expunge(MailboxPtr mailbox, std::optional<UidSet> only, FlagBits carrying);
   Task<Result<Copied>> do_transfer(MailboxPtr from, UidSet uids, MailboxId to, Transfer kind);
   Task<Result<bool>> transfer_part(MailboxPtr from, SelectPlan plan, MailboxId to, Transfer kind);
   Result<State*> selected(const MailboxPtr& mailbox);

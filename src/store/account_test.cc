@@ -224,6 +224,34 @@ TEST(Account, expunge_takes_deleted_messages_only_and_their_bodies_go_with_the_l
   EXPECT_EQ(w.verify(), "");
 }
 
+TEST(Account, erase_takes_the_named_messages_whatever_their_flags_in_one_commit) {
+  World w;
+  w.open();
+  for (int i = 1; i <= 6; ++i) ASSERT_TRUE(w.append("INBOX", mail(i)));
+  auto inbox = w.mailbox("INBOX");
+  ASSERT_TRUE(w.run(w.account->store_flags(inbox, UidSet::of({{2, 2}}), FlagOp::Add, {kDeleted | kSeen, {}}, {})));
+  const uint64_t before = inbox->info().highest_modseq;
+  EXPECT_EQ(w.run(w.account->erase(inbox, UidSet::of({{1, 1}, {3, 3}, {5, 5}, {7, 9}})))->to_string(), "1,3,5");
+  EXPECT_EQ(inbox->info().highest_modseq, before + 1);
+  EXPECT_EQ(w.run(w.account->erase(inbox, UidSet::of({{1, 1}})))->to_string(), "");
+  EXPECT_EQ(inbox->info().highest_modseq, before + 1);
+  inbox.reset();
+  w.account.reset();
+  w.lane.run();
+  w.store->power_cut();
+  w.open();
+  EXPECT_EQ(w.account->find("INBOX")->messages, 3u);
+  EXPECT_EQ(w.account->find("INBOX")->deleted, 1u);
+  // A commit that fails takes nothing away.
+  inbox = w.mailbox("INBOX");
+  w.store->fail_commit(1);
+  EXPECT_FALSE(w.run(w.account->erase(inbox, UidSet::of({{2, 6}}))).has_value());
+  inbox.reset();
+  w.reopen();
+  EXPECT_EQ(w.account->find("INBOX")->messages, 3u);
+  EXPECT_EQ(w.verify(), "");
+}
+
 TEST(Account, copy_and_move_keep_flags_dates_and_keywords_and_answer_with_uids) {
   World w;
   w.open();

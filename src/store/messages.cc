@@ -72,16 +72,20 @@ Task<Result<StoredFlags>> AccountImpl::do_store(MailboxPtr mailbox, UidSet uids,
 }
 
 Task<Result<UidSet>> AccountImpl::expunge(MailboxPtr mailbox, std::optional<UidSet> only) {
-  auto work = do_expunge(std::move(mailbox), std::move(only));
+  auto work = do_expunge(std::move(mailbox), std::move(only), kDeleted);
+  return serial<UidSet>(std::move(work));
+}
+Task<Result<UidSet>> AccountImpl::erase(MailboxPtr mailbox, UidSet uids) {
+  auto work = do_expunge(std::move(mailbox), std::move(uids), 0);
   return serial<UidSet>(std::move(work));
 }
 
-Task<Result<UidSet>> AccountImpl::do_expunge(MailboxPtr mailbox, std::optional<UidSet> only) {
+Task<Result<UidSet>> AccountImpl::do_expunge(MailboxPtr mailbox, std::optional<UidSet> only, FlagBits carrying) {
   BZ_CO_TRY(State * state, selected(mailbox));
   UidSet gone;
   uint32_t from_uid = 0;
   do {
-    const SelectPlan plan = plan_select(mailbox->entries(), only, from_uid, kDeleted);
+    const SelectPlan plan = plan_select(mailbox->entries(), only, from_uid, carrying);
     from_uid = plan.next_uid;
     if (plan.ranges.empty()) break;
     Tx tx = begin_change();
