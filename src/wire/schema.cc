@@ -106,7 +106,8 @@ BZ_WIRE_FIELDS(ConfigText, kChannelFile, &ConfigText::toml, &ConfigText::file_na
 BZ_WIRE_FIELDS(NamedBytes, kChannelFile, &NamedBytes::name, &NamedBytes::bytes)
 BZ_WIRE_FIELDS(Peer, kShort, &Peer::role, &Peer::index)
 BZ_WIRE_FIELDS(Reloaded, kShort, &Reloaded::refusal)
-BZ_WIRE_FIELDS(Hello, kShort, &Hello::role, &Hello::ticket_public_key, &Hello::capabilities, &Hello::capabilities_mx)
+BZ_WIRE_FIELDS(Hello, kShort, &Hello::role, &Hello::ticket_public_key, &Hello::capabilities, &Hello::capabilities_mx,
+               &Hello::capabilities_pop3)
 BZ_WIRE_FIELDS(SaslStart, kShort, &SaslStart::id, &SaslStart::service, &SaslStart::mechanism, &SaslStart::listener,
                &SaslStart::session_id, &SaslStart::client_address, &SaslStart::client_name, &SaslStart::tls_version,
                &SaslStart::tls_cipher, &SaslStart::channel_binding, &SaslStart::has_initial, &SaslStart::initial)

@@ -78,9 +78,10 @@ struct Reloaded {
 };
 struct Hello {
   std::string role;
-  std::string ticket_public_key;             // from auth: raw Ed25519 key, 32 bytes
-  std::vector<std::string> capabilities;     // from mailstore: IMAP capabilities before login; from mta: EHLO keywords
-  std::vector<std::string> capabilities_mx;  // from mta: EHLO keywords on port 25
+  std::string ticket_public_key;               // from auth: raw Ed25519 key, 32 bytes
+  std::vector<std::string> capabilities;       // from mailstore: IMAP capabilities before login; from mta: EHLO keywords
+  std::vector<std::string> capabilities_mx;    // from mta: EHLO keywords on port 25
+  std::vector<std::string> capabilities_pop3;  // from mailstore: lines of CAPA before login
   BZ_WIRE_RECORD(Hello);
 };
 struct SaslStart {

@@ -26,8 +26,8 @@ TEST(Schema, golden_vectors) {
   golden(ConfigText{"a=1", "f"}, "0103613d310166");
   golden(NamedBytes{"n", std::string("\0", 1)}, "01016e0100");
   golden(Peer{"auth", 300}, "010461757468ac02");
-  golden(Hello{"mta", "k", {"PIPELINING", "SIZE"}, {"SIZE"}},
-         "01036d7461016b020a504950454c494e494e470453495a45010453495a45");
+  golden(Hello{"mta", "k", {"PIPELINING", "SIZE"}, {"SIZE"}, {"TOP"}},
+         "01036d7461016b020a504950454c494e494e470453495a45010453495a450103544f50");
   SaslStart start;
   start.id = 7;
   start.service = Service::Submission;
