@@ -1,4 +1,3 @@
-#include "crypto/x509.h"
 #include "login/rig_test.h"
 
 namespace bz::login::test {
@@ -97,22 +96,6 @@ Task<void> mx(Rig& rig) {
 TEST(SmtpFront, mx_hands_the_first_mail_command_over_unread) {
   Rig rig;
   rig.run(mx(rig));
-}
-
-crypto::TlsContext client_tls() {
-  crypto::TlsClientOptions options;
-  options.system_roots = false;
-  options.check = crypto::PeerCheck::None;
-  return *crypto::make_tls_client(options);
-}
-void give_certificate(Rig& rig) {
-  auto authority = crypto::make_authority("test", base::system_clock(), base::system_random());
-  crypto::CertificateRequest request;
-  request.names = {"mail.example.test"};
-  auto pair = crypto::issue_server_certificate(*authority, request, base::system_clock(), base::system_random());
-  crypto::TlsServerOptions options;
-  options.hosts.push_back({*pair});
-  rig.settings->tls = *crypto::make_tls_server(options);
 }
 
 Task<void> injection(Rig& rig) {

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "login/front_imap.h"
+#include "login/front_pop3.h"
 #include "login/front_smtp.h"
 
 namespace bz::login {
@@ -21,6 +22,12 @@ struct NoWords final : net::SpliceWitness {
 
 Task<FrontEnd> run_imap(Client& client) {
   auto front = std::make_unique<ImapFront>(client);
+  FrontEnd end = co_await front->run();
+  co_return end;
+}
+
+Task<FrontEnd> run_pop3(Client& client) {
+  auto front = std::make_unique<Pop3Front>(client);
   FrontEnd end = co_await front->run();
   co_return end;
 }
@@ -123,6 +130,9 @@ Task<FrontEnd> Gate::greet(Client& client) {
   switch (client.door->service) {
     case wire::Service::Imap:
       end = co_await run_imap(client);
+      break;
+    case wire::Service::Pop3:
+      end = co_await run_pop3(client);
       break;
     case wire::Service::Lmtp:
       end = co_await pass_lmtp(client);

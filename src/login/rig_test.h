@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "crypto/x509.h"
 #include "login/gate.h"
 
 namespace bz::login::test {
@@ -100,6 +101,23 @@ class Rig {
     return std::make_unique<net::Stream>(loop, pair.first);
   }
 };
+
+// For doors that begin TLS: a client that takes any certificate, and a certificate for the gate.
+inline crypto::TlsContext client_tls() {
+  crypto::TlsClientOptions options;
+  options.system_roots = false;
+  options.check = crypto::PeerCheck::None;
+  return *crypto::make_tls_client(options);
+}
+inline void give_certificate(Rig& rig) {
+  auto authority = crypto::make_authority("test", base::system_clock(), base::system_random());
+  crypto::CertificateRequest request;
+  request.names = {"mail.example.test"};
+  auto pair = crypto::issue_server_certificate(*authority, request, base::system_clock(), base::system_random());
+  crypto::TlsServerOptions options;
+  options.hosts.push_back({*pair});
+  rig.settings->tls = *crypto::make_tls_server(options);
+}
 
 inline net::Deadline soon() { return net::Deadline::in(Millis(10'000)); }
 
