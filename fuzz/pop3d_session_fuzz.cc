@@ -1,0 +1,113 @@
+// rooms: pop3d
+// A session after login on an account of three messages: the client says anything, in two pieces (the first octet tells
+// where the cut is), and ends. Whatever was said, the session comes to an end, what it says are lines that end in CRLF,
+// nothing is removed unless the client was told goodbye, and the account is sound afterwards.
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/log.h"
+#include "kv/memory.h"
+#include "net/loop.h"
+#include "net/stream.h"
+#include "pop3d/session.h"
+
+using namespace bz;
+
+namespace {
+
+constexpr size_t kMaxInput = 16 * 1024;
+const char* const kPlain = "From: A (b) <a@example.org>\r\nSubject: one\r\n\r\n.hello\r\n.\r\n";
+const char* const kNested =
+    "Subject: two\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b\r\n"
+    "Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nbody\r\n--b--\r\n";
+const char* const kNoHeader = "no header\r\n";
+
+template <class T>
+Task<void> keep(Task<T> task, std::optional<T>& value, net::Loop& loop) {
+  value.emplace(co_await std::move(task));
+  loop.stop();
+}
+template <class T>
+T run(net::Loop& loop, Task<T> task) {
+  net::Loop::Timer guard(loop, [] { BZ_CHECK(false, "the task does not end"); });
+  guard.arm(net::Deadline::in(base::Millis(20'000)));
+  std::optional<T> value;
+  auto all = keep(std::move(task), value, loop);
+  all.start();
+  while (!value) loop.run();
+  return std::move(*value);
+}
+
+Task<std::string> hear(net::Stream& stream) {
+  std::string heard;
+  auto buffer = std::make_unique<std::array<char, 65536>>();
+  for (;;) {
+    auto got = co_await stream.read_some(*buffer, net::Deadline::in(base::Millis(10'000)));
+    if (!got || *got == 0) co_return heard;
+    heard.append(buffer->data(), *got);
+  }
+}
+
+Task<bool> fill(std::shared_ptr<store::Account> account) {
+  for (std::string_view text : {kPlain, kNested, kNoHeader}) {
+    auto message = account->begin_append();
+    auto written = co_await message->write(text);
+    BZ_CHECK(written.has_value(), "write");
+    FlagList flags{0, {"$Work"}};
+    auto done = co_await account->append(account->find("INBOX")->id, std::move(message), std::move(flags), 837596665);
+    BZ_CHECK(done.has_value(), "append");
+  }
+  co_return true;
+}
+
+void talk(kv::MemoryStore& store, std::string_view first, std::string_view second) {
+  net::Loop loop;
+  base::ManualClock clock;
+  base::SeededRandom random{1};
+  net::TaskGroup group{loop};
+  auto opened = run(loop, store::open_account(store, AccountId(7), "ana@example.org", {}, loop, clock, random));
+  BZ_CHECK(opened.has_value(), "open_account");
+  run(loop, fill(*opened));
+  auto fds = net::socket_pair();
+  BZ_CHECK(fds.has_value(), "socket_pair");
+  if (!second.empty()) {
+    auto sent = ::send(fds->second, second.data(), second.size(), MSG_NOSIGNAL);
+    BZ_CHECK(sent == static_cast<ssize_t>(second.size()), "the socket takes 16 KiB");
+  }
+  BZ_CHECK(::shutdown(fds->second, SHUT_WR) == 0, "shutdown");
+  net::Stream phone(loop, fds->second);
+  group.spawn(pop3d::serve(std::make_shared<pop3d::Session>(
+      std::make_unique<net::Stream>(loop, fds->first), *opened,
+      pop3d::SessionStart{SessionId("sid"), std::string(first), {"PLAIN"}, nullptr}, pop3d::SessionConfig{})));
+  const std::string heard = run(loop, hear(phone));
+  BZ_CHECK(heard.starts_with("+OK Logged in") && heard.ends_with("\r\n"), "output that is not lines");
+  const bool goodbye = heard.ends_with("+OK Goodbye\r\n");
+  BZ_CHECK((*opened)->find("INBOX")->messages == 3 || goodbye, "removed without a goodbye");
+  BZ_CHECK(!(*opened)->broken(), "the account broke");
+  group.cancel();
+  opened->reset();
+  auto findings = run(loop, store::verify_account(store, AccountId(7), loop));
+  BZ_CHECK(findings.has_value(), "verify");
+  for (const store::Finding& f : *findings) std::fprintf(stderr, "%s: %s\n", f.where.c_str(), f.what.c_str());
+  BZ_CHECK(findings->empty(), "the account is not sound");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const bool quiet = (log::set_sink([](std::string_view) {}), true);
+  (void)quiet;
+  if (size == 0 || size > kMaxInput) return -1;
+  std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const size_t cut = data[0] * text.size() / 255;
+  auto store = kv::make_memory_store();
+  store->set_delivery(kv::MemoryStore::Delivery::Posted);
+  talk(*store, text.substr(0, cut), text.substr(cut));
+  return 0;
+}
