@@ -63,6 +63,9 @@ constexpr Key<Config> kKeys[] = {
     {"mailstore.cache", Size, "\"64MiB\"", kMiB, 1024 * kGiB, "", "database cache", NUMBER(mailstore.cache), false, RESTART(mailstore.cache)},
     {"mailstore.max_sessions_per_account", Number, "100", 1, 10'000, "", "IMAP sessions of one account; phones with several apps need dozens", NUMBER(mailstore.max_sessions_per_account)},
 
+    {"mailstore.pop3_idle_time", Duration, "\"10m\"", 10 * kMinute, kDay, "", "a POP3 client that says nothing is cut off, and nothing is removed (RFC 1939 3: not under 10 minutes)", TIME(mailstore.pop3_idle_time)},
+    {"mailstore.pop3_marks_seen", Flag, "true", 0, 0, "", "messages that a POP3 client retrieved are \\Seen for IMAP clients once it has said QUIT; false: a download is no reading", [](Config& c, KeyValue v) { c.mailstore.pop3_marks_seen = v.flag; }},
+
     {"smart_host.host", Text, "", 1, 253, "", "all outgoing mail goes to this server; unset: by MX", TO(mta.smart_host.host)},
     {"smart_host.port", Number, "587", 1, 65535, "", "its port", NUMBER(mta.smart_host.port)},
     {"smart_host.implicit_tls", Flag, "false", 0, 0, "", "TLS from the first byte (port 465) instead of STARTTLS; there is no way without TLS", [](Config& c, KeyValue v) { c.mta.smart_host.implicit_tls = v.flag; }},
@@ -92,9 +95,10 @@ constexpr Key<Config> kKeys[] = {
 
 constexpr Key<ListenerConfig> kListenerKeys[] = {
     {"name", Text, "", 1, 32, "", "unique name, for the log", [](ListenerConfig& l, KeyValue v) { l.name = v.text; }, true},
-    {"service", Text, "", 1, 16, "imap|submission|mx|lmtp", "what is spoken there",
+    {"service", Text, "", 1, 16, "imap|pop3|submission|mx|lmtp", "what is spoken there",
      [](ListenerConfig& l, KeyValue v) {
        l.front = v.text == "imap" ? roles::Front::Imap
+               : v.text == "pop3" ? roles::Front::Pop3
                : v.text == "submission" ? roles::Front::Submission
                : v.text == "mx" ? roles::Front::Mx : roles::Front::Lmtp;
      }, true},

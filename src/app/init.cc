@@ -27,6 +27,8 @@ std::string config_of(const InitOptions& options) {
       "tls.rsa_key_file = \"tls/rsa-key.pem\"\n"
       "auth.secrets_key_file = \"tls/auth-secrets.key\"\n";
   out += listener(options, "imaps", "imap", 993, "implicit");
+  out += listener(options, "pop3s", "pop3", 995, "implicit");
+  out += listener(options, "pop3", "pop3", 110, "starttls");
   out += listener(options, "submission", "submission", 587, "starttls");
   out += listener(options, "submissions", "submission", 465, "implicit");
   out += listener(options, "mx", "mx", 25, "starttls");

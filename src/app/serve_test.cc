@@ -46,9 +46,9 @@ class System {
     auto made = init(options);
     BZ_CHECK(made.has_value(), "init");
     std::string text = *os::read_file(os::kHere, config(), 1 << 20);
-    ports_ = free_ports(4);
+    ports_ = free_ports(6);
     size_t next = 0;
-    for (const char* port : {"993", "587", "465", "25"}) {
+    for (const char* port : {"993", "995", "110", "587", "465", "25"}) {
       size_t at = text.find(std::string("port = ") + port + "\n");
       text.replace(at + 7, std::string(port).size(), std::to_string(ports_[next++]));
     }

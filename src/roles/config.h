@@ -13,7 +13,7 @@ namespace bz::roles {
 
 using base::Millis;
 
-enum class Front : uint8_t { Imap, Submission, Mx, Lmtp };
+enum class Front : uint8_t { Imap, Pop3, Submission, Mx, Lmtp };
 enum class ListenerTls : uint8_t { Implicit, StartTls, None };
 
 struct ListenerConfig {
@@ -59,6 +59,8 @@ struct MailstoreConfig {
   unsigned lanes = 0;          // threads; 0: one per core
   uint64_t cache = 0;          // bytes of block cache
   unsigned max_sessions_per_account = 0;
+  Millis pop3_idle_time{};       // RFC 1939 section 3: 10 minutes at least
+  bool pop3_marks_seen = false;  // what POP3 retrieved
 };
 
 struct SmartHostConfig {

@@ -11,6 +11,8 @@ wire::Service service_of(Front front) {
   switch (front) {
     case Front::Imap:
       return wire::Service::Imap;
+    case Front::Pop3:
+      return wire::Service::Pop3;
     case Front::Submission:
       return wire::Service::Submission;
     case Front::Mx:

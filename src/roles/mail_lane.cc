@@ -117,13 +117,36 @@ Task<Result<bool>> MailLane::purge(AccountId id) {
 
 // --- sessions
 
+class MailLane::Registration {
+ public:
+  Registration(MailLane& lane, AccountId account, std::string device, std::function<void(const std::string&)> stop)
+      : lane_(lane), account_(account) {
+    at_ = lane.running_.insert(lane.running_.end(), Running{account, std::move(device), std::move(stop)});
+    ++lane.slots_[account].sessions;
+    ++lane.session_count_;
+  }
+  Registration(const Registration&) = delete;
+  ~Registration() {
+    lane_.running_.erase(at_);
+    --lane_.session_count_;
+    auto slot = lane_.slots_.find(account_);
+    if (slot != lane_.slots_.end() && slot->second.sessions > 0) --slot->second.sessions;
+  }
+
+ private:
+  MailLane& lane_;
+  AccountId account_;
+  std::list<Running>::iterator at_;
+};
+
 void MailLane::start_imap(ImapLeg leg) { tasks_->spawn(run_imap(std::move(leg))); }
+void MailLane::start_pop3(Pop3Leg leg) { tasks_->spawn(run_pop3(std::move(leg))); }
 
 Task<void> MailLane::run_imap(ImapLeg leg) {
   auto stream = std::make_unique<net::Stream>(loop_, leg.fd);
   auto opening = account(leg.account);
   auto opened = co_await std::move(opening);
-  Slot& slot = slots_[leg.account];
+  const Slot& slot = slots_[leg.account];
   Result<void> allowed;
   if (!opened)
     allowed = std::move(opened).error();
@@ -131,7 +154,11 @@ Task<void> MailLane::run_imap(ImapLeg leg) {
     allowed = fail(Errc::Limit, "too many sessions of the account");
   if (!allowed) {
     log::event(log::Warn, "imap_refused").field("sid", leg.start.id).error(allowed.error());
-    auto refusing = refuse_imap(std::move(stream), leg.start.tag, allowed.error());
+    // The gateway passes on what we say first: the answer to its client's LOGIN or AUTHENTICATE (RFC 5530 codes).
+    std::string line = leg.start.tag.empty() ? "* BYE" : leg.start.tag + " NO";
+    line += allowed.error().code() == Errc::Limit ? " [LIMIT] Too many connections of this account\r\n"
+                                                  : " [UNAVAILABLE] The mailbox cannot be opened now, try again later\r\n";
+    auto refusing = refuse(std::move(stream), std::move(line));
     co_await std::move(refusing);
     co_return;
   }
@@ -140,29 +167,43 @@ Task<void> MailLane::run_imap(ImapLeg leg) {
       .field("account", leg.account_name)
       .field("device", leg.device);
   imapd::Session session(std::move(stream), std::move(*opened), std::move(leg.start), config_.imap, base::system_clock());
-  struct Registration {
-    MailLane& lane;
-    AccountId account;
-    std::list<Running>::iterator at;
-    ~Registration() {
-      lane.running_.erase(at);
-      --lane.session_count_;
-      auto slot = lane.slots_.find(account);
-      if (slot != lane.slots_.end() && slot->second.sessions > 0) --slot->second.sessions;
-    }
-  };
-  ++slot.sessions;
-  ++session_count_;
-  Registration registered{*this, leg.account, running_.insert(running_.end(), Running{leg.account, leg.device, &session})};
+  Registration registered(*this, leg.account, leg.device, [&session](const std::string& reason) { session.stop(reason); });
   auto running = session.run();
   co_await std::move(running);
 }
 
-// The gateway passes on what we say first: the answer to its client's LOGIN or AUTHENTICATE (RFC 5530 codes).
-Task<void> MailLane::refuse_imap(std::unique_ptr<net::Stream> stream, std::string tag, const Error& error) {
-  std::string line = tag.empty() ? "* BYE" : tag + " NO";
-  line += error.code() == Errc::Limit ? " [LIMIT] Too many connections of this account\r\n"
-                                      : " [UNAVAILABLE] The mailbox cannot be opened now, try again later\r\n";
+Task<void> MailLane::run_pop3(Pop3Leg leg) {
+  auto stream = std::make_unique<net::Stream>(loop_, leg.fd);
+  auto opening = account(leg.account);
+  auto opened = co_await std::move(opening);
+  if (opened) leg.start.lock = lock_maildrop(leg.account);
+  if (!opened || !leg.start.lock) {
+    log::event(log::Warn, "pop3_refused")
+        .field("sid", leg.start.id)
+        .field("reason", opened ? "the maildrop is in use" : opened.error().to_string());
+    // RFC 2449 section 8.1.2, RFC 3206: the answer to PASS, APOP or AUTH.
+    std::string line = opened ? "-ERR [IN-USE] Another POP3 session has the maildrop\r\n"
+                              : "-ERR [SYS/TEMP] The maildrop cannot be opened now, try again later\r\n";
+    auto refusing = refuse(std::move(stream), std::move(line));
+    co_await std::move(refusing);
+    co_return;
+  }
+  log::event(log::Info, "pop3_start")
+      .field("sid", leg.start.id)
+      .field("account", leg.account_name)
+      .field("device", leg.device);
+  pop3d::Session session(std::move(stream), std::move(*opened), std::move(leg.start), config_.pop3);
+  Registration registered(*this, leg.account, leg.device, [&session](const std::string&) { session.stop(); });
+  auto running = session.run();
+  co_await std::move(running);
+}
+
+pop3d::MaildropLock MailLane::lock_maildrop(AccountId account) {
+  if (!maildrops_in_use_.insert(account).second) return nullptr;
+  return {static_cast<void*>(this), [this, account](void*) { maildrops_in_use_.erase(account); }};
+}
+
+Task<void> MailLane::refuse(std::unique_ptr<net::Stream> stream, std::string line) {
   auto writing = stream->write_all(line, net::Deadline::in(kRefuseTime));
   if (auto written = co_await std::move(writing); !written) co_return;
   auto ending = stream->shutdown(net::Deadline::in(kRefuseTime));
@@ -171,11 +212,11 @@ Task<void> MailLane::refuse_imap(std::unique_ptr<net::Stream> stream, std::strin
 
 void MailLane::end_sessions(AccountId account, const std::string& device, const std::string& reason) {
   for (Running& running : running_)
-    if (running.account == account && (device.empty() || running.device == device)) running.session->stop(reason);
+    if (running.account == account && (device.empty() || running.device == device)) running.stop(reason);
 }
 
 void MailLane::end_all(const std::string& reason) {
-  for (Running& running : running_) running.session->stop(reason);
+  for (Running& running : running_) running.stop(reason);
 }
 
 }  // namespace bz::roles

@@ -10,11 +10,13 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 
 #include "imapd/session.h"
 #include "net/loop.h"
+#include "pop3d/session.h"
 #include "store/account.h"
 
 namespace bz::roles {
@@ -22,6 +24,7 @@ namespace bz::roles {
 struct MailLaneConfig {
   store::AccountConfig account;  // quota_bytes is the default; the directory may name another
   imapd::SessionConfig imap;
+  pop3d::SessionConfig pop3;
   size_t max_accounts = 2000;  // kept open although nobody uses them
   unsigned max_sessions_per_account = 0;
 };
@@ -38,6 +41,13 @@ struct ImapLeg {
   AccountId account;
   std::string account_name, device;
   imapd::SessionStart start;
+};
+
+struct Pop3Leg {
+  int fd = -1;
+  AccountId account;
+  std::string account_name, device;
+  pop3d::SessionStart start;  // without the lock
 };
 
 class MailLane {
@@ -61,6 +71,7 @@ class MailLane {
 
   Task<Result<std::shared_ptr<store::Account>>> account(AccountId id);
   void start_imap(ImapLeg leg);
+  void start_pop3(Pop3Leg leg);
   void spawn(Task<void> task) { tasks_->spawn(std::move(task)); }
   void set_config(MailLaneConfig config);  // open accounts use the new limits for what comes, sessions keep their times
   void end_sessions(AccountId account, const std::string& device, const std::string& reason);
@@ -80,14 +91,17 @@ class MailLane {
   struct Running {
     AccountId account;
     std::string device;
-    imapd::Session* session = nullptr;
+    std::function<void(const std::string& reason)> stop;
   };
+  class Registration;  // of a running session
   void run();
   Task<Result<AccountPtr>> open(AccountId id);
   store::AccountConfig config_of(const Slot& slot) const;
   void evict();
   Task<void> run_imap(ImapLeg leg);
-  Task<void> refuse_imap(std::unique_ptr<net::Stream> stream, std::string tag, const Error& error);
+  Task<void> run_pop3(Pop3Leg leg);
+  pop3d::MaildropLock lock_maildrop(AccountId account);  // null: a session has it
+  static Task<void> refuse(std::unique_ptr<net::Stream> stream, std::string line);
 
   kv::Store& store_;
   MailLaneConfig config_;
@@ -96,6 +110,7 @@ class MailLane {
   std::atomic<size_t> session_count_{0}, account_count_{0};
   std::map<AccountId, Slot> slots_;
   std::list<Running> running_;
+  std::set<AccountId> maildrops_in_use_;  // by POP3, one session each
   uint64_t turn_ = 0;
   std::unique_ptr<net::TaskGroup> tasks_;
   std::thread thread_;

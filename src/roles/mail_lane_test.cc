@@ -71,6 +71,15 @@ class Lanes : public ::testing::Test {
     });
     return std::make_unique<Client>(ends->second);
   }
+  std::unique_ptr<Client> pop3(uint64_t account, std::string input = "", std::string device = "phone") {
+    auto ends = net::socket_pair();
+    BZ_CHECK(ends, "socket_pair");
+    MailLane& lane = lane_of(lanes, AccountId(account));
+    lane.post([&lane, fd = ends->first, account, input, device] {
+      lane.start_pop3({fd, AccountId(account), "user", device, {"sid", input, {"PLAIN"}, nullptr}});
+    });
+    return std::make_unique<Client>(ends->second);
+  }
   std::unique_ptr<Client> mta(size_t index, bool from_mta = true) {
     auto ends = net::socket_pair();
     BZ_CHECK(ends, "socket_pair");
@@ -140,9 +149,41 @@ TEST_F(Lanes, sessions_are_ended_by_account_and_device) {
   EXPECT_NE(other->hear("x OK").find("x OK"), std::string::npos);
 }
 
-TEST_F(Lanes, what_cannot_be_opened_is_refused_with_the_clients_tag) {
+TEST_F(Lanes, what_cannot_be_opened_is_refused_in_the_clients_words) {
   auto nobody = imap(100, "a1");
   EXPECT_EQ(nobody->hear("").substr(0, 20), "a1 NO [UNAVAILABLE] ");
+  EXPECT_EQ(pop3(100)->hear("").substr(0, 16), "-ERR [SYS/TEMP] ");
+}
+
+TEST_F(Lanes, a_maildrop_has_one_pop3_session_and_imap_beside_it) {
+  auto first = pop3(1), other = pop3(2);
+  for (auto* client : {first.get(), other.get()}) EXPECT_EQ(client->hear("\r\n"), "+OK Logged in, messages: 0\r\n");
+  EXPECT_EQ(pop3(1, "STAT\r\n")->hear("").substr(0, 14), "-ERR [IN-USE] ");
+  auto phone = imap(1, "a1");
+  EXPECT_NE(phone->hear("\r\n").find("a1 OK"), std::string::npos);
+  first->say("QUIT\r\n");
+  EXPECT_EQ(first->hear("\r\n"), "+OK Goodbye\r\n");
+  first = pop3(1, "NOOP\r\n");  // at once
+  EXPECT_NE(first->hear("Done\r\n").find("+OK"), std::string::npos);
+  first.reset();  // without QUIT: a moment later
+  MailLane& lane = lane_of(lanes, AccountId(1));
+  while (lane.sessions() > 1) std::this_thread::yield();
+  EXPECT_EQ(pop3(1)->hear("\r\n"), "+OK Logged in, messages: 0\r\n");
+}
+
+TEST_F(Lanes, pop3_sessions_are_ended_by_account_and_device) {
+  auto phone = pop3(1, "", "phone"), other = pop3(3, "", "phone");
+  for (auto* client : {phone.get(), other.get()}) client->hear("\r\n");
+  MailLane& lane = lane_of(lanes, AccountId(1));
+  lane.post([&lane] { lane.end_sessions(AccountId(1), "laptop", "The device was revoked"); });
+  phone->say("NOOP\r\n");
+  EXPECT_EQ(phone->hear("\r\n"), "+OK Done\r\n");
+  lane.post([&lane] { lane.end_sessions(AccountId(1), "", "The account was disabled"); });
+  EXPECT_EQ(phone->hear(""), "");
+  other->say("NOOP\r\n");
+  EXPECT_EQ(other->hear("\r\n"), "+OK Done\r\n");
+  lane.post([&lane] { lane.end_all("The server stops"); });
+  EXPECT_EQ(other->hear(""), "");
 }
 
 TEST_F(Lanes, an_account_has_only_so_many_sessions) {

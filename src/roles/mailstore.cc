@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "imap/capability.h"
+#include "pop3/capability.h"
 #include "roles/mailstore_verify.h"
 
 namespace bz::roles {
@@ -25,6 +26,8 @@ MailLaneConfig lane_config(const Config& config) {
   lane.account.sent_match_window = config.mailstore.sent_match_window;
   lane.imap.idle_timeout = config.mailstore.idle_time;
   lane.imap.keepalive = config.mailstore.idle_keepalive;
+  lane.pop3.idle_timeout = config.mailstore.pop3_idle_time;
+  lane.pop3.marks_seen = config.mailstore.pop3_marks_seen;
   lane.max_sessions_per_account = config.mailstore.max_sessions_per_account;
   return lane;
 }
@@ -88,6 +91,7 @@ Result<void> MailstoreRole::reload(RoleHost& host) {
 wire::Hello MailstoreRole::hello(const RoleHost& host) const {
   wire::Hello hello = Role::hello(host);
   for (auto word : base::split(imap::kCapabilitiesBeforeLogin, ' ')) hello.capabilities.emplace_back(word);
+  for (auto line : pop3::kCapabilities) hello.capabilities_pop3.emplace_back(line);
   return hello;
 }
 
@@ -218,6 +222,7 @@ Result<void> MailstoreRole::place(const wire::Handoff& handoff, std::string rest
     return {};
   }
   if (handoff.service == wire::Service::Imap && !from_mta) return place_imap(handoff, std::move(rest), std::move(fd));
+  if (handoff.service == wire::Service::Pop3 && !from_mta) return place_pop3(handoff, std::move(rest), std::move(fd));
   return fail(Errc::Denied, "no such service for this peer");
 }
 
@@ -236,6 +241,31 @@ Result<void> MailstoreRole::place_imap(const wire::Handoff& handoff, std::string
     leg->fd = kept->release();
     lane.start_imap(std::move(*leg));
   });
+  return {};
+}
+
+Result<void> MailstoreRole::place_pop3(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd) {
+  if (!verifier_) return fail(Errc::Unavailable, "auth has not said Hello");
+  BZ_TRY(auto ticket, verifier_->verify(handoff.ticket, handoff.session_id, handoff.peer_address));
+  if (ticket.service != "pop3") return fail(Errc::Denied, "the ticket is for another service");
+  auto leg = std::make_shared<Pop3Leg>();
+  leg->account = ticket.account;
+  leg->account_name = ticket.account_name;
+  leg->device = ticket.device;
+  leg->start = {handoff.session_id, std::move(rest), pop3_mechanisms(handoff.local_port), nullptr};
+  MailLane& lane = lane_of(lanes_, ticket.account);
+  auto kept = std::make_shared<net::OwnedFd>(std::move(fd));
+  lane.post([&lane, leg, kept] {
+    leg->fd = kept->release();
+    lane.start_pop3(std::move(*leg));
+  });
+  return {};
+}
+
+// CAPA shows the same in both states (RFC 2449 section 5): what the listener offers that the client came through.
+std::vector<std::string> MailstoreRole::pop3_mechanisms(uint16_t port) const {
+  for (const ListenerConfig& listener : host_->config().listeners)
+    if (listener.front == Front::Pop3 && listener.port == port) return listener.mechanisms;
   return {};
 }
 

@@ -1,6 +1,6 @@
 // The role that keeps mail: STATE/mail, one database, and the lanes on which accounts live. Sessions come as legs from the
-// gateway (IMAP, with a ticket of auth) and from mta (LMTP, without: both are roles of one system). Where the administrator
-// opened an LMTP listener, its clients come from the gateway too, and name addresses. The main thread reads
+// gateway (IMAP and POP3, with a ticket of auth) and from mta (LMTP, without: both are roles of one system). Where the
+// administrator opened an LMTP listener, its clients come from the gateway too, and name addresses. The main thread reads
 // the hand-over, believes the ticket or not, and gives the descriptor to the lane of the account.
 //
 // Settings: MailstoreConfig in roles/config.h.
@@ -44,6 +44,8 @@ class MailstoreRole : public Role {
   Task<void> take_leg(net::OwnedFd fd, bool from_mta);
   Result<void> place(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd, bool from_mta);
   Result<void> place_imap(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd);
+  Result<void> place_pop3(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd);
+  std::vector<std::string> pop3_mechanisms(uint16_t port) const;
   void place_lmtp(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd, bool from_mta);
   base::Completion<queue::RecipientVerdict> ask_recipient(base::Executor& home, smtp::Address address);  // (any)
   void on_end_sessions(const wire::EndSessions& order, bool purge);

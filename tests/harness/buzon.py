@@ -21,7 +21,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PORTS = {"imaps": 993, "submission": 587, "submissions": 465, "smtp": 25}
+PORTS = {"imaps": 993, "pop3s": 995, "pop3": 110, "submission": 587, "submissions": 465, "smtp": 25}
 
 
 def binary():
@@ -218,11 +218,11 @@ class Buzon:
         return context
 
     def connect(self, service, tls=None):
-        """A connected socket; TLS from the start on 993 and 465."""
+        """A connected socket; TLS from the start on 993, 995 and 465."""
         raw = socket.create_connection(("127.0.0.1", self.port(service)), 20)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is None:
-            tls = service in ("imaps", "submissions")
+            tls = service in ("imaps", "pop3s", "submissions")
         return self.tls().wrap_socket(raw, server_hostname=self.host) if tls else raw
 
     @contextlib.contextmanager
