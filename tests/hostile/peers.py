@@ -13,7 +13,7 @@ import time
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / "harness"), str(pathlib.Path(__file__).resolve().parent.parent / "transcripts")]
 from buzon import Buzon, wait_until  # noqa: E402
 from phone import Phone, Stalled  # noqa: E402
-from scripts import append, connect, fresh_mailbox, message, multi  # noqa: E402
+from scripts import append, connect, fresh_mailbox, message, multi, plain  # noqa: E402
 
 SETTINGS = """
 [gateway]
@@ -171,6 +171,57 @@ def deep_nesting(mail):
     return f"MIME nested {depth} deep: stored, described and searched in {1000 * took:.0f} ms"
 
 
+def over_pop3(mail):
+    owner = connect(mail, "whole", "ana")
+    append(owner, "p0", "INBOX", message("over pop3", "x" * 70 + "\r\n", "") + (b"y" * 76 + b"\r\n") * 100_000)
+    # what was sent in clear behind STLS is thrown away
+    phone = Phone(mail.connect("pop3"))
+    phone.packet("STLS", "USER injected", "PASS inj")
+    phone.expect(rb"\+OK Begin TLS")
+    assert not phone.buffer, phone.buffer
+    phone = over_tls(mail, phone)
+    phone.quiet(0.5)
+    phone.send("PASS x")
+    phone.expect(rb"-ERR USER first")
+    # guesses and an endless line end the connection
+    tries = 0
+    try:
+        while tries < 100:
+            phone.send("AUTH PLAIN " + base64.b64encode(b"\0ana@example.test\0wrong%d" % tries).decode())
+            phone.expect(rb"-ERR \[AUTH\] ")
+            tries += 1
+    except (Stalled, OSError):
+        pass
+    assert 0 < tries < 20, tries
+    long = Phone(mail.connect("pop3s"))
+    try:
+        long.write(b"USER " + b"x" * 300_000)
+        long.expect(rb"-ERR Line too long")
+        long.line()
+        raise AssertionError("an endless line was taken")
+    except (Stalled, OSError):
+        pass
+    # a peer that asks for everything and reads nothing
+    pids = mail.pid("mailstore") + mail.pid("gateway")
+    before = sum(map(rss, pids))
+    mute = Phone(mail.connect("pop3s"))
+    mute.send(f"AUTH PLAIN {plain(mail, 'ana')}")
+    number = int(re.search(rb"messages: (\d+)", mute.expect(rb"\+OK ")).group(1))
+    mute.socket.settimeout(1)
+    sent = 0
+    try:
+        for _ in range(5000):
+            mute.socket.sendall(b"RETR %d\r\nDELE %d\r\nRSET\r\n" % (number, number) * 100)
+            sent += 100
+    except (TimeoutError, OSError):
+        pass
+    grown = sum(map(rss, pids)) - before
+    owner.ok("p99", "NOOP")
+    assert grown < 32 << 10, f"memory grew by {grown} KiB"
+    mute.socket.close()
+    return f"STLS injection, guesses (after {tries}), an endless line; who asks {sent} times for 8 MB and reads nothing costs {max(0, grown)} KiB"
+
+
 def endless_commands(mail):
     phone = Phone(mail.connect("imaps"))
     with_bye = False
@@ -216,7 +267,7 @@ def silent_login(mail):
 def main():
     failed = 0
     with Buzon(accounts=["ana"], settings=SETTINGS) as mail:
-        for attack in (starttls_injection, smuggling, huge_literals, deep_nesting, never_reads, endless_commands, crowd, silent_login):
+        for attack in (starttls_injection, smuggling, huge_literals, deep_nesting, never_reads, over_pop3, endless_commands, crowd, silent_login):
             try:
                 print(f"held: {attack.__name__}: {attack(mail)}", flush=True)
             except Exception as error:   # every failure is counted and shown

@@ -380,5 +380,89 @@ def t13_macos(mail, framing):
     phone.ok("8.6", "FETCH 1:5 (FLAGS UID)")
 
 
+def t11_pop3(mail, framing):
+    """A POP3 account: CAPA, login, STAT, UIDL, LIST, TOP, RETR, DELE, QUIT, each way to log in."""
+    with mail.imap("ben", "INBOX") as imap:
+        imap.store("1:*", "+FLAGS.SILENT", "\\Deleted")
+        imap.expunge()
+    other = connect(mail, "whole", "ben", "X")
+    for n in range(3):
+        append(other, f"X{n + 2}", "INBOX", message(f"pop{n}", ".one\r\n..two\r\n.\r\n"))
+
+    def several(phone):
+        lines = [phone.line()]
+        assert lines[0].startswith(b"+OK"), lines
+        while lines[-1] != b".\r\n":
+            lines.append(phone.line())
+        return lines[1:-1]
+
+    def login(way):
+        phone = Phone(mail.connect("pop3s"), framing)
+        assert phone.greeting.startswith(b"+OK "), phone.greeting
+        phone.send("CAPA")
+        find(rb"^SASL PLAIN ", several(phone))
+        if way == "sasl-ir":
+            phone.send(f"AUTH PLAIN {plain(mail, 'ben')}")
+        elif way == "sasl":
+            phone.send("AUTH PLAIN")
+            phone.expect(rb"\+ \r\n")
+            phone.send(plain(mail, "ben"))
+        elif framing == "split":
+            phone.packet(f"USER {mail.address('ben')}")
+            phone.expect(rb"\+OK ")
+            phone.packet(f"PASS {mail.password('ben')}")
+        else:   # pipelined over the login: what follows the PASS goes with the session to the mail store
+            phone.packet(f"USER {mail.address('ben')}", f"PASS {mail.password('ben')}", "NOOP")
+            phone.expect(rb"\+OK ")
+            phone.expect(rb"\+OK Logged in")
+        phone.expect(rb"\+OK ")
+        return phone
+
+    phone = login("user")
+    phone.packet("STAT", "UIDL", "LIST", "TOP 1 0", "TOP 2 1", "RETR 3")   # one flight
+    count = int(phone.expect(rb"\+OK 3 \d+\r\n").split()[1])
+    uids = [line.split()[1] for line in several(phone)]
+    sizes = [int(line.split()[1]) for line in several(phone)]
+    assert count == len(uids) == len(set(uids)) == len(sizes) and all(re.fullmatch(rb"[!-~]{1,70}", u) for u in uids), uids
+    assert b"one" not in b"".join(several(phone))
+    assert several(phone)[-1] == b"..one\r\n"
+    body = several(phone)
+    assert body[-3:] == [b"..one\r\n", b"...two\r\n", b"..\r\n"], body[-3:]
+    assert sum(len(line) - line.startswith(b".") for line in body) == sizes[2], (body, sizes)
+    # somebody else is told, and this one goes on
+    rival = Phone(mail.connect("pop3s"), "whole")
+    rival.send(f"AUTH PLAIN {plain(mail, 'ben')}")
+    rival.expect(rb"-ERR \[IN-USE\] ")
+    phone.send("DELE 2")
+    phone.expect(rb"\+OK ")
+    phone.socket.close()   # without QUIT: nothing is removed
+    wait_free(login, "sasl-ir", 3)
+    phone = login("sasl")
+    phone.packet("DELE 2", "QUIT")
+    phone.expect(rb"\+OK ")
+    phone.expect(rb"\+OK ")
+    assert phone.socket.recv(1) == b""
+    phone = login("sasl-ir")   # at once: the lock is free when QUIT is answered
+    phone.send("UIDL")
+    assert [line.split()[1] for line in several(phone)] == [uids[0], uids[2]]
+    phone.send("QUIT")
+    phone.expect(rb"\+OK ")
+
+
+def wait_free(login, way, count):
+    """The end of a dropped session reaches the store a moment later."""
+    end = time.monotonic() + 5
+    while True:
+        try:
+            phone = login(way)
+            break
+        except AssertionError:
+            assert time.monotonic() < end
+    phone.send("STAT")
+    phone.expect(rb"\+OK %d " % count)
+    phone.send("QUIT")
+    phone.expect(rb"\+OK ")
+
+
 ALL = [t1_account_verification, t2_first_sync, t3_incremental_sync, t4_idle, t5_windows, t6_search, t7_flag_move, t8_append, t9_drafts,
-       t12_old_loop, t13_macos]
+       t11_pop3, t12_old_loop, t13_macos]
