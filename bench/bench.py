@@ -40,6 +40,20 @@ service imap {{
 service auth {{
   client_limit = 20000
 }}
+service pop3-login {{
+  chroot =
+  service_count = 0
+  inet_listener pop3 {{
+    port = 0
+  }}
+  inet_listener pop3s {{
+    port = {pop3s_port}
+    ssl = yes
+  }}
+}}
+service pop3 {{
+  service_count = 100000
+}}
 service lmtp {{
   inet_listener lmtp {{
     port = {lmtp_port}
@@ -117,7 +131,8 @@ class Side:
 
     def fill(self, mailbox, count, size):
         session = self.login()
-        session.command(f"CREATE {mailbox}")
+        if mailbox != "INBOX":
+            session.command(f"CREATE {mailbox}")
         for number in range(count):
             session.command(f"APPEND {mailbox}", load.message(number, size))
         session.command("LOGOUT")
@@ -148,6 +163,17 @@ class Side:
             while got < octets:
                 got += session.command("FETCH 1:* (BODY.PEEK[])")
             return got / 1e9
+        return self.measure(work)
+
+    def pop3(self, count):
+        """All of INBOX by RETR, 50 in flight."""
+        def work():
+            session = load.Pop3(self.target, self.user, self.password)
+            for first in range(1, count + 1, 50):
+                session.retrieve(range(first, min(first + 50, count + 1)))
+            session.one("QUIT")
+            return 1
+        work()   # warm
         return self.measure(work)
 
     def first_sync(self, mailbox, rounds):
@@ -187,7 +213,7 @@ class Side:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of the work: for trying, not for figures")
-    parser.add_argument("--rows", default="login,cold,fetch,sync,lmtp,smtp,idle")
+    parser.add_argument("--rows", default="login,cold,fetch,sync,pop3,lmtp,smtp,idle")
     options = parser.parse_args()
     scale = 10 if options.quick else 1
     rows = options.rows.split(",")
@@ -197,9 +223,9 @@ def main():
     with Buzon(accounts=["ana", "ben", *(user.split("@")[0] for user in cold)], settings=settings + "[guard]\nmax_failures = 100000\n[mailstore]\nmax_sessions_per_account = 10000\n") as mail, \
             strangers.Dovecot(extra=FAST, argon2=True) as dovecot:
         password = mail.password("ana")
-        sides = [Side("buzon", [mail.process.pid], dict(imaps=mail.port("imaps"), context=load.context(mail.ca), name=mail.host), "ana@example.test",
+        sides = [Side("buzon", [mail.process.pid], dict(imaps=mail.port("imaps"), pop3s=mail.port("pop3s"), context=load.context(mail.ca), name=mail.host), "ana@example.test",
                       password, lmtp_port, mail.port("smtp"), (load.context(mail.ca), mail.host), mail.passwords),
-                 Side("dovecot", [dovecot.process.pid], dict(imaps=dovecot.imaps_port, context=load.context(dovecot.ca), name="mail.outside.test"),
+                 Side("dovecot", [dovecot.process.pid], dict(imaps=dovecot.imaps_port, pop3s=dovecot.pop3s_port, context=load.context(dovecot.ca), name="mail.outside.test"),
                       "ana@example.test", "secret", dovecot.lmtp_port)]
         results = []
 
@@ -221,6 +247,10 @@ def main():
             for side in sides:
                 side.fill("Many", 10_000 // scale, 3000)
             row(f"first sync of {10_000 // scale} messages", "CPU s", lambda s: s.first_sync("Many", 3))
+        if "pop3" in rows:
+            for side in sides:
+                side.fill("INBOX", 10_000 // scale, 3000)
+            row(f"POP3 RETR of {10_000 // scale} messages", "CPU s", lambda s: s.pop3(10_000 // scale))
         if "lmtp" in rows:
             for connections in (1, 10, 50):
                 row(f"LMTP delivery, {connections} connections", "CPU ms per message",

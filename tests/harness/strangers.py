@@ -122,8 +122,8 @@ class Dovecot(Server):
 
     def __init__(self, password="secret", extra="", name="mail.outside.test", argon2=False, mechanisms="plain login"):
         super().__init__()
-        trees = unpack("dovecot-imapd", *(["dovecot-lmtpd"] if "lmtp" in extra else []))
-        self.imap_port, self.imaps_port, self.lmtp_port = free_port(), free_port(), free_port()
+        trees = unpack("dovecot-imapd", *(["dovecot-lmtpd"] if "lmtp" in extra else []), *(["dovecot-pop3d"] if "pop3" in extra else []))
+        self.imap_port, self.imaps_port, self.lmtp_port, self.pop3s_port = free_port(), free_port(), free_port(), free_port()
         self.auth_socket = self.folder / "auth"
         for sub in ("run", "state", "mail"):
             (self.folder / sub).mkdir()
@@ -133,7 +133,7 @@ class Dovecot(Server):
 base_dir = {self.folder}/run
 state_dir = {self.folder}/state
 log_path = {self.folder}/log
-protocols = imap{" lmtp" if "lmtp" in extra else ""}
+protocols = imap{" lmtp" if "lmtp" in extra else ""}{" pop3" if "pop3" in extra else ""}
 auth_mechanisms = {mechanisms}
 default_internal_user = dovecot
 default_login_user = dovenull
@@ -175,7 +175,7 @@ service auth {{
     mode = 0666
   }}
 }}
-{extra.format(lmtp_port=self.lmtp_port, folder=self.folder)}
+{extra.format(lmtp_port=self.lmtp_port, pop3s_port=self.pop3s_port, folder=self.folder)}
 """)
         namespace = self.namespace(trees)
         self.spawn(namespace.command(f"exec /usr/sbin/dovecot -F -c {self.folder}/dovecot.conf"))
