@@ -3,7 +3,7 @@
 # On a bare Debian 12: installs what is missing, builds buzon, sets it up in DIR, plays both journeys of a mail with stock clients and
 # prints them step by step, says how to connect, and keeps serving until Ctrl-C. A second start takes seconds and keeps all data.
 #   --state DIR        where everything lives (default ./state)
-#   --port-base N      added to the standard ports (default 10000: 10993, 10587, 10465, 10025)
+#   --port-base N      added to the standard ports (default 10000: 10993, 10995, 10110, 10587, 10465, 10025)
 #   --listen ADDR      address to listen on (default 127.0.0.1)
 #   --standard-ports   the same as --port-base 0
 #   --smoke            ends after the journeys: exit status 0 if all went well
@@ -110,6 +110,7 @@ step "how to connect"
 cat <<TEXT
   server        $host (make this name lead to $listen)
   IMAP          port $((base + 993)), TLS
+  POP3          port $((base + 995)), TLS, or port $((base + 110)), STLS
   submission    port $((base + 587)) STARTTLS, port $((base + 465)) TLS, or port $((base + 25)) STARTTLS; authentication: password
   accounts      in $state/demo-accounts
   CA file       $state/tls/ca.pem (install it on the phone and trust it)
