@@ -10,9 +10,9 @@ namespace bz::imap {
 inline constexpr std::string_view kCapabilitiesBeforeLogin = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE";
 inline constexpr std::string_view kCapabilitiesAfterLogin =
     "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE SPECIAL-USE CREATE-SPECIAL-USE "
-    "LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH WITHIN CONDSTORE";
+    "LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH SEARCHRES WITHIN PARTIAL CONDSTORE QRESYNC";
 // ENABLE knows these names (RFC 5161).
-inline constexpr std::string_view kEnableCondstore = "CONDSTORE";
+inline constexpr std::string_view kEnableCondstore = "CONDSTORE", kEnableQresync = "QRESYNC";
 
 // "... APPENDLIMIT=<n>" (RFC 7889), without the word CAPABILITY.
 inline std::string capabilities_after_login(uint64_t append_limit) {

@@ -37,10 +37,17 @@ struct Login {
 };
 
 // Authenticated
+struct QResync {  // RFC 7162 section 3.2.5: what the client knows of the mailbox
+  uint32_t uid_validity = 0;
+  uint64_t modseq = 0;
+  std::optional<UidSet> known_uids;     // unset: every UID below UIDNEXT
+  UidSet match_numbers, matching_uids;  // a sample of sequence numbers and their UIDs, equally many
+};
 struct Select {
   std::string mailbox;
   bool examine = false;
   bool condstore = false;  // RFC 7162 section 3.1.8
+  std::optional<QResync> qresync = std::nullopt;
 };
 struct Create {
   std::string mailbox;

@@ -51,6 +51,8 @@ struct Fetch {
   SequenceSet set;
   std::vector<FetchItem> items;  // macros expanded, each item once, in the order written; no Uid added for UID FETCH
   std::optional<uint64_t> changed_since;  // RFC 7162 section 3.1.4.1; phones send 0
+  bool vanished = false;                  // RFC 7162 section 3.2.6; only with uid and changed_since
+  std::optional<PartialRange> partial;    // RFC 9394 section 3.3; only with uid
   bool has(FetchItem::Kind kind) const {
     for (const FetchItem& item : items)
       if (item.kind == kind) return true;

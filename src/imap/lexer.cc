@@ -103,6 +103,7 @@ std::optional<uint32_t> Lexer::sequence_number() {
 }
 
 std::optional<SequenceSet> Lexer::sequence_set() {
+  if (take('$')) return SequenceSet::saved_result();
   SequenceSet set;
   do {
     auto first = sequence_number();

@@ -55,6 +55,19 @@ std::optional<FlagList> Parse::flag_list() {
   return flags;
 }
 
+// partial-range = nz-number ":" nz-number / "-" nz-number ":" "-" nz-number
+std::optional<PartialRange> Parse::partial_range() {
+  PartialRange range;
+  range.from_end = lex.take('-');
+  auto first = lex.number();
+  if (!first || !lex.take(':') || range.from_end != lex.take('-')) return std::nullopt;
+  auto last = lex.number();
+  if (!last || *first == 0 || *last == 0) return std::nullopt;
+  range.first = *first;
+  range.last = *last;
+  return range;
+}
+
 std::optional<StatusItems> Parse::status_items() {
   struct Name {
     std::string_view name;

@@ -29,7 +29,8 @@ class Parse {
   std::optional<std::string> list_pattern();  // "list-mailbox", as UTF-8
   std::optional<FlagList> flag_list();        // "(" [flag *(SP flag)] ")"
   bool flag(FlagList& into);
-  std::optional<StatusItems> status_items();  // "(" status-att *(SP status-att) ")"
+  std::optional<PartialRange> partial_range();  // RFC 9394 section 4
+  std::optional<StatusItems> status_items();    // "(" status-att *(SP status-att) ")"
 };
 
 // Each reads what follows the command's name and must leave the lexer at the end of the command.

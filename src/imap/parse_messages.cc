@@ -138,6 +138,29 @@ bool fetch_items(Parse& p, std::vector<FetchItem>& items) {
   return true;
 }
 
+// fetch-modifiers = "(" modifier *(SP modifier) ")" (RFC 4466): CHANGEDSINCE and VANISHED (RFC 7162), PARTIAL (RFC 9394)
+bool fetch_modifiers(Parse& p, Fetch& fetch) {
+  if (!p.lex.take('(')) return false;
+  do {
+    if (p.lex.take("CHANGEDSINCE")) {
+      if (p.sp()) fetch.changed_since = p.lex.number64();
+      if (!fetch.changed_since) return p.fail("Invalid mod-sequence"), false;
+    } else if (p.lex.take("VANISHED")) {
+      fetch.vanished = true;
+    } else if (p.lex.take("PARTIAL")) {
+      if (p.sp()) fetch.partial = p.partial_range();
+      if (!fetch.partial) return p.fail("Invalid partial range"), false;
+    } else {
+      return p.fail("Unknown FETCH modifier"), false;
+    }
+  } while (p.sp());
+  if (!p.lex.take(')')) return false;
+  if (fetch.vanished && (!fetch.uid || !fetch.changed_since))
+    return p.fail("VANISHED goes with UID FETCH and CHANGEDSINCE"), false;
+  if (fetch.partial && !fetch.uid) return p.fail("PARTIAL goes with UID FETCH"), false;
+  return true;
+}
+
 // SP "(" name SP mod-sequence-valzer ")"
 std::optional<uint64_t> modseq_modifier(Parse& p, std::string_view name) {
   if (!p.lex.take('(') || !p.lex.take(name)) return p.fail("Unknown modifier");
@@ -165,7 +188,7 @@ Read set_and_mailbox(Parse& p, bool uid) {
 
 }  // namespace
 
-// Section 6.4.5, RFC 7162 section 3.1.4
+// Section 6.4.5
 Read read_fetch(Parse& p, bool uid) {
   auto set = set_argument(p);
   if (!set || !p.sp()) return std::nullopt;
@@ -173,10 +196,7 @@ Read read_fetch(Parse& p, bool uid) {
   fetch.uid = uid;
   fetch.set = std::move(*set);
   if (!fetch_items(p, fetch.items)) return std::nullopt;
-  if (p.sp()) {
-    fetch.changed_since = modseq_modifier(p, "CHANGEDSINCE");
-    if (!fetch.changed_since) return std::nullopt;
-  }
+  if (p.sp() && !fetch_modifiers(p, fetch)) return std::nullopt;
   return fetch;
 }
 

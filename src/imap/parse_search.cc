@@ -14,6 +14,11 @@ int SearchKey::depth() const {
   return deepest + 1;
 }
 
+bool SearchKey::names_numbers() const {
+  return kind == Kind::SequenceNumbers ||
+         std::any_of(children.begin(), children.end(), [](const SearchKey& c) { return c.names_numbers(); });
+}
+
 namespace detail {
 namespace {
 
@@ -185,7 +190,7 @@ std::optional<SearchKey> special_leaf(Parse& p, std::string_view word, Search& s
 
 // A search-key that holds no other.
 std::optional<SearchKey> leaf(Parse& p, Search& search) {
-  if (base::is_digit(p.lex.peek()) || p.lex.peek() == '*') {
+  if (base::is_digit(p.lex.peek()) || p.lex.peek() == '*' || p.lex.peek() == '$') {
     SearchKey key = key_of(Kind::SequenceNumbers);
     auto set = p.lex.sequence_set();
     if (!set) return p.fail("Invalid sequence set");
@@ -307,7 +312,7 @@ class KeyReader {
   size_t keys_ = 0;
 };
 
-// RFC 4731: "RETURN" SP "(" [option *(SP option)] ")"
+// "RETURN" SP "(" [option *(SP option)] ")" (RFC 4731, RFC 5182, RFC 9394)
 bool return_options(Parse& p, Search& search) {
   SearchReturn want;
   if (!p.sp() || !p.lex.take('(')) return false;
@@ -321,10 +326,16 @@ bool return_options(Parse& p, Search& search) {
         want.all = true;
       else if (p.lex.take("COUNT"))
         want.count = true;
-      else
+      else if (p.lex.take("SAVE"))
+        want.save = true;
+      else if (p.lex.take("PARTIAL")) {
+        if (p.sp()) want.partial = p.partial_range();
+        if (!want.partial) return p.fail("Invalid partial range"), false;
+      } else
         return p.fail("Unknown SEARCH return option"), false;
     } while (p.sp());
     if (!p.lex.take(')')) return false;
+    if (want.partial && want.all) return p.fail("PARTIAL and ALL exclude each other"), false;
   } else {
     want.all = true;  // "RETURN ()" is "RETURN (ALL)"
   }

@@ -57,17 +57,72 @@ Read read_enable(Parse& p) {
   return enable;
 }
 
-// RFC 4466 select-params, RFC 7162 section 3.1.8
+namespace {
+
+// A sequence-set without "*" (RFC 7162 section 7: known-uids, known-sequence-set, known-uid-set).
+std::optional<UidSet> known_set(Parse& p) {
+  auto set = p.lex.sequence_set();
+  if (!set || set->saved()) return p.fail("Invalid set of known messages");
+  for (const SequenceSet::Range& r : set->ranges())
+    if (r.first == SequenceSet::kStar || r.last == SequenceSet::kStar) return p.fail("* is no known message");
+  return set->resolve(0);
+}
+
+// seq-match-data = "(" known-sequence-set SP known-uid-set ")"
+bool sequence_match(Parse& p, QResync& resync) {
+  if (!p.lex.take('(')) return false;
+  auto numbers = known_set(p);
+  if (!numbers || !p.sp()) return false;
+  auto uids = known_set(p);
+  if (!uids || !p.lex.take(')')) return false;
+  if (numbers->count() != uids->count()) return p.fail("The sets of numbers and UIDs differ in size"), false;
+  resync.match_numbers = std::move(*numbers);
+  resync.matching_uids = std::move(*uids);
+  return true;
+}
+
+// "(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")"
+std::optional<QResync> qresync_parameter(Parse& p) {
+  if (!p.sp() || !p.lex.take('(')) return p.fail("QRESYNC needs parameters");
+  QResync resync;
+  auto validity = p.lex.number();
+  if (!validity || *validity == 0 || !p.sp()) return p.fail("Invalid UIDVALIDITY");
+  auto modseq = p.lex.number64();
+  if (!modseq) return p.fail("Invalid mod-sequence");
+  resync.uid_validity = *validity;
+  resync.modseq = *modseq;
+  if (p.sp()) {
+    if (p.lex.peek() != '(') {
+      resync.known_uids = known_set(p);
+      if (!resync.known_uids) return std::nullopt;
+      if (p.sp() && !sequence_match(p, resync)) return std::nullopt;
+    } else if (!sequence_match(p, resync)) {
+      return std::nullopt;
+    }
+  }
+  if (!p.lex.take(')')) return std::nullopt;
+  return resync;
+}
+
+}  // namespace
+
+// RFC 4466 select-params, RFC 7162 sections 3.1.8 and 3.2.5
 Read read_select(Parse& p, bool examine) {
   if (!p.sp()) return std::nullopt;
   auto mailbox = p.mailbox();
   if (!mailbox) return std::nullopt;
-  Select select{std::move(*mailbox), examine, false};
+  Select select{.mailbox = std::move(*mailbox), .examine = examine};
   if (!p.sp()) return select;
   if (!p.lex.take('(')) return std::nullopt;
   do {
-    if (!p.lex.take("CONDSTORE")) return p.fail("Unknown SELECT parameter");
-    select.condstore = true;
+    if (p.lex.take("CONDSTORE")) {
+      select.condstore = true;
+    } else if (p.lex.take("QRESYNC")) {
+      select.qresync = qresync_parameter(p);
+      if (!select.qresync) return std::nullopt;
+    } else {
+      return p.fail("Unknown SELECT parameter");
+    }
   } while (p.sp());
   if (!p.lex.take(')')) return std::nullopt;
   return select;

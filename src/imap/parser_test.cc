@@ -48,6 +48,53 @@ TEST(Parser, reads_the_tag_even_when_the_rest_is_wrong) {
   EXPECT_EQ(parse_command("+ NOOP").tag, "*");
   EXPECT_EQ(parse_command(std::string(300, 'a') + " NOOP").tag, "*");
 }
+TEST(Parser, select_with_what_the_client_knows) {
+  auto select = ok<Select>("a SELECT INBOX (CONDSTORE QRESYNC (67890007 20050715 41,43:211 (5000,9990:9992 1,3:5)))");
+  ASSERT_TRUE(select.qresync);
+  EXPECT_TRUE(select.condstore);
+  EXPECT_EQ(select.qresync->uid_validity, 67890007u);
+  EXPECT_EQ(select.qresync->modseq, 20050715u);
+  EXPECT_EQ(select.qresync->known_uids->to_string(), "41,43:211");
+  EXPECT_EQ(select.qresync->match_numbers.to_string(), "5000,9990:9992");
+  EXPECT_EQ(select.qresync->matching_uids.to_string(), "1,3:5");
+  EXPECT_FALSE(ok<Select>("a EXAMINE x (QRESYNC (1 0))").qresync->known_uids);
+  EXPECT_EQ(ok<Select>("a SELECT x (QRESYNC (1 2 (1 9)))").qresync->match_numbers.to_string(), "1");
+  for (const char* text :
+       {"a SELECT x (QRESYNC)", "a SELECT x (QRESYNC (0 1))", "a SELECT x (QRESYNC (1))", "a SELECT x (QRESYNC (1 2 1:*))",
+        "a SELECT x (QRESYNC (1 2 $))", "a SELECT x (QRESYNC (1 2 1:3 (1:2 7)))", "a SELECT x (QRESYNC (1 2 1:3 (1 7))"})
+    bad(text);
+}
+TEST(Parser, modifiers_of_fetch) {
+  auto fetch = ok<Fetch>("a UID FETCH $ (FLAGS) (PARTIAL -1:-30 VANISHED CHANGEDSINCE 9)");
+  EXPECT_TRUE(fetch.set.saved());
+  EXPECT_TRUE(fetch.vanished);
+  EXPECT_EQ(fetch.changed_since, 9u);
+  EXPECT_EQ(fetch.partial, (PartialRange{1, 30, true}));
+  for (const char* text : {"a FETCH 1 FLAGS (PARTIAL 1:2)", "a UID FETCH 1 FLAGS (PARTIAL 0:2)",
+                           "a UID FETCH 1 FLAGS (PARTIAL 1:-2)", "a UID FETCH 1 FLAGS (VANISHED)",
+                           "a FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)", "a UID FETCH 1 FLAGS ()", "a UID FETCH $,1 FLAGS"})
+    bad(text);
+}
+TEST(Parser, search_results_saved_and_in_part) {
+  auto search = ok<Search>("a UID SEARCH RETURN (SAVE PARTIAL 500:1 COUNT) OR $ UID 3 SEEN");
+  EXPECT_TRUE(search.esearch->save);
+  EXPECT_EQ(search.esearch->partial->to_string(), "500:1");
+  EXPECT_TRUE(search.key.names_numbers());
+  EXPECT_FALSE(ok<Search>("a SEARCH UID $ SEEN").key.names_numbers());
+  bad("a SEARCH RETURN (PARTIAL 1:2 ALL) ALL");
+  bad("a SEARCH RETURN (PARTIAL) ALL");
+}
+TEST(SequenceSet, partial_ranges_count_from_either_end) {
+  UidSet results = UidSet::of({{3, 5}, {9, 9}, {20, 24}});
+  EXPECT_EQ((PartialRange{2, 4, false}).of(results).to_string(), "4:5,9");
+  EXPECT_EQ((PartialRange{4, 2, false}).of(results).to_string(), "4:5,9");
+  EXPECT_EQ((PartialRange{1, 3, true}).of(results).to_string(), "22:24");
+  EXPECT_EQ((PartialRange{8, 500, true}).of(results).to_string(), "3:4");
+  EXPECT_EQ((PartialRange{9, 500, false}).of(results).to_string(), "24");
+  EXPECT_TRUE((PartialRange{10, 12, false}).of(results).empty());
+  EXPECT_TRUE((PartialRange{10, 12, true}).of(results).empty());
+  EXPECT_TRUE((PartialRange{1, 4294967295, true}).of({}).empty());
+}
 TEST(Parser, refuses_wrong_syntax_by_name) {
   for (const char* text : {"a NOOP x",
                            "a  NOOP",

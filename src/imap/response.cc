@@ -62,15 +62,19 @@ void numbered(std::string& out, uint32_t n, std::string_view what) {
   out.append(what).append("\r\n");
 }
 
+void put_range(std::string& out, UidSet::Range r) {
+  put_number(out, r.first);
+  if (r.last == r.first) return;
+  out += ':';
+  put_number(out, r.last);
+}
+
 void put_set(std::string& out, const UidSet& set) {
   bool first = true;
   for (const UidSet::Range& r : set.ranges()) {
     if (!first) out += ',';
     first = false;
-    put_number(out, r.first);
-    if (r.last == r.first) continue;
-    out += ':';
-    put_number(out, r.last);
+    put_range(out, r);
   }
 }
 
@@ -281,6 +285,21 @@ void search_response(std::string& out, const UidSet& hits, std::optional<uint64_
   end_line();
 }
 
+void vanished(std::string& out, const UidSet& uids, bool earlier) {
+  std::optional<size_t> line;  // where the open line begins
+  for (const UidSet::Range& r : uids.ranges()) {
+    if (line && out.size() - *line <= kSoftLine) {
+      out += ',';
+    } else {
+      if (line) out.append("\r\n");
+      line = out.size();
+      out.append(earlier ? "* VANISHED (EARLIER) " : "* VANISHED ");
+    }
+    put_range(out, r);
+  }
+  if (line) out.append("\r\n");
+}
+
 // RFC 4731 allows one ESEARCH response only, so ALL of a very scattered set is the one line that may be longer than
 // kMaxLine.
 void esearch_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want, const UidSet& hits,
@@ -296,6 +315,15 @@ void esearch_response(std::string& out, std::string_view tag, bool uid, const Se
     }
   }
   if (want.count) e.raw(" COUNT ").number(hits.count());
+  if (want.partial) {  // RFC 9394 section 3.1
+    UidSet part = want.partial->of(hits);
+    e.raw(" PARTIAL (").raw(want.partial->to_string()).sp();
+    if (part.empty())
+      e.raw("NIL");
+    else
+      put_set(out, part);
+    e.raw(")");
+  }
   if (modseq && !hits.empty()) e.raw(" MODSEQ ").number(*modseq);
   e.crlf();
 }

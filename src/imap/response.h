@@ -82,6 +82,9 @@ void status_response(std::string& out, std::string_view mailbox, const StatusIte
 
 // modseq: set when the search asked for MODSEQ and something matched (RFC 7162 section 3.1.5).
 void search_response(std::string& out, const UidSet& hits, std::optional<uint64_t> modseq);
+// "* VANISHED (EARLIER) 1:3" (RFC 7162 section 3.2.10), in as many lines as the limit asks; nothing for an empty set.
+void vanished(std::string& out, const UidSet& uids, bool earlier);
+
 // RFC 4731: TAG always, UID for UID SEARCH, only what was asked, also when nothing matched.
 void esearch_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want, const UidSet& hits,
                       std::optional<uint64_t> modseq);

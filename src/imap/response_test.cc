@@ -128,5 +128,37 @@ TEST(Fetch, flags_may_be_empty) {
   EXPECT_EQ(out, "* 1 FETCH (FLAGS ())\r\n* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded NotJunk)\r\n");
 }
 
+TEST(Response, vanished_keeps_the_line_limit) {
+  std::string out;
+  vanished(out, {}, false);
+  EXPECT_EQ(out, "");
+  vanished(out, UidSet::of({{1, 3}, {7, 7}}), true);
+  EXPECT_EQ(out, "* VANISHED (EARLIER) 1:3,7\r\n");
+  out.clear();
+  UidSet scattered;
+  for (uint32_t uid = 4'000'000'000; uid < 4'000'010'000; uid += 2) scattered.add(uid);
+  vanished(out, scattered, false);
+  size_t told = 0, line = 0;
+  for (size_t at = 0; at < out.size(); at = line + 2) {
+    line = out.find("\r\n", at);
+    EXPECT_LT(line - at, kMaxLine);
+    EXPECT_EQ(out.substr(at, 13), "* VANISHED 40");
+    told += 1 + static_cast<size_t>(std::count(out.begin() + static_cast<std::ptrdiff_t>(at),
+                                               out.begin() + static_cast<std::ptrdiff_t>(line), ','));
+  }
+  EXPECT_EQ(told, 5000u);
+}
+TEST(Response, esearch_in_part) {
+  std::string out;
+  SearchReturn want;
+  want.partial = PartialRange{1, 2, true};
+  want.count = true;
+  esearch_response(out, "A1", true, want, UidSet::of({{1, 3}, {7, 7}}), std::nullopt);
+  want.partial = PartialRange{9, 12, false};
+  esearch_response(out, "A2", true, want, UidSet::of({{1, 3}}), std::nullopt);
+  EXPECT_EQ(out,
+            "* ESEARCH (TAG \"A1\") UID COUNT 4 PARTIAL (-1:-2 3,7)\r\n"
+            "* ESEARCH (TAG \"A2\") UID COUNT 3 PARTIAL (9:12 NIL)\r\n");
+}
 }  // namespace
 }  // namespace bz::imap

@@ -49,10 +49,14 @@ struct SearchKey {
   std::vector<SearchKey> children;
 
   int depth() const;
+  bool names_numbers() const;  // a sequence number stands somewhere: it must mean the same when the answer arrives
 };
 
 struct SearchReturn {  // RFC 4731 section 3.1
   bool min = false, max = false, all = false, count = false;
+  bool save = false;                                                      // RFC 5182: the result becomes "$"
+  std::optional<PartialRange> partial = std::nullopt;                     // RFC 9394; never with all
+  bool answers() const { return min || max || all || count || partial; }  // SAVE alone has no ESEARCH response
 };
 
 struct Search {

@@ -1,5 +1,7 @@
 #include "imap/seqset.h"
 
+#include <algorithm>
+
 namespace bz::imap {
 
 UidSet SequenceSet::resolve(uint32_t largest) const {
@@ -20,6 +22,20 @@ bool SequenceSet::within(uint32_t count) const {
     if (r.first > count || r.last > count) return false;
   }
   return true;
+}
+
+std::string PartialRange::to_string() const {
+  const std::string sign = from_end ? "-" : "";
+  return sign + std::to_string(first) + ":" + sign + std::to_string(last);
+}
+
+UidSet PartialRange::of(const UidSet& results) const {
+  uint64_t low = std::min(first, last), high = std::max(first, last);
+  if (!from_end) return results.slice(low - 1, high - low + 1);
+  const uint64_t count = results.count();
+  if (low > count) return {};
+  high = std::min(high, count);
+  return results.slice(count - high, high - low + 1);
 }
 
 }  // namespace bz::imap

@@ -15,9 +15,15 @@ class SequenceSet {
     uint32_t first, last;  // in the order written; kStar stands for "*"
     bool operator==(const Range&) const = default;
   };
+  static SequenceSet saved_result() {
+    SequenceSet set;
+    set.saved_ = true;
+    return set;
+  }
   void add(Range range) { ranges_.push_back(range); }
   const std::vector<Range>& ranges() const { return ranges_; }
   bool empty() const { return ranges_.empty(); }
+  bool saved() const { return saved_; }  // "$", the result of the last SEARCH RETURN (SAVE) (RFC 5182); has no ranges
 
   // The set with "*" = `largest` and "5:*" meaning the same as "*:5" (RFC 3501 section 6.4.8 asks for that: 559:* always
   // names the last message). largest == 0: an empty mailbox; "*" then names nothing, plain numbers stay.
@@ -28,6 +34,17 @@ class SequenceSet {
 
  private:
   std::vector<Range> ranges_;
+  bool saved_ = false;
+};
+
+// Places in a list of results (RFC 9394 section 3.1), counted from 1 at the front or, from_end, at the back; in the order
+// written.
+struct PartialRange {
+  uint32_t first = 1, last = 1;
+  bool from_end = false;
+  std::string to_string() const;  // "-1:-100"
+  UidSet of(const UidSet& results) const;
+  bool operator==(const PartialRange&) const = default;
 };
 
 }  // namespace bz::imap

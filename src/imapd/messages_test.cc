@@ -88,7 +88,7 @@ TEST_F(Inbox, condstore) {
   EXPECT_THAT(answer, HasSubstr("UID 2 "));
   EXPECT_THAT(answer, Not(HasSubstr("UID 1 ")));
   answer = c.ask("a STORE 1,2 (UNCHANGEDSINCE " + std::to_string(before) + ") +FLAGS.SILENT (\\Answered)");
-  EXPECT_THAT(answer, HasSubstr("* 1 FETCH (MODSEQ ("));
+  EXPECT_THAT(answer, HasSubstr("* 1 FETCH (UID 1 MODSEQ ("));
   EXPECT_THAT(answer, HasSubstr("a OK [MODIFIED 2]"));
   EXPECT_THAT(c.ask("a SEARCH MODSEQ 1 SEEN"), HasSubstr("* SEARCH 2 (MODSEQ "));
   EXPECT_EQ(c.ask("a ENABLE CONDSTORE X"), "* ENABLED\r\na OK ENABLE completed\r\n");

@@ -19,7 +19,10 @@ void render_flags(std::string& out, const store::View& view, const UidSet& uids,
 }
 
 void render_changes(std::string& out, const store::View& view, const store::Changes& changes, FetchForm form) {
-  for (store::Msn msn : changes.expunged) imap::expunge(out, msn);
+  if (form.vanished)
+    imap::vanished(out, changes.vanished, false);
+  else
+    for (store::Msn msn : changes.expunged) imap::expunge(out, msn);
   if (changes.exists_changed) {
     imap::exists(out, changes.exists);
     imap::recent(out, changes.recent);

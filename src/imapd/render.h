@@ -8,13 +8,14 @@
 namespace bz::imapd {
 
 struct FetchForm {
-  bool uid = false;     // responses of a UID command name the UID (RFC 3501 section 6.4.8)
-  bool modseq = false;  // CONDSTORE is enabled (RFC 7162 section 3.2)
+  bool uid = false;       // responses of a UID command name the UID (RFC 3501 section 6.4.8)
+  bool modseq = false;    // CONDSTORE is enabled: UID and MODSEQ always (RFC 7162 section 3.2.4)
+  bool vanished = false;  // QRESYNC is enabled: VANISHED instead of EXPUNGE (RFC 7162 section 3.2.10)
 };
 
 // "* n FETCH (FLAGS ...)" for these messages of the view; those that are gone are left out.
 void render_flags(std::string& out, const store::View& view, const UidSet& uids, FetchForm form);
-// EXPUNGE, EXISTS, RECENT, then flags.
+// EXPUNGE or VANISHED, EXISTS, RECENT, then flags.
 void render_changes(std::string& out, const store::View& view, const store::Changes& changes, FetchForm form);
 
 }  // namespace bz::imapd

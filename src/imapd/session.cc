@@ -41,9 +41,11 @@ bool is_uid_command(const imap::Command& command) {
       command);
 }
 
-// RFC 3501 section 7.4.1: no EXPUNGE in FETCH, STORE, SEARCH, since the client counts on its sequence numbers there.
+// RFC 3501 section 7.4.1: no EXPUNGE in FETCH, STORE, SEARCH, since the client counts on its sequence numbers there; RFC
+// 7162 section 3.2.10.2 adds a UID SEARCH with sequence numbers.
 store::View::Expunges expunges_after(const imap::Command& command) {
   bool by_number = is_one_of<imap::Fetch, imap::Store, imap::Search>(command) && !is_uid_command(command);
+  if (const auto* search = std::get_if<imap::Search>(&command)) by_number |= search->key.names_numbers();
   return by_number ? store::View::Expunges::Hold : store::View::Expunges::Report;
 }
 
@@ -189,6 +191,7 @@ void Session::select(store::MailboxPtr mailbox, bool read_only) {
 void Session::unselect() {
   view_.reset();
   mailbox_.reset();
+  saved_result_ = {};
 }
 
 void Session::enable_condstore() {
@@ -214,7 +217,7 @@ void Session::report(store::View::Expunges expunges) {
   if (!view_->has_changes()) return;
   announce_keywords();
   store::Changes changes = view_->sync(expunges);
-  render_changes(out_, *view_, changes, {.uid = uid_command_, .modseq = condstore_});
+  render_changes(out_, *view_, changes, {.uid = uid_command_ || condstore_, .modseq = condstore_, .vanished = qresync_});
 }
 
 Task<bool> Session::flush() {
@@ -267,25 +270,33 @@ Task<bool> Session::read_more(base::Millis timeout) {
 
 Task<void> serve(std::shared_ptr<Session> session) { co_await session->run(); }
 
-std::optional<UidSet> resolve(Session& s, const imap::SequenceSet& set, bool uid) {
-  store::View& view = s.view();
+namespace {
+
+// Those of `wanted` that the view holds.
+UidSet existing(const store::View& view, const UidSet& wanted) {
   const auto& uids = view.uids();
   UidSet out;
-  if (!uid) {
-    // "1:*" on an empty mailbox names nothing; phones ask for it right after SELECT.
-    bool only_stars = std::all_of(set.ranges().begin(), set.ranges().end(), [](const imap::SequenceSet::Range& r) {
-      return r.first == imap::SequenceSet::kStar || r.last == imap::SequenceSet::kStar;
-    });
-    if (view.exists() == 0 && only_stars) return out;
-    if (!set.within(view.exists())) return std::nullopt;
-    set.resolve(view.exists()).for_each([&](uint32_t msn) { out.add(view.uid_at(msn)); });
-    return out;
-  }
-  UidSet wanted = set.resolve(uids.empty() ? 0 : uids.back());
   for (const UidSet::Range& range : wanted.ranges()) {
     auto at = std::lower_bound(uids.begin(), uids.end(), range.first);
     for (; at != uids.end() && *at <= range.last; ++at) out.add(*at);
   }
+  return out;
+}
+
+}  // namespace
+
+std::optional<UidSet> resolve(Session& s, const imap::SequenceSet& set, bool uid) {
+  store::View& view = s.view();
+  if (set.saved()) return existing(view, s.saved_result());
+  if (uid) return existing(view, set.resolve(view.exists() == 0 ? 0 : view.uids().back()));
+  // "1:*" on an empty mailbox names nothing; phones ask for it right after SELECT.
+  UidSet out;
+  bool only_stars = std::all_of(set.ranges().begin(), set.ranges().end(), [](const imap::SequenceSet::Range& r) {
+    return r.first == imap::SequenceSet::kStar || r.last == imap::SequenceSet::kStar;
+  });
+  if (view.exists() == 0 && only_stars) return out;
+  if (!set.within(view.exists())) return std::nullopt;
+  set.resolve(view.exists()).for_each([&](uint32_t msn) { out.add(view.uid_at(msn)); });
   return out;
 }
 

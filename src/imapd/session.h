@@ -8,6 +8,7 @@
 // Rules kept here and nowhere else:
 //  1. Untagged news goes out before the tagged response, never in between an APPEND's "+" and its tagged response.
 //  2. EXPUNGE is not reported during FETCH, STORE and SEARCH (RFC 3501 section 7.4.1); their UID forms may report it.
+//     A UID SEARCH that names sequence numbers may not. With QRESYNC the response is VANISHED (RFC 7162 section 3.2.10).
 //  3. A mailbox that another session deleted ends the session (BYE), since IMAP knows no way to unselect it.
 //  4. Keywords are announced (FLAGS, PERMANENTFLAGS) before a FETCH response uses them.
 #pragma once
@@ -78,6 +79,12 @@ class Session {
 
   bool condstore() const { return condstore_; }
   void enable_condstore();  // tells HIGHESTMODSEQ of the selected mailbox when it is new
+  bool qresync() const { return qresync_; }
+  void enable_qresync() { qresync_ = true; }  // VANISHED instead of EXPUNGE from now on
+
+  // What "$" stands for, as UIDs (RFC 5182); some may be gone. Empty again with every SELECT.
+  const UidSet& saved_result() const { return saved_result_; }
+  void save_result(UidSet uids) { saved_result_ = std::move(uids); }
 
   void announce_keywords();                     // rule 4
   void report(store::View::Expunges expunges);  // appends the news of the selected mailbox to out()
@@ -121,7 +128,8 @@ class Session {
   store::MailboxPtr mailbox_;
   std::unique_ptr<store::View> view_;
   bool read_only_ = false;
-  bool condstore_ = false;
+  bool condstore_ = false, qresync_ = false;
+  UidSet saved_result_;
   size_t announced_keywords_ = 0;
   unsigned bad_in_a_row_ = 0;
   bool uid_command_ = false;  // the running command is a UID one

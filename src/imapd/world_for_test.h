@@ -31,6 +31,11 @@ class World {
     store->set_delivery(kv::MemoryStore::Delivery::Posted);
     session_config.coalesce = base::Millis(1);
     config.append_limit = 1 << 20;
+    reopen();
+  }
+  // With `config` as it is now.
+  void reopen() {
+    account.reset();
     auto opened = run(store::open_account(*store, AccountId(7), "ana@example.org", config, loop, clock, random));
     BZ_CHECK(opened.has_value(), "open_account");
     account = *opened;

@@ -33,5 +33,17 @@ TEST(Flags, names_have_no_case) {
   EXPECT_FALSE(system_flag("\\Recent"));
 }
 
+TEST(UidSet, intersection_and_slice) {
+  UidSet a = UidSet::of({{1, 10}, {20, 30}, {4294967290, 4294967295}}),
+         b = UidSet::of({{5, 22}, {30, 30}, {4294967295, 4294967295}});
+  EXPECT_EQ(a.intersection(b).to_string(), "5:10,20:22,30,4294967295");
+  EXPECT_EQ(b.intersection(a), a.intersection(b));
+  EXPECT_TRUE(a.intersection({}).empty());
+  EXPECT_EQ(a.slice(9, 3).to_string(), "10,20:21");
+  EXPECT_EQ(a.slice(0, 1).to_string(), "1");
+  EXPECT_EQ(a.slice(26, 100).to_string(), "4294967295");
+  EXPECT_TRUE(a.slice(27, 1).empty());
+  EXPECT_TRUE(a.slice(3, 0).empty());
+}
 }  // namespace
 }  // namespace bz

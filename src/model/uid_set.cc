@@ -43,6 +43,38 @@ uint64_t UidSet::count() const {
   return total;
 }
 
+UidSet UidSet::intersection(const UidSet& other) const {
+  UidSet both;
+  auto a = ranges_.begin(), b = other.ranges_.begin();
+  while (a != ranges_.end() && b != other.ranges_.end()) {
+    uint32_t first = std::max(a->first, b->first), last = std::min(a->last, b->last);
+    if (first <= last) both.add(first, last);
+    if (a->last < b->last)
+      ++a;
+    else
+      ++b;
+  }
+  return both;
+}
+
+UidSet UidSet::slice(uint64_t skip, uint64_t count) const {
+  UidSet part;
+  for (const Range& r : ranges_) {
+    const uint64_t size = uint64_t{r.last} - r.first + 1;
+    if (skip >= size) {
+      skip -= size;
+      continue;
+    }
+    if (count == 0) break;
+    const uint64_t taken = std::min(size - skip, count);
+    const auto first = static_cast<uint32_t>(r.first + skip);
+    part.add(first, static_cast<uint32_t>(first + taken - 1));
+    count -= taken;
+    skip = 0;
+  }
+  return part;
+}
+
 std::string UidSet::to_string() const {
   std::string out;
   for (const Range& r : ranges_) {

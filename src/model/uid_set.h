@@ -23,7 +23,9 @@ class UidSet {
   uint32_t min() const { return ranges_.front().first; }
   uint32_t max() const { return ranges_.back().last; }
   const std::vector<Range>& ranges() const { return ranges_; }
-  std::string to_string() const;  // RFC 3501 sequence-set: "1:3,5"
+  UidSet intersection(const UidSet& other) const;
+  UidSet slice(uint64_t skip, uint64_t count) const;  // that many numbers behind the first `skip`, as far as there are
+  std::string to_string() const;                      // RFC 3501 sequence-set: "1:3,5"
   bool operator==(const UidSet&) const = default;
 
   template <class F>

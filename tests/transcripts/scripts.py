@@ -176,6 +176,16 @@ def t3_incremental_sync(mail, framing):
     untagged, _ = phone.ok("B6", f"UID FETCH 1:* (UID FLAGS) (CHANGEDSINCE {modseq})")
     got = sorted(int(re.search(rb"UID (\d+)", f).group(1)) for f in untagged if b"FETCH" in f)
     assert got == sorted(uids[:3] + new), (got, uids, new)
+    # Another connection of the phone comes back with what it knew.
+    again = connect(mail, framing, "ana", "B")
+    find(rb"^\* ENABLED .*QRESYNC", again.ok("B7", "ENABLE CONDSTORE QRESYNC")[0])
+    validity = int(re.search(rb"UIDVALIDITY (\d+)", b"".join(again.ok("B8", "EXAMINE T3")[0])).group(1))
+    untagged, _ = again.ok("B9", f"SELECT T3 (QRESYNC ({validity} {modseq} {uids[0]}:{uids[5]} (1:6 {uids[0]}:{uids[5]})))")
+    find(rb"^\* VANISHED \(EARLIER\) %d\r\n" % uids[5], untagged)
+    got = sorted(int(re.search(rb"UID (\d+)", f).group(1)) for f in find(rb"^\* \d+ FETCH", untagged))
+    assert got == uids[:3], (got, uids)
+    untagged, _ = again.ok("B10", f"UID FETCH {new[0]}:* (FLAGS) (CHANGEDSINCE {modseq} VANISHED)")
+    assert len(find(rb"^\* \d+ FETCH", untagged)) == 2, untagged
 
 
 def t4_idle(mail, framing):
@@ -277,6 +287,11 @@ def t6_search(mail, framing):
     find(rb"MIN %d MAX %d COUNT 3" % (uids[0], uids[2]), untagged)
     untagged, _ = phone.ok("E5b", "UID SEARCH RETURN (MIN MAX COUNT) DELETED")
     find(rb'UID COUNT 0\r\n', untagged)
+    phone.packet("E5c UID SEARCH RETURN (SAVE PARTIAL -1:-2) UNSEEN", "E5d UID FETCH $ (UID)")
+    untagged, _ = phone.until("E5c")
+    find(rb'^\* ESEARCH \(TAG "E5c"\) UID PARTIAL \(-1:-2 %d:%d\)\r\n' % (uids[1], uids[2]), untagged)
+    untagged, _ = phone.until("E5d")
+    assert len(find(rb"^\* \d+ FETCH", untagged)) == 2, untagged
     text = "\u00f1and\u00fa".encode()
     phone.write(b"E6 UID SEARCH CHARSET UTF-8 OR OR SUBJECT {%d}\r\n" % len(text))
     phone.expect(rb"\+ ")

@@ -23,6 +23,11 @@ Task<Reply> handle(Session& s, const imap::Done& command);
 Task<Reply> handle(Session& s, const imap::Select& command);
 Task<Reply> handle(Session& s, const imap::Close& command);
 Task<Reply> handle(Session& s, const imap::Unselect& command);
+// commands/resync.cc
+// What changed in the selected mailbox since the client saw it: VANISHED (EARLIER), then FETCH (RFC 7162 section 3.2.5).
+Task<Result<void>> resynchronize(Session& s, imap::QResync known);
+// Those of `asked` that were expunged after `since`, told as VANISHED (EARLIER) (section 3.2.6).
+Task<Result<void>> tell_vanished(Session& s, UidSet asked, uint64_t since);
 // commands/mailboxes.cc
 Task<Reply> handle(Session& s, const imap::Create& command);
 Task<Reply> handle(Session& s, const imap::Delete& command);

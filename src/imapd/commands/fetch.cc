@@ -12,7 +12,7 @@ constexpr size_t kSlice = 256;
 
 struct Plan {
   const imap::Fetch& command;
-  bool uid_first = false;   // UID FETCH without UID among the items
+  bool uid_first = false;   // UID FETCH, or with CONDSTORE one that sets \Seen, without UID among the items
   bool add_modseq = false;  // CHANGEDSINCE implies MODSEQ
   bool needs_record = false;
   bool sets_seen = false;
@@ -21,13 +21,13 @@ struct Plan {
 
 Plan make_plan(const Session& s, const imap::Fetch& command) {
   Plan plan{command};
-  plan.uid_first = command.uid && !command.has(Kind::Uid);
   plan.add_modseq = command.changed_since && !command.has(Kind::ModSeq);
   plan.wants_flags = command.has(Kind::Flags);
   for (const imap::FetchItem& item : command.items) {
     plan.needs_record |= item.kind >= Kind::Envelope;
     plan.sets_seen |= item.sets_seen() && !s.read_only();
   }
+  plan.uid_first = (command.uid || (s.condstore() && plan.sets_seen)) && !command.has(Kind::Uid);
   return plan;
 }
 static_assert(Kind::Size < Kind::Envelope && Kind::Envelope < Kind::Section, "kinds from Envelope on read the record");
@@ -166,7 +166,14 @@ std::vector<uint32_t> wanted(Session& s, const imap::Fetch& command, const UidSe
 Task<Reply> handle(Session& s, const imap::Fetch& command) {
   auto uids = resolve(s, command.set, command.uid);
   if (!uids) co_return bad("No such message number");
+  if (command.vanished && !s.qresync()) co_return bad("QRESYNC is not enabled");
   if (command.changed_since || command.has(Kind::ModSeq)) s.enable_condstore();
+  if (command.vanished) {
+    UidSet asked = command.set.saved() ? s.saved_result() : command.set.resolve(s.mailbox().info().uid_next - 1);
+    auto told = co_await tell_vanished(s, std::move(asked), *command.changed_since);
+    if (!told) co_return reply_for(told.error());
+  }
+  if (command.partial) uids = command.partial->of(*uids);
   Plan plan = make_plan(s, command);
   std::vector<uint32_t> all = wanted(s, command, *uids);
   Outcome total;

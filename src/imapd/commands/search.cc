@@ -34,23 +34,51 @@ uint64_t modseq_of(Session& s, const imap::Search& command, const store::SearchO
   return highest;
 }
 
+// "$" becomes the UIDs it stands for (RFC 5182).
+void insert_saved(imap::SearchKey& key, const UidSet& saved) {
+  if (key.set.saved()) {
+    key.kind = imap::SearchKey::Kind::Uids;
+    key.set = {};
+    for (const UidSet::Range& r : saved.ranges()) key.set.add({r.first, r.last});
+  }
+  for (imap::SearchKey& child : key.children) insert_saved(child, saved);
+}
+
+// What "$" stands for after this search (RFC 5182 section 2.4, RFC 9394 section 3.2).
+UidSet result_to_save(const imap::SearchReturn& want, const UidSet& found) {
+  if (found.empty() || want.all || want.count || !want.answers()) return found;
+  UidSet saved;
+  if (want.partial) saved = want.partial->of(found);
+  if (want.min) saved.add(found.min());
+  if (want.max) saved.add(found.max());
+  return saved;
+}
+
 }  // namespace
 
 Task<Reply> handle(Session& s, const imap::Search& command) {
+  const bool save = command.esearch && command.esearch->save;
+  imap::SearchKey key = command.key;
+  insert_saved(key, s.saved_result());
+  if (save) s.save_result({});  // a search that fails leaves nothing (RFC 5182 section 2.1)
   if (!command.charset.empty() && command.charset != "US-ASCII" && !mime::charset_known(command.charset))
     co_return no("Charset not known", "BADCHARSET (UTF-8 US-ASCII ISO-8859-1 WINDOWS-1252)");
   if (command.has_modseq) s.enable_condstore();
-  imap::SearchKey key = command.key;
   convert(key, command.charset);
   auto found = co_await store::search(s.account(), s.view(), key, s.loop(), s.clock().unix_seconds());
   if (!found) co_return reply_for(found.error());
-  UidSet hits;
+  UidSet uids, numbers;
   for (uint32_t uid : found->uids) {
     auto msn = s.view().msn_of(uid);
-    if (msn) hits.add(command.uid ? uid : *msn);
+    if (!msn) continue;
+    uids.add(uid);
+    if (!command.uid) numbers.add(*msn);
   }
+  if (save) s.save_result(result_to_save(*command.esearch, uids));
+  const UidSet& hits = command.uid ? uids : numbers;
   std::optional<uint64_t> modseq;
   if (command.has_modseq) modseq = modseq_of(s, command, *found);
+  if (command.esearch && !command.esearch->answers()) co_return ok("SEARCH completed, result saved");
   if (command.esearch)
     imap::esearch_response(s.out(), s.tag(), command.uid, *command.esearch, hits, modseq);
   else

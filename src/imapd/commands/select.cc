@@ -34,6 +34,7 @@ void describe(Session& s) {
 
 // A SELECT that fails leaves no mailbox selected.
 Task<Reply> handle(Session& s, const imap::Select& command) {
+  if (command.qresync && !s.qresync()) co_return bad("QRESYNC is not enabled");
   if (s.selected()) {
     s.unselect();
     imap::untagged(s.out(), Condition::Ok, "CLOSED", "Previous mailbox closed");
@@ -41,11 +42,18 @@ Task<Reply> handle(Session& s, const imap::Select& command) {
   const store::MailboxInfo* info = s.account().find(command.mailbox);
   if (!info) co_return no("No such mailbox", "NONEXISTENT");
   if (!info->selectable) co_return no("The mailbox holds other mailboxes only", "CANNOT");
-  if (command.condstore) s.enable_condstore();
+  if (command.condstore || command.qresync) s.enable_condstore();
   auto mailbox = co_await s.account().open(info->id);
   if (!mailbox) co_return reply_for(mailbox.error());
   s.select(std::move(*mailbox), command.examine);
   describe(s);
+  if (command.qresync && command.qresync->uid_validity == s.mailbox().info().uid_validity.value()) {
+    auto resynced = co_await resynchronize(s, *command.qresync);
+    if (!resynced) {
+      s.unselect();
+      co_return reply_for(resynced.error());
+    }
+  }
   if (command.examine) co_return ok("EXAMINE completed", "READ-ONLY");
   co_return ok("SELECT completed", "READ-WRITE");
 }

@@ -46,9 +46,15 @@ Task<Reply> handle(Session&, const imap::Done&) { co_return bad("DONE without ID
 // RFC 5161: names that are not known are left out of the answer.
 Task<Reply> handle(Session& s, const imap::Enable& command) {
   const auto& names = command.capabilities;
-  bool condstore = std::find(names.begin(), names.end(), imap::kEnableCondstore) != names.end();
-  s.out().append("* ENABLED").append(condstore && !s.condstore() ? " CONDSTORE" : "").append("\r\n");
-  if (condstore) s.enable_condstore();
+  auto asked = [&](std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  const bool qresync = asked(imap::kEnableQresync) && !s.qresync();
+  const bool condstore = asked(imap::kEnableCondstore) && !s.condstore();
+  s.out().append("* ENABLED");
+  if (condstore) s.out().append(" CONDSTORE");
+  if (qresync) s.out().append(" QRESYNC");
+  s.out().append("\r\n");
+  if (qresync) s.enable_qresync();  // RFC 7162 section 3.2.3: enables CONDSTORE too
+  if (condstore || qresync) s.enable_condstore();
   co_return ok("ENABLE completed");
 }
 

@@ -29,7 +29,7 @@ void tell_result(Session& s, const imap::Store& command, const UidSet& uids, con
     auto msn = s.view().msn_of(uid);
     if (!entry || !msn) return;
     imap::FetchWriter w(s.out(), *msn);
-    if (command.uid) w.uid(Uid(uid));
+    if (command.uid || s.condstore()) w.uid(Uid(uid));
     if (!command.silent) w.flags(entry->flags, keywords, s.view().is_recent(uid));
     if (s.condstore()) w.modseq(ModSeq(entry->modseq));
     w.end();
