@@ -132,7 +132,7 @@ struct Move {  // RFC 6851
 
 using Command = std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename,
                              Subscribe, Unsubscribe, Status, List, Lsub, Namespace, Append, Idle, Done, Enable, Check,
-                             Close, Unselect, Expunge, Search, Fetch, Store, Copy, Move>;
+                             Close, Unselect, Expunge, Search, Fetch, Store, Copy, Move, Sort, Thread>;
 
 std::string_view name(const Command& command);  // "UID FETCH" is "FETCH"; for logs
 

@@ -52,6 +52,12 @@ Read read_move(Parse& p, bool uid);
 Read read_uid_expunge(Parse& p);
 Read read_fetch(Parse& p, bool uid);
 Read read_search(Parse& p, bool uid);
+Read read_sort(Parse& p, bool uid);
+Read read_thread(Parse& p, bool uid);
+// "RETURN" has been read: SP "(" [option *(SP option)] ")" (RFC 4731, RFC 5182, RFC 9394)
+bool return_options(Parse& p, Search& search);
+// search-key *(SP search-key) up to the end of the command
+bool search_keys(Parse& p, Search& search);
 template <class MailboxCommand>
 Read read_mailbox_command(Parse& p) {
   if (!p.sp()) return std::nullopt;

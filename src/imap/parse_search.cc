@@ -312,7 +312,8 @@ class KeyReader {
   size_t keys_ = 0;
 };
 
-// "RETURN" SP "(" [option *(SP option)] ")" (RFC 4731, RFC 5182, RFC 9394)
+}  // namespace
+
 bool return_options(Parse& p, Search& search) {
   SearchReturn want;
   if (!p.sp() || !p.lex.take('(')) return false;
@@ -343,7 +344,7 @@ bool return_options(Parse& p, Search& search) {
   return true;
 }
 
-}  // namespace
+bool search_keys(Parse& p, Search& search) { return KeyReader(p, search).read(); }
 
 Read read_search(Parse& p, bool uid) {
   Search search;
@@ -355,7 +356,7 @@ Read read_search(Parse& p, bool uid) {
     if (!charset || !p.sp()) return p.fail("Invalid CHARSET");
     search.charset = base::upper(*charset);
   }
-  if (!KeyReader(p, search).read()) return std::nullopt;
+  if (!search_keys(p, search)) return std::nullopt;
   return search;
 }
 

@@ -47,10 +47,12 @@ constexpr Entry kCommands[] = {
     {"RENAME", detail::read_rename},
     {"SEARCH", [](Parse& p) { return detail::read_search(p, false); }},
     {"SELECT", [](Parse& p) { return detail::read_select(p, false); }},
+    {"SORT", [](Parse& p) { return detail::read_sort(p, false); }},
     {"STARTTLS", plain<StartTls>},
     {"STATUS", detail::read_status},
     {"STORE", [](Parse& p) { return detail::read_store(p, false); }},
     {"SUBSCRIBE", detail::read_mailbox_command<Subscribe>},
+    {"THREAD", [](Parse& p) { return detail::read_thread(p, false); }},
     {"UID", uid},
     {"UNSELECT", plain<Unselect>},
     {"UNSUBSCRIBE", detail::read_mailbox_command<Unsubscribe>},
@@ -61,7 +63,9 @@ constexpr Entry kUidCommands[] = {
     {"FETCH", [](Parse& p) { return detail::read_fetch(p, true); }},
     {"MOVE", [](Parse& p) { return detail::read_move(p, true); }},
     {"SEARCH", [](Parse& p) { return detail::read_search(p, true); }},
+    {"SORT", [](Parse& p) { return detail::read_sort(p, true); }},
     {"STORE", [](Parse& p) { return detail::read_store(p, true); }},
+    {"THREAD", [](Parse& p) { return detail::read_thread(p, true); }},
 };
 
 // Section 6.4.8
@@ -127,7 +131,7 @@ std::string_view name(const Command& command) {
       "CAPABILITY", "NOOP",   "LOGOUT", "ID",        "STARTTLS",    "AUTHENTICATE", "LOGIN", "SELECT",
       "CREATE",     "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "STATUS",       "LIST",  "LSUB",
       "NAMESPACE",  "APPEND", "IDLE",   "DONE",      "ENABLE",      "CHECK",        "CLOSE", "UNSELECT",
-      "EXPUNGE",    "SEARCH", "FETCH",  "STORE",     "COPY",        "MOVE"};
+      "EXPUNGE",    "SEARCH", "FETCH",  "STORE",     "COPY",        "MOVE",         "SORT",  "THREAD"};
   return kNames[command.index()];
 }
 

@@ -328,6 +328,92 @@ void esearch_response(std::string& out, std::string_view tag, bool uid, const Se
   e.crlf();
 }
 
+namespace {
+
+// An ordered list; runs that ascend by one become ranges (RFC 5267 section 3.2).
+void put_ordered(std::string& out, std::span<const uint32_t> numbers) {
+  for (size_t i = 0; i < numbers.size();) {
+    size_t last = i;
+    while (last + 1 < numbers.size() && uint64_t{numbers[last]} + 1 == numbers[last + 1]) ++last;
+    if (i > 0) out += ',';
+    put_range(out, {numbers[i], numbers[last]});
+    i = last + 1;
+  }
+}
+
+// A node, and its only child's only child...: one list of members; what splits is left for the caller.
+uint32_t put_members(std::string& out, const ThreadTree& tree, uint32_t node) {
+  out += '(';
+  for (;;) {
+    const ThreadTree::Node& n = tree.nodes[node];
+    if (n.number != 0) put_number(out, n.number);
+    if (!n.children.empty() && n.number != 0) out += ' ';
+    if (n.children.size() != 1) return node;
+    node = n.children.front();
+  }
+}
+
+}  // namespace
+
+void esort_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want,
+                    std::span<const uint32_t> ordered) {
+  Encoder e(out);
+  e.raw("* ESEARCH (TAG ").string(tag).raw(uid ? ") UID" : ")");
+  if (!ordered.empty()) {
+    if (want.min) e.raw(" MIN ").number(ordered.front());
+    if (want.max) e.raw(" MAX ").number(ordered.back());
+    if (want.all) {
+      e.raw(" ALL ");
+      put_ordered(out, ordered);
+    }
+  }
+  if (want.count) e.raw(" COUNT ").number(ordered.size());
+  if (want.partial) {
+    e.raw(" PARTIAL (").raw(want.partial->to_string()).sp();
+    auto [skip, count] = want.partial->places(ordered.size());
+    if (count == 0)
+      e.raw("NIL");
+    else
+      put_ordered(out, ordered.subspan(skip, count));
+    e.raw(")");
+  }
+  e.crlf();
+}
+
+// One line whatever its length: a client that asks for SORT or THREAD takes one response, and Apple's ask for neither.
+void sort_response(std::string& out, std::span<const uint32_t> ordered) {
+  out.append("* SORT");
+  for (uint32_t n : ordered) {
+    out += ' ';
+    put_number(out, n);
+  }
+  out.append("\r\n");
+}
+
+void thread_response(std::string& out, const ThreadTree& tree) {
+  struct Open {
+    uint32_t node;
+    size_t next;
+  };
+  std::vector<Open> open;
+  out.append(tree.roots.empty() ? "* THREAD" : "* THREAD ");
+  for (uint32_t root : tree.roots) {
+    open.push_back({put_members(out, tree, root), 0});
+    while (!open.empty()) {
+      Open& top = open.back();
+      const auto& children = tree.nodes[top.node].children;
+      if (top.next < children.size()) {
+        const uint32_t child = children[top.next++];
+        open.push_back({put_members(out, tree, child), 0});
+      } else {
+        out += ')';
+        open.pop_back();
+      }
+    }
+  }
+  out.append("\r\n");
+}
+
 FetchWriter::FetchWriter(std::string& out, uint32_t msn) : encoder_(out) {
   out.append("* ");
   put_number(out, msn);

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "imap/command.h"
 #include "model/flags.h"
@@ -14,6 +15,16 @@
 #include "model/uid_set.h"
 
 namespace bz::imap {
+
+// Messages as threads. Indexes instead of pointers: a thread may be as deep as the mailbox is long.
+struct ThreadTree {
+  struct Node {
+    uint32_t number = 0;  // 0: a parent that is not among the messages
+    std::vector<uint32_t> children = {};
+  };
+  std::vector<Node> nodes;
+  std::vector<uint32_t> roots;
+};
 
 inline constexpr size_t kMaxLine = 8192;  // exclusive
 enum class Condition : unsigned char { Ok, No, Bad, Bye, PreAuth };
@@ -88,6 +99,13 @@ void vanished(std::string& out, const UidSet& uids, bool earlier);
 // RFC 4731: TAG always, UID for UID SEARCH, only what was asked, also when nothing matched.
 void esearch_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want, const UidSet& hits,
                       std::optional<uint64_t> modseq);
+
+// The same for SORT: `ordered` in the order asked for, MIN and MAX the first and last of it (RFC 5267 section 3).
+void esort_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want,
+                    std::span<const uint32_t> ordered);
+void sort_response(std::string& out, std::span<const uint32_t> ordered);
+// "* THREAD (3 6 (4 23)(44 7 96))" (RFC 5256 section 4).
+void thread_response(std::string& out, const ThreadTree& tree);
 
 // One "* n FETCH (...)". Items go out in the order of the calls.
 class FetchWriter {

@@ -67,4 +67,25 @@ struct Search {
   bool has_modseq = false;              // a MODSEQ key somewhere: the reply carries MODSEQ, CONDSTORE is enabled
 };
 
+struct SortKey {  // RFC 5256 section 3, RFC 5957
+  enum class Kind : unsigned char { Arrival, Cc, Date, From, Size, Subject, To, DisplayFrom, DisplayTo };
+  Kind kind = Kind::Arrival;
+  bool reverse = false;
+  bool operator==(const SortKey&) const = default;
+};
+struct Sort {
+  Search search;  // esearch set: ESORT (RFC 5267 section 3)
+  std::vector<SortKey> keys;
+};
+
+enum class Threading : unsigned char {
+  OrderedSubject,
+  References,
+  Refs
+};  // RFC 5256; Refs: no subjects, newest thread last
+struct Thread {
+  Search search;
+  Threading algorithm = Threading::References;
+};
+
 }  // namespace bz::imap

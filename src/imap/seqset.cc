@@ -29,13 +29,15 @@ std::string PartialRange::to_string() const {
   return sign + std::to_string(first) + ":" + sign + std::to_string(last);
 }
 
+PartialRange::Places PartialRange::places(uint64_t results) const {
+  const uint64_t low = std::min(first, last), high = std::min<uint64_t>(std::max(first, last), results);
+  if (low > results) return {};
+  return {from_end ? results - high : low - 1, high - low + 1};
+}
+
 UidSet PartialRange::of(const UidSet& results) const {
-  uint64_t low = std::min(first, last), high = std::max(first, last);
-  if (!from_end) return results.slice(low - 1, high - low + 1);
-  const uint64_t count = results.count();
-  if (low > count) return {};
-  high = std::min(high, count);
-  return results.slice(count - high, high - low + 1);
+  const auto [skip, count] = places(results.count());
+  return results.slice(skip, count);
 }
 
 }  // namespace bz::imap

@@ -43,6 +43,10 @@ struct PartialRange {
   uint32_t first = 1, last = 1;
   bool from_end = false;
   std::string to_string() const;  // "-1:-100"
+  struct Places {
+    uint64_t skip = 0, count = 0;
+  };
+  Places places(uint64_t results) const;  // in a list of so many results
   UidSet of(const UidSet& results) const;
   bool operator==(const PartialRange&) const = default;
 };

@@ -202,5 +202,39 @@ TEST_F(Inbox, a_failed_commit_ends_the_session) {
   EXPECT_THAT(end, HasSubstr("* BYE"));
 }
 
+TEST_F(Inbox, sort) {
+  auto mail = [](const char* from, const char* subject, const char* day) {
+    return std::string("From: ") + from + "\r\nTo: Zoe <a@x.org>\r\nSubject: " + subject + "\r\nDate: " + day +
+           " Feb 2025 10:00:00 +0000\r\n\r\nx\r\n";
+  };
+  w.append("INBOX", mail("=?utf-8?q?=C3=81lvaro?= <zz@x.org>", "Re: beta", "3"));
+  w.append("INBOX", mail("Bob <bb@x.org>", "alpha", "2"));
+  w.append("INBOX", mail("aa@x.org", "[list] Beta and more", "1"));
+  Client& c = open(0);
+  EXPECT_EQ(c.ask("a SORT (SUBJECT) UTF-8 ALL"), "* SORT 2 1 3\r\na OK SORT completed\r\n");
+  EXPECT_EQ(c.ask("a UID SORT (REVERSE DATE) US-ASCII ALL"), "* SORT 1 2 3\r\na OK SORT completed\r\n");
+  EXPECT_EQ(c.ask("a SORT (FROM) UTF-8 ALL"), "* SORT 3 2 1\r\na OK SORT completed\r\n");
+  EXPECT_EQ(c.ask("a SORT (DISPLAYFROM) UTF-8 ALL"), "* SORT 3 1 2\r\na OK SORT completed\r\n");
+  EXPECT_EQ(c.ask("a SORT (TO REVERSE ARRIVAL SIZE CC) UTF-8 2:3"), "* SORT 2 3\r\na OK SORT completed\r\n");
+  EXPECT_EQ(c.ask("a SORT (DATE) UTF-8 SUBJECT nothing"), "* SORT\r\na OK SORT completed\r\n");
+  EXPECT_EQ(c.ask("b SORT RETURN (MIN MAX ALL COUNT SAVE) (DATE) UTF-8 ALL"),
+            "* ESEARCH (TAG \"b\") MIN 3 MAX 1 ALL 3,2,1 COUNT 3\r\nb OK SORT completed\r\n");
+  EXPECT_EQ(c.ask("b SORT RETURN (PARTIAL -1:-2) (FROM) UTF-8 $"),
+            "* ESEARCH (TAG \"b\") PARTIAL (-1:-2 2,1)\r\nb OK SORT completed\r\n");
+  EXPECT_THAT(c.ask("c SORT (DATE) X-NONE ALL"), StartsWith("c NO [BADCHARSET"));
+  EXPECT_THAT(c.ask("c SORT () UTF-8 ALL"), StartsWith("c BAD"));
+  EXPECT_THAT(c.ask("c SORT (DATE) ALL"), StartsWith("c BAD"));
+}
+TEST_F(Inbox, thread) {
+  w.append("INBOX", "Message-ID: <a@x>\r\nSubject: one\r\n\r\n");
+  w.append("INBOX", "Message-ID: <b@x>\r\nReferences: <a@x>\r\nIn-Reply-To: <c@x>\r\nSubject: Re: two\r\n\r\n");
+  w.append("INBOX", "Message-ID: <c@x>\r\nIn-Reply-To: \"Ana\" <a@x> <zz@x>\r\nSubject: three\r\n\r\n");
+  Client& c = open(0);
+  EXPECT_EQ(c.ask("a UID THREAD REFERENCES UTF-8 ALL"), "* THREAD (1 (2)(3))\r\na OK THREAD completed\r\n");
+  EXPECT_EQ(c.ask("a THREAD ORDEREDSUBJECT UTF-8 2:3"), "* THREAD (2)(3)\r\na OK THREAD completed\r\n");
+  EXPECT_EQ(c.ask("a THREAD REFS UTF-8 SUBJECT nothing"), "* THREAD\r\na OK THREAD completed\r\n");
+  EXPECT_THAT(c.ask("a THREAD X UTF-8 ALL"), StartsWith("a BAD"));
+}
+
 }  // namespace
 }  // namespace bz::imapd

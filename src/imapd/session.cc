@@ -28,10 +28,18 @@ bool is_one_of(const imap::Command& command) {
 
 bool needs_mailbox(const imap::Command& command) {
   return is_one_of<imap::Check, imap::Close, imap::Unselect, imap::Expunge, imap::Search, imap::Fetch, imap::Store,
-                   imap::Copy, imap::Move>(command);
+                   imap::Copy, imap::Move, imap::Sort, imap::Thread>(command);
+}
+
+// Of SEARCH, SORT and THREAD; else null.
+const imap::Search* search_of(const imap::Command& command) {
+  if (const auto* sort = std::get_if<imap::Sort>(&command)) return &sort->search;
+  if (const auto* thread = std::get_if<imap::Thread>(&command)) return &thread->search;
+  return std::get_if<imap::Search>(&command);
 }
 
 bool is_uid_command(const imap::Command& command) {
+  if (const imap::Search* search = search_of(command)) return search->uid;
   if (const auto* expunge = std::get_if<imap::Expunge>(&command)) return expunge->uids.has_value();
   return std::visit(
       [](const auto& c) {
@@ -44,8 +52,9 @@ bool is_uid_command(const imap::Command& command) {
 // RFC 3501 section 7.4.1: no EXPUNGE in FETCH, STORE, SEARCH, since the client counts on its sequence numbers there; RFC
 // 7162 section 3.2.10.2 adds a UID SEARCH with sequence numbers.
 store::View::Expunges expunges_after(const imap::Command& command) {
-  bool by_number = is_one_of<imap::Fetch, imap::Store, imap::Search>(command) && !is_uid_command(command);
-  if (const auto* search = std::get_if<imap::Search>(&command)) by_number |= search->key.names_numbers();
+  const imap::Search* search = search_of(command);
+  bool by_number = (search || is_one_of<imap::Fetch, imap::Store>(command)) && !is_uid_command(command);
+  if (search) by_number |= search->key.names_numbers();
   return by_number ? store::View::Expunges::Hold : store::View::Expunges::Report;
 }
 

@@ -77,6 +77,12 @@ Result<ParsedMessage> parse_message(std::string_view raw, const Limits& limits) 
   return out;
 }
 
+std::vector<std::string> message_ids(std::string_view field) {
+  std::vector<std::string> ids;
+  collect_ids(field, ids);
+  return ids;
+}
+
 std::optional<uint32_t> find_part(const ParsedMessage& message, const std::vector<uint32_t>& numbers) {
   const auto& parts = message.parts;
   if (parts.empty()) return std::nullopt;

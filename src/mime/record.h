@@ -73,6 +73,9 @@ struct ParsedMessage {
 // header).
 Result<ParsedMessage> parse_message(std::string_view raw, const Limits& limits = {});
 
+// The message ids ("<...>") in a field, in order, each once.
+std::vector<std::string> message_ids(std::string_view field);
+
 // The octets of the message that a section names; nullopt if there is no such part, for FETCH to say NIL.
 std::optional<Range> section(const ParsedMessage& message, const SectionPath& path);
 // The part that the numbers name (RFC 3501 section 6.4.5); index into `parts`. Empty numbers: the message, 0.

@@ -4,6 +4,7 @@
 #include "imap/command.h"
 #include "imapd/reply.h"
 #include "imapd/session.h"
+#include "store/search.h"
 
 namespace bz::imapd {
 
@@ -50,6 +51,17 @@ Task<Reply> handle(Session& s, const imap::Idle& command);
 Task<Reply> handle(Session& s, const imap::Expunge& command);
 // commands/search.cc
 Task<Reply> handle(Session& s, const imap::Search& command);
+// The UIDs a SEARCH, SORT or THREAD finds. A Reply instead: why not.
+struct Found {
+  store::SearchOutcome outcome;
+  std::optional<Reply> refusal;
+};
+Task<Found> find(Session& s, const imap::Search& command);
+// What "$" stands for after it (RFC 5182 section 2.4, RFC 9394 section 3.2).
+void save_result(Session& s, const imap::Search& command, const UidSet& uids);
+// commands/sort.cc
+Task<Reply> handle(Session& s, const imap::Sort& command);
+Task<Reply> handle(Session& s, const imap::Thread& command);
 // commands/fetch.cc
 Task<Reply> handle(Session& s, const imap::Fetch& command);
 // commands/store.cc

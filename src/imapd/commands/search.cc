@@ -44,7 +44,6 @@ void insert_saved(imap::SearchKey& key, const UidSet& saved) {
   for (imap::SearchKey& child : key.children) insert_saved(child, saved);
 }
 
-// What "$" stands for after this search (RFC 5182 section 2.4, RFC 9394 section 3.2).
 UidSet result_to_save(const imap::SearchReturn& want, const UidSet& found) {
   if (found.empty() || want.all || want.count || !want.answers()) return found;
   UidSet saved;
@@ -56,28 +55,37 @@ UidSet result_to_save(const imap::SearchReturn& want, const UidSet& found) {
 
 }  // namespace
 
-Task<Reply> handle(Session& s, const imap::Search& command) {
-  const bool save = command.esearch && command.esearch->save;
+void save_result(Session& s, const imap::Search& command, const UidSet& uids) {
+  if (command.esearch && command.esearch->save) s.save_result(result_to_save(*command.esearch, uids));
+}
+
+Task<Found> find(Session& s, const imap::Search& command) {
   imap::SearchKey key = command.key;
   insert_saved(key, s.saved_result());
-  if (save) s.save_result({});  // a search that fails leaves nothing (RFC 5182 section 2.1)
+  if (command.esearch && command.esearch->save)
+    s.save_result({});  // a search that fails leaves nothing (RFC 5182 section 2.1)
   if (!command.charset.empty() && command.charset != "US-ASCII" && !mime::charset_known(command.charset))
-    co_return no("Charset not known", "BADCHARSET (UTF-8 US-ASCII ISO-8859-1 WINDOWS-1252)");
+    co_return Found{{}, no("Charset not known", "BADCHARSET (UTF-8 US-ASCII ISO-8859-1 WINDOWS-1252)")};
   if (command.has_modseq) s.enable_condstore();
   convert(key, command.charset);
   auto found = co_await store::search(s.account(), s.view(), key, s.loop(), s.clock().unix_seconds());
-  if (!found) co_return reply_for(found.error());
+  if (!found) co_return Found{{}, reply_for(found.error())};
+  std::erase_if(found->uids, [&](uint32_t uid) { return !s.view().msn_of(uid); });
+  co_return Found{std::move(*found), std::nullopt};
+}
+
+Task<Reply> handle(Session& s, const imap::Search& command) {
+  Found found = co_await find(s, command);
+  if (found.refusal) co_return std::move(*found.refusal);
   UidSet uids, numbers;
-  for (uint32_t uid : found->uids) {
-    auto msn = s.view().msn_of(uid);
-    if (!msn) continue;
+  for (uint32_t uid : found.outcome.uids) {
     uids.add(uid);
-    if (!command.uid) numbers.add(*msn);
+    if (!command.uid) numbers.add(*s.view().msn_of(uid));
   }
-  if (save) s.save_result(result_to_save(*command.esearch, uids));
+  save_result(s, command, uids);
   const UidSet& hits = command.uid ? uids : numbers;
   std::optional<uint64_t> modseq;
-  if (command.has_modseq) modseq = modseq_of(s, command, *found);
+  if (command.has_modseq) modseq = modseq_of(s, command, found.outcome);
   if (command.esearch && !command.esearch->answers()) co_return ok("SEARCH completed, result saved");
   if (command.esearch)
     imap::esearch_response(s.out(), s.tag(), command.uid, *command.esearch, hits, modseq);

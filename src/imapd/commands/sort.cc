@@ -1,0 +1,37 @@
+// SORT and THREAD (RFC 5256, RFC 5267, RFC 5957): a search, and the store puts what it found in order.
+#include "store/sort.h"
+#include "imapd/commands/commands.h"
+#include "store/thread.h"
+
+namespace bz::imapd {
+
+Task<Reply> handle(Session& s, const imap::Sort& command) {
+  Found found = co_await find(s, command.search);
+  if (found.refusal) co_return std::move(*found.refusal);
+  UidSet uids;
+  for (uint32_t uid : found.outcome.uids) uids.add(uid);
+  auto sorted = co_await store::sort(s.account(), s.view(), std::move(found.outcome.uids), command.keys, s.loop());
+  if (!sorted) co_return reply_for(sorted.error());
+  save_result(s, command.search, uids);
+  if (!command.search.uid)
+    for (uint32_t& number : *sorted) number = s.view().msn_of(number).value_or(0);
+  if (!command.search.esearch)
+    imap::sort_response(s.out(), *sorted);
+  else if (command.search.esearch->answers())
+    imap::esort_response(s.out(), s.tag(), command.search.uid, *command.search.esearch, *sorted);
+  co_return ok("SORT completed");
+}
+
+Task<Reply> handle(Session& s, const imap::Thread& command) {
+  Found found = co_await find(s, command.search);
+  if (found.refusal) co_return std::move(*found.refusal);
+  auto tree = co_await store::thread(s.account(), s.view(), std::move(found.outcome.uids), command.algorithm, s.loop());
+  if (!tree) co_return reply_for(tree.error());
+  if (!command.search.uid)
+    for (auto& node : tree->nodes)
+      if (node.number != 0) node.number = s.view().msn_of(node.number).value_or(0);
+  imap::thread_response(s.out(), *tree);
+  co_return ok("THREAD completed");
+}
+
+}  // namespace bz::imapd
