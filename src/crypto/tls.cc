@@ -99,6 +99,30 @@ Result<void> use_ticket_keys(SSL_CTX* ctx, const Secret& secret) {
   return {};
 }
 
+Result<void> ask_for_certificates(SSL_CTX* ctx, const TlsServerOptions& options) {
+  using enum ClientCertificates;
+  if (options.client_certificates == Off) return {};
+  if (options.client_certificates == Unverified) {
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, accept_any_client_certificate);
+    return {};
+  }
+  if (!options.client_authorities.valid()) return fail(Errc::Invalid, "client certificates need a CA");
+  bool required = options.client_certificates == Required;
+  SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
+  SSL_CTX_set_verify_depth(ctx, kMaxChain);
+  SSL_CTX_set1_cert_store(ctx, options.client_authorities.get());
+  // Nor may a session begun where nobody was asked be resumed here.
+  std::string_view session_context = required ? "buzon, certificate required" : "buzon, certificate";
+  BZ_CHECK(SSL_CTX_set_session_id_context(ctx, u8(session_context), static_cast<unsigned>(session_context.size())) == 1,
+           "a session context has at most 32 bytes");
+  SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+  SSL_CTX_set_num_tickets(ctx, 0);
+  BZ_TRY(auto roots, parse_certificates(options.client_authorities.ca_pem(), kMaxRoots));
+  for (const X509Ptr& root : roots)
+    if (SSL_CTX_add_client_CA(ctx, root.get()) != 1) return openssl_error(Errc::Internal, "names of client CAs");
+  return {};
+}
+
 Result<TlsContext> make_host(const TlsServerOptions& options, const std::vector<CertifiedKey>& pairs) {
   if (pairs.empty()) return fail(Errc::Invalid, "a host without certificate");
   TlsContext out(SSL_CTX_new(TLS_server_method()));
@@ -113,7 +137,7 @@ Result<TlsContext> make_host(const TlsServerOptions& options, const std::vector<
   for (const CertifiedKey& pair : pairs) {
     BZ_TRY_VOID(use_pair(ctx, pair));
   }
-  if (options.request_client_certificate) SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, accept_any_client_certificate);
+  BZ_TRY_VOID(ask_for_certificates(ctx, options));
   return out;
 }
 
@@ -180,6 +204,57 @@ Result<void> prepare_client(ssl_st* ssl, std::string_view host) {
   return {};
 }
 
+namespace {
+
+std::string der_of(X509* certificate) {
+  unsigned char* der = nullptr;
+  int size = i2d_X509(certificate, &der);
+  if (size <= 0) return {};
+  std::string out(reinterpret_cast<char*>(der), static_cast<size_t>(size));
+  OPENSSL_free(der);
+  return out;
+}
+
+// RFC 5929 section 3: the first Finished message of the last handshake.
+std::string tls_unique(ssl_st* ssl) {
+  if (SSL_version(ssl) != TLS1_2_VERSION || SSL_get_extms_support(ssl) != 1) return {};
+  bool client_was_first = SSL_session_reused(ssl) != 1;
+  bool ours = client_was_first != (SSL_is_server(ssl) == 1);
+  char finished[EVP_MAX_MD_SIZE];
+  size_t size =
+      ours ? SSL_get_finished(ssl, finished, sizeof finished) : SSL_get_peer_finished(ssl, finished, sizeof finished);
+  return std::string(finished, std::min(size, sizeof finished));
+}
+
+// RFC 5929 section 4.1: the hash of the server's certificate by its signature's hash, SHA-256 in place of MD5 and SHA-1.
+// EdDSA has no hash and no binding.
+std::string tls_server_end_point(ssl_st* ssl) {
+  if (SSL_session_reused(ssl) == 1) return {};
+  X509* certificate = SSL_is_server(ssl) == 1 ? SSL_get_certificate(ssl) : SSL_get0_peer_certificate(ssl);
+  int nid = NID_undef;
+  if (!certificate || X509_get_signature_info(certificate, &nid, nullptr, nullptr, nullptr) != 1) return {};
+  if (nid == NID_md5 || nid == NID_sha1) nid = NID_sha256;
+  const EVP_MD* hash = EVP_get_digestbynid(nid);
+  unsigned char out[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  if (!hash || X509_digest(certificate, hash, out, &size) != 1) return {};
+  return std::string(reinterpret_cast<char*>(out), size);
+}
+
+std::vector<std::string> verified_chain(ssl_st* ssl) {
+  std::vector<std::string> out;
+  STACK_OF(X509)* chain = SSL_get0_verified_chain(ssl);
+  if (!chain || SSL_get_verify_result(ssl) != X509_V_OK) return out;
+  for (int i = 0; i < sk_X509_num(chain); ++i) {
+    X509* certificate = sk_X509_value(chain, i);
+    if (i > 0 && X509_self_signed(certificate, 0) == 1) break;
+    out.push_back(der_of(certificate));
+  }
+  return out;
+}
+
+}  // namespace
+
 TlsFacts tls_facts(ssl_st* ssl) {
   TlsFacts facts;
   facts.version = SSL_get_version(ssl);
@@ -200,7 +275,11 @@ TlsFacts tls_facts(ssl_st* ssl) {
     if (SSL_export_keying_material(ssl, u8(facts.exporter), 32, kLabel.data(), kLabel.size(), nullptr, 0, 1) != 1)
       facts.exporter.clear();
   }
+  facts.unique = tls_unique(ssl);
+  facts.server_end_point = tls_server_end_point(ssl);
+  facts.peer_chain = verified_chain(ssl);
   facts.resumed = SSL_session_reused(ssl) == 1;
+  (void)take_tls_errors();
   return facts;
 }
 

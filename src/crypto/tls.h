@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "base/secret.h"
+#include "crypto/client_certificate.h"
 #include "crypto/x509.h"
 
 struct ssl_ctx_st;
@@ -31,6 +32,13 @@ class TlsContext {
   std::shared_ptr<ssl_ctx_st> context_;  // shared: listeners and streams of many sessions hold it
 };
 
+enum class ClientCertificates : uint8_t {
+  Off,
+  Unverified,  // asked for, any is taken: its SHA-256 is in TlsFacts, trust is decided above
+  Optional,    // asked for; one that does not verify ends the handshake
+  Required,    // none, too
+};
+
 struct TlsServerOptions {
   // Each host: one or two certified keys for the same names; ECDSA before RSA. The first host answers clients that send no
   // SNI or an unknown one. Names come from the certificates' SAN.
@@ -39,7 +47,9 @@ struct TlsServerOptions {
   // Empty: each context draws its own.
   Secret ticket_secret{};
   std::vector<std::string> alpn{};  // offered protocols, e.g. "imap"; a client without a common one goes on without ALPN
-  bool request_client_certificate = false;  // ask, do not demand; its SHA-256 is in TlsFacts, trust is decided above
+  // Optional and Required need authorities, and give no session tickets: a resumed session has no chain to look at.
+  ClientCertificates client_certificates = ClientCertificates::Off;
+  ClientAuthorities client_authorities{};
 };
 Result<TlsContext> make_tls_server(const TlsServerOptions& options);
 
@@ -67,6 +77,10 @@ struct TlsFacts {
   std::string alpn;
   std::string peer_sha256;  // of the peer certificate's DER, hex; empty: none
   std::string exporter;  // RFC 9266 "EXPORTER-Channel-Binding", 32 raw bytes; empty where undefined (TLS 1.2 without EMS)
+  // RFC 5929. tls-unique: TLS 1.2 with the extended master secret only (RFC 7627). tls-server-end-point: not on a resumed
+  // session, which does not say which of two certificates the client once saw.
+  std::string unique, server_end_point;
+  std::vector<std::string> peer_chain;  // DER, leaf first, without the root; only if verified
   bool resumed = false;
 };
 TlsFacts tls_facts(ssl_st* ssl);

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/text.h"
 #include "crypto/openssl_ptr.h"
+#include "crypto/pem.h"
 
 namespace bz::crypto {
 namespace {
@@ -200,13 +202,109 @@ TEST_F(TlsTest, a_ticket_of_one_worker_resumes_at_another_with_the_same_secret_o
 
 TEST_F(TlsTest, client_certificates_are_asked_for_when_wanted_and_reported_by_digest) {
   CertifiedKey own = issue({"client.test"});
-  auto server = make_tls_server({.hosts = {{issue({"mail.test"})}}, .request_client_certificate = true});
+  auto server = make_tls_server({.hosts = {{issue({"mail.test"})}}, .client_certificates = ClientCertificates::Unverified});
   auto with = make_tls_client({.ca_pem = authority.chain_pem, .system_roots = false, .client_certificate = {own}});
   auto without = make_tls_client({.ca_pem = authority.chain_pem, .system_roots = false});
   Handshake a(*server, *with, "mail.test"), b(*server, *without, "mail.test");
   ASSERT_TRUE(a.connected && b.connected);
   EXPECT_EQ(tls_facts(a.server.get()).peer_sha256, read_certificate(own.chain_pem)->sha256);
   EXPECT_EQ(tls_facts(b.server.get()).peer_sha256, "");
+}
+
+// A client's certificate: EKU clientAuth, SAN rfc822Name.
+CertifiedKey issue_client_certificate(const CertifiedKey& authority) {
+  auto issuer = parse_certificates(authority.chain_pem, kMaxChain);
+  auto signer = parse_private_key(authority.key_pem);
+  PkeyPtr key(EVP_EC_gen("P-256"));
+  X509Ptr leaf(X509_new());
+  X509_set_version(leaf.get(), X509_VERSION_3);
+  ASN1_INTEGER_set(X509_get_serialNumber(leaf.get()), 7);
+  X509_gmtime_adj(X509_getm_notBefore(leaf.get()), -3600);
+  X509_gmtime_adj(X509_getm_notAfter(leaf.get()), 3600);
+  X509_set_pubkey(leaf.get(), key.get());
+  X509_set_issuer_name(leaf.get(), X509_get_subject_name((*issuer)[0].get()));
+  for (auto [nid, value] : {std::pair{NID_ext_key_usage, "clientAuth"}, {NID_subject_alt_name, "email:ana@example.org"}}) {
+    X509V3_CTX context;
+    X509V3_set_ctx(&context, (*issuer)[0].get(), leaf.get(), nullptr, nullptr, 0);
+    X509ExtensionPtr extension(X509V3_EXT_conf_nid(nullptr, &context, nid, value));
+    BZ_CHECK(extension && X509_add_ext(leaf.get(), extension.get(), -1) == 1, "an extension");
+  }
+  BZ_CHECK(X509_sign(leaf.get(), signer->get(), EVP_sha256()) > 0, "signing");
+  return {*certificate_pem(leaf.get()), *private_key_pem(key.get())};
+}
+
+TEST_F(TlsTest, verified_client_certificates_are_passed_on_and_others_end_the_handshake) {
+  CertifiedKey other = *make_authority("Other CA", clock, random);
+  auto authorities = *ClientAuthorities::make(authority.chain_pem, "");
+  auto server = [&](ClientCertificates wanted) {
+    return *make_tls_server(
+        {.hosts = {{issue({"mail.test"})}}, .client_certificates = wanted, .client_authorities = authorities});
+  };
+  auto client = [&](std::vector<CertifiedKey> own) {
+    return *make_tls_client({.ca_pem = authority.chain_pem, .system_roots = false, .client_certificate = std::move(own)});
+  };
+  TlsContext optional = server(ClientCertificates::Optional), required = server(ClientCertificates::Required);
+  TlsContext with = client({issue_client_certificate(authority)}), without = client({});
+  TlsContext stranger = client({issue_client_certificate(other)}), wrong_use = client({issue({"mail.test"})});
+  for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    Handshake good(required, with, "mail.test", version), none(optional, without, "mail.test", version);
+    ASSERT_TRUE(good.connected && none.connected) << version;
+    auto chain = tls_facts(good.server.get()).peer_chain;
+    ASSERT_EQ(chain.size(), 1u) << "without the root";
+    auto who = verify_client_certificate(chain, authorities, clock);
+    ASSERT_TRUE(who) << who.error().text();
+    EXPECT_THAT(who->emails, ElementsAre("ana@example.org"));
+    EXPECT_TRUE(tls_facts(none.server.get()).peer_chain.empty());
+    EXPECT_FALSE(Handshake(required, without, "mail.test", version).connected);
+    for (const TlsContext& bad : {stranger, wrong_use}) {
+      EXPECT_FALSE(Handshake(optional, bad, "mail.test", version).connected);
+      EXPECT_FALSE(Handshake(required, bad, "mail.test", version).connected);
+    }
+  }
+  EXPECT_FALSE(make_tls_server({.hosts = {{issue({"mail.test"})}}, .client_certificates = ClientCertificates::Required}));
+}
+
+TEST_F(TlsTest, a_session_begun_without_certificate_is_not_resumed_where_one_is_asked_for) {
+  Secret shared(std::string(48, 's'));
+  CertifiedKey pair = issue({"mail.test"});
+  auto open = make_tls_server({.hosts = {{pair}}, .ticket_secret = shared});
+  auto strict = make_tls_server({.hosts = {{pair}},
+                                 .ticket_secret = shared,
+                                 .client_certificates = ClientCertificates::Required,
+                                 .client_authorities = *ClientAuthorities::make(authority.chain_pem, "")});
+  auto client = make_tls_client({.ca_pem = authority.chain_pem, .system_roots = false});
+  for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    Handshake first(*open, *client, "mail.test", version);
+    ASSERT_TRUE(first.connected);
+    auto session = OpensslPtr<SSL_SESSION, SSL_SESSION_free>(SSL_get1_session(first.client.get()));
+    EXPECT_TRUE(tls_facts(Handshake(*open, *client, "mail.test", version, session.get()).server.get()).resumed) << version;
+    EXPECT_FALSE(Handshake(*strict, *client, "mail.test", version, session.get()).connected) << version;
+  }
+}
+
+TEST_F(TlsTest, both_ends_know_the_same_channel_bindings) {
+  for (KeyKind kind : {KeyKind::EcdsaP256, KeyKind::Rsa2048}) {
+    CertifiedKey pair = issue({"mail.test"}, kind);
+    auto server = make_tls_server({.hosts = {{pair}}});
+    auto client = make_tls_client({.ca_pem = authority.chain_pem, .system_roots = false});
+    for (int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+      Handshake shake(*server, *client, "mail.test", version);
+      ASSERT_TRUE(shake.connected);
+      TlsFacts ours = tls_facts(shake.server.get()), theirs = tls_facts(shake.client.get());
+      EXPECT_EQ(ours.exporter, theirs.exporter);
+      EXPECT_EQ(ours.exporter.size(), 32u);
+      EXPECT_EQ(ours.unique, theirs.unique);
+      EXPECT_EQ(ours.unique.size(), version == TLS1_2_VERSION ? 12u : 0u) << "RFC 9266: not defined for TLS 1.3";
+      EXPECT_EQ(ours.server_end_point, theirs.server_end_point);
+      EXPECT_EQ(base::hex(ours.server_end_point), read_certificate(pair.chain_pem)->sha256) << "signed with SHA-256";
+      auto session = OpensslPtr<SSL_SESSION, SSL_SESSION_free>(SSL_get1_session(shake.client.get()));
+      Handshake again(*server, *client, "mail.test", version, session.get());
+      TlsFacts resumed = tls_facts(again.server.get());
+      ASSERT_TRUE(resumed.resumed);
+      EXPECT_EQ(resumed.unique, tls_facts(again.client.get()).unique);
+      EXPECT_EQ(resumed.server_end_point, "");
+    }
+  }
 }
 
 TEST_F(TlsTest, alpn_takes_a_common_protocol_and_goes_on_without) {

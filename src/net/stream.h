@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "net/loop.h"
 
@@ -24,6 +25,8 @@ struct TlsInfo {
   std::string sni;
   std::string client_certificate_sha256;  // raw 32 bytes, empty: none
   std::string exporter;                   // tls-exporter channel binding, RFC 9266; raw
+  std::string unique, server_end_point;   // tls-unique (TLS 1.2), tls-server-end-point, RFC 5929; raw, empty: none
+  std::vector<std::string> peer_chain;    // DER, leaf first, without the root; only if verified
   bool resumed = false;
   int bits = 0;      // of the cipher
   std::string alpn;  // the protocol agreed on

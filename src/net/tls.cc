@@ -103,6 +103,9 @@ TlsInfo Stream::Impl::take_tls_info() {
   out.sni = std::move(facts.sni);
   out.client_certificate_sha256 = base::from_hex(facts.peer_sha256).value_or("");
   out.exporter = std::move(facts.exporter);
+  out.unique = std::move(facts.unique);
+  out.server_end_point = std::move(facts.server_end_point);
+  out.peer_chain = std::move(facts.peer_chain);
   out.resumed = facts.resumed;
   out.bits = facts.bits;
   out.alpn = std::move(facts.alpn);

@@ -26,7 +26,7 @@ const Party& party() {
     auto leaf = crypto::issue_server_certificate(*root, request, clock, random);
     crypto::TlsServerOptions server;
     server.hosts = {{*leaf}};
-    server.request_client_certificate = true;
+    server.client_certificates = crypto::ClientCertificates::Unverified;
     crypto::TlsClientOptions client;
     client.ca_pem = root->chain_pem;
     client.system_roots = false;
