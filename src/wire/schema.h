@@ -87,9 +87,12 @@ struct Hello {
 struct SaslStart {
   uint64_t id = 0;  // chosen by the gateway, unique per channel
   Service service = Service::Imap;
-  std::string mechanism, listener, session_id, client_address, client_name, tls_version, tls_cipher, channel_binding;
+  std::string mechanism, listener, session_id, client_address, client_name, tls_version, tls_cipher;
+  std::string channel_binding;  // tls-exporter (RFC 9266)
   bool has_initial = false;
-  std::string initial;  // decoded bytes
+  std::string initial;                           // decoded bytes
+  std::string tls_unique, tls_server_end_point;  // further channel bindings (RFC 5929); empty: this connection has none
+  std::vector<std::string> client_certificates;  // DER, the client's first, without the root; empty: none was shown
   BZ_WIRE_RECORD(SaslStart);
 };
 struct SaslStep {

@@ -39,7 +39,11 @@ TEST(Schema, golden_vectors) {
   start.initial = "i";
   golden(start,
          "01070305504c41494e016c0173033a3a310000000001"
-         "0169");
+         "0169000000");
+  start.tls_unique = "u", start.tls_server_end_point = "e", start.client_certificates = {"DER"};
+  golden(start,
+         "01070305504c41494e016c0173033a3a310000000001"
+         "0169017501650103444552");
   golden(SaslStep{1, "d"}, "01010164");
   golden(SaslAbort{128}, "018001");
   golden(Reloaded{"no"}, "01026e6f");
@@ -100,7 +104,7 @@ TEST(Schema, numbers_and_names_have_ranges) {
   bytes[2] = 6;  // service
   EXPECT_FALSE(SaslStart::decode(bytes).has_value());
   bytes = start.encode();
-  bytes[bytes.size() - 2] = 2;  // has_initial
+  bytes[bytes.size() - 5] = 2;  // has_initial
   EXPECT_FALSE(SaslStart::decode(bytes).has_value());
 }
 
