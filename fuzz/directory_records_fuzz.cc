@@ -24,8 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 1:
       if (auto secrets = Secrets::decode(text)) {
         auto again = Secrets::decode(secrets->encode().reveal());
-        BZ_CHECK(again && again->argon2id == secrets->argon2id && again->scram == secrets->scram, "secrets record");
-        BZ_CHECK(again->cram.has_value() == secrets->cram.has_value(), "secrets record");
+        BZ_CHECK(again && again->argon2id == secrets->argon2id, "secrets record");
+        BZ_CHECK(again->encode().equals(secrets->encode().reveal()), "secrets record");
       }
       break;
     case 2:

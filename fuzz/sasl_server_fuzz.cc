@@ -1,8 +1,8 @@
 // rooms: base crypto sasl
 // A client that says anything, to every server mechanism; and a server that says anything, to every client mechanism.
-// First byte: mechanism and flags; then the messages, one per line (a line may be empty; "\\n" is not needed by any).
-// Held: no crash; Done only after the machine was told that the secret was right, or (SCRAM, CRAM) never, because the
-// fuzzer does not know the password; after Done or Failure only Failure follows.
+// First byte: mechanism (its place in all_kinds()) and flags; then the messages, one per line (a line may be empty).
+// Held: no crash; Done only after the machine was told that the secret was right, or (where the machine itself compares)
+// never, because the fuzzer does not know the password; after Done or Failure only Failure follows.
 #include <cstdint>
 
 #include "base/check.h"
@@ -16,8 +16,17 @@ using namespace bz::sasl;
 static void serve(Kind kind, uint8_t flags, const std::vector<std::string_view>& lines) {
   base::ManualClock clock;
   base::SeededRandom random(flags);
-  static const ScramKeys keys = make_scram_keys(Secret("unguessable-by-a-fuzzer"), "0123456789abcdef", 1);
-  ServerOptions options{.host = "h", .channel_binding = "0123", .nonce = "s", .offers_plus = (flags & 1) != 0};
+  static const Credentials secrets = [] {
+    Credentials made = fake_credentials(Secret("unguessable-by-a-fuzzer"), "u", 1);
+    made.digest->realm = "r";
+    return made;
+  }();
+  ServerOptions options{.host = "h.test",
+                        .service = "imap",
+                        .realm = "r",
+                        .bindings = {.exporter = "0123", .server_end_point = "4567"},
+                        .nonce = kind == Kind::Ntlm ? "12345678" : "s",
+                        .offers_plus = (flags & 1) != 0};
   auto machine = make_server(kind, options, clock, random);
   size_t at = 0;
   std::optional<std::string_view> initial;
@@ -34,11 +43,12 @@ static void serve(Kind kind, uint8_t flags, const std::vector<std::string_view>&
       told_right = (flags & 4) != 0;
       step = machine->verified(told_right);
     } else if (std::holds_alternative<NeedCredentials>(step)) {
-      Credentials credentials;
+      Credentials credentials = secrets;
       credentials.known = (flags & 8) != 0;
-      credentials.scram = keys;
-      credentials.cram = crypto::hmac_md5_states("unguessable-by-a-fuzzer");
       step = machine->supply(credentials);
+    } else if (std::holds_alternative<NeedToken>(step) || std::holds_alternative<NeedCertificate>(step)) {
+      told_right = (flags & 4) != 0;
+      step = machine->identified(told_right ? std::optional<std::string>("u") : std::nullopt);
     } else {
       if (at >= lines.size()) return;
       step = machine->next(lines[at++]);
@@ -52,6 +62,7 @@ static void ask(Kind kind, uint8_t flags, const std::vector<std::string_view>& l
       kind,
       {.user = "u,=", .password = Secret("p"), .authzid = flags & 1 ? "a" : "", .channel_binding = "0123", .nonce = "c"},
       random);
+  if (!machine) return;
   if (flags & 2) (void)machine->initial();
   for (std::string_view line : lines) {
     if (line.find(",i=") != line.npos && line.size() > 3) {  // no time for PBKDF2 here: only what is refused before it
@@ -60,14 +71,14 @@ static void ask(Kind kind, uint8_t flags, const std::vector<std::string_view>& l
     }
     if (!machine->next(line)) return;
   }
-  BZ_CHECK(kind < Kind::ScramSha256 || !machine->may_succeed(), "SCRAM believed a server");
+  BZ_CHECK(!is_scram(kind) || !machine->may_succeed(), "SCRAM believed a server");
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 1) return 0;
   std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   auto lines = base::split(text, '\n');
-  Kind kind = static_cast<Kind>((data[0] >> 4) % 5);
+  Kind kind = all_kinds()[(data[0] >> 4) % all_kinds().size()];
   serve(kind, data[0] & 15, lines);
   ask(kind, data[0] & 15, lines);
   return 0;

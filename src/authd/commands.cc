@@ -30,18 +30,10 @@ constexpr Shape kShapes[] = {
 };
 constexpr size_t kMaxArguments = 1100, kMaxArgument = 1024;
 
-// What --secrets may name beside Argon2id and SCRAM, which every account has.
-Result<bool> wants_cram(const std::optional<std::string>& secrets, bool otherwise) {
-  if (!secrets) return otherwise;
-  bool cram = false;
-  for (std::string_view kind : base::split(*secrets, ',')) {
-    if (base::iequals(kind, "cram-md5")) {
-      cram = true;
-    } else if (!base::iequals(kind, "none")) {
-      return fail(Errc::Unsupported, "--secrets takes cram-md5 or none, not " + std::string(kind));
-    }
-  }
-  return cram;
+// What --secrets names; without it, `otherwise`.
+Result<directory::SecretKinds> wanted_secrets(const std::optional<std::string>& text, directory::SecretKinds otherwise) {
+  if (!text) return otherwise;
+  return directory::SecretKinds::parse(*text);
 }
 
 std::string size_text(uint64_t bytes) { return bytes == 0 ? "default" : std::to_string(bytes) + " bytes"; }
@@ -69,13 +61,14 @@ std::string line_of(const directory::Account& a) {
 }  // namespace
 
 std::string command_usage() {
-  return "usage: buzon account add NAME --password-stdin [--name TEXT] [--quota SIZE] [--secrets cram-md5]\n"
+  return "usage: buzon account add NAME --password-stdin [--name TEXT] [--quota SIZE] [--secrets KIND,...|none]\n"
          "           [--send-as ADDRESS,...]    \"*\": anybody, for a host whose mail is relayed\n"
-         "       buzon account passwd NAME --password-stdin [--secrets cram-md5|none]\n"
+         "       buzon account passwd NAME --password-stdin [--secrets KIND,...|none]\n"
          "       buzon account list [--all] | show NAME\n"
          "       buzon account disable|enable|remove|purge NAME\n"
          "       buzon account quota NAME SIZE | send-as NAME [ADDRESS...]\n"
          "       buzon alias add ADDRESS ACCOUNT... | remove ADDRESS [ACCOUNT] | list\n"
+         "       KIND: scram-sha-1, scram-sha-512, cram-md5, digest-md5, ntlm, apop; beside Argon2id and SCRAM-SHA-256\n"
          "       --json everywhere\n";
 }
 
@@ -200,15 +193,16 @@ std::string Commands::done(std::string_view what, const directory::Account& acco
   return command_.json ? json_of(account) + "\n" : std::string(what) + " " + account.name + "\n";
 }
 
-Task<Result<directory::Secrets>> Commands::make_secrets(bool cram_md5) {
+Task<Result<directory::Secrets>> Commands::make_secrets(std::string account, directory::SecretKinds kinds) {
   BZ_CO_TRY(Secret password, password_from(request_.input));
-  if (cram_md5 && !service_.directory_.can_seal())
-    co_return fail(Errc::Denied, "CRAM-MD5 secrets need a key file (setting auth.secrets_key_file)");
+  if (kinds.need_seal() && !service_.directory_.can_seal())
+    co_return fail(Errc::Denied, "secrets of " + kinds.to_string() + " need a key file (setting auth.secrets_key_file)");
   directory::SecretsPolicy policy = service_.options_.secrets;
-  policy.cram_md5 = cram_md5;
+  policy.kinds = kinds;
   base::Random* random = &service_.world_.random;
-  std::function<Result<directory::Secrets>()> work = [password, policy, random] {
-    return directory::make_secrets(password, policy, *random);
+  std::string name = service_.directory_.login_name(account);
+  std::function<Result<directory::Secrets>()> work = [name, password, policy, random] {
+    return directory::make_secrets(name, password, policy, *random);
   };
   auto making = service_.world_.pool.run<directory::Secrets>(service_.world_.loop, std::move(work));
   auto secrets = co_await making;
@@ -241,8 +235,8 @@ Task<Commands::Text> Commands::account_add() {
     if (!bytes) co_return fail(Errc::Invalid, "not a size: " + *command_.quota);
     wanted.quota_bytes = *bytes;
   }
-  BZ_CO_TRY(bool cram, wants_cram(command_.secrets, false));
-  auto making = make_secrets(cram);
+  BZ_CO_TRY(directory::SecretKinds kinds, wanted_secrets(command_.secrets, service_.options_.secrets.kinds));
+  auto making = make_secrets(command_.names[0], kinds);
   BZ_CO_TRY(directory::Secrets secrets, co_await std::move(making));
   auto adding = service_.directory_.add(std::move(wanted), std::move(secrets));
   BZ_CO_TRY(directory::Account account, co_await std::move(adding));
@@ -252,10 +246,9 @@ Task<Commands::Text> Commands::account_add() {
 Task<Commands::Text> Commands::account_passwd() {
   auto looking = service_.directory_.by_name(command_.names[0]);
   BZ_CO_TRY(directory::Account before, co_await std::move(looking));
-  const auto& kinds = before.secret_kinds;
-  bool had_cram = std::find(kinds.begin(), kinds.end(), "cram-md5") != kinds.end();
-  BZ_CO_TRY(bool cram, wants_cram(command_.secrets, had_cram));
-  auto making = make_secrets(cram);
+  auto had = directory::SecretKinds::of(before.secret_kinds);
+  BZ_CO_TRY(directory::SecretKinds kinds, wanted_secrets(command_.secrets, had));
+  auto making = make_secrets(before.name, kinds);
   BZ_CO_TRY(directory::Secrets secrets, co_await std::move(making));
   auto setting = service_.directory_.set_secrets(command_.names[0], std::move(secrets));
   BZ_CO_TRY(directory::Account account, co_await std::move(setting));

@@ -1,8 +1,10 @@
 // The administrator's commands that auth answers. Arguments as on the command line, standard input as `input`:
 //
-//   account add NAME [--password-stdin] [--name TEXT] [--quota SIZE] [--secrets cram-md5]
+//   account add NAME [--password-stdin] [--name TEXT] [--quota SIZE] [--secrets KIND,...|none]
 //       [--send-as ADDRESS,...]          password: first line of input
-//   account passwd NAME [--password-stdin] [--secrets cram-md5|none]
+//   account passwd NAME [--password-stdin] [--secrets KIND,...|none]
+//       KIND: what to store beside Argon2id and SCRAM-SHA-256 (directory::SecretKind); without --secrets a new account gets
+//       the configured ones (auth.secrets), an old one keeps its own
 //   account list [--all]
 //   account show NAME
 //   account disable|enable|remove|purge NAME
@@ -54,7 +56,7 @@ class Commands {
   Task<Text> account_quota();
   Task<Text> account_send_as();
   Task<Text> alias();
-  Task<Result<directory::Secrets>> make_secrets(bool cram_md5);
+  Task<Result<directory::Secrets>> make_secrets(std::string account, directory::SecretKinds kinds);
   std::string done(std::string_view what, const directory::Account& account) const;
 
   Service& service_;

@@ -22,9 +22,20 @@ std::string_view route_of(wire::Service service) {
   return mail ? "mailstore" : "mta";
 }
 
+// GSSAPI service names (RFC 4422 section 4).
+std::string_view sasl_service(wire::Service service) {
+  return service == wire::Service::Imap ? "imap" : service == wire::Service::Pop3 ? "pop" : "smtp";
+}
+
 bool offers(const Options& options, std::string_view listener, sasl::Kind kind) {
   auto it = options.offers.find(listener);
   return it != options.offers.end() && std::find(it->second.begin(), it->second.end(), kind) != it->second.end();
+}
+
+// A SCRAM client that says "you offer no -PLUS" is wrong when we do and the connection has something to bind to.
+bool offers_plus(const Options& options, std::string_view listener, const sasl::ChannelBindings& bindings) {
+  auto it = options.offers.find(listener);
+  return it != options.offers.end() && bindings.any() && std::any_of(it->second.begin(), it->second.end(), sasl::is_plus);
 }
 
 }  // namespace
@@ -87,10 +98,14 @@ Task<void> Service::run_exchange(ExchangePtr x) {
     co_return;
   }
   AtWork at_work(at_work_, trusted ? std::string() : start.client_address);
+  sasl::ChannelBindings bindings{start.channel_binding, start.tls_unique, start.tls_server_end_point};
+  bool plus = offers_plus(options_, start.listener, bindings);
   sasl::ServerOptions options{.host = options_.host,
-                              .channel_binding = start.channel_binding,
+                              .service = std::string(sasl_service(start.service)),
+                              .realm = options_.secrets.digest_realm,
+                              .bindings = std::move(bindings),
                               .nonce = {},
-                              .offers_plus = offers(options_, start.listener, sasl::Kind::ScramSha256Plus)};
+                              .offers_plus = plus};
   x->machine = sasl::make_server(*kind, std::move(options), world_.clock, world_.random);
   std::optional<std::string_view> initial;
   if (start.has_initial) initial = start.initial;
@@ -101,7 +116,13 @@ Task<void> Service::run_exchange(ExchangePtr x) {
       auto asking = next_response(x, challenge->bytes);
       auto response = co_await std::move(asking);
       if (!response) {
-        log_end(*x, "abandoned", response.error().text());
+        // A client may leave instead of acknowledging what RFC 7628 3.2.3 told it: it was refused all the same.
+        if (x->detail.empty()) {
+          log_end(*x, "abandoned", response.error().text());
+        } else {
+          auto refusing = refuse(x, kRefused, x->detail);
+          co_await std::move(refusing);
+        }
         break;
       }
       step = x->machine->next(*response);
@@ -111,6 +132,12 @@ Task<void> Service::run_exchange(ExchangePtr x) {
     } else if (auto* credentials = std::get_if<sasl::NeedCredentials>(&step)) {
       auto supplying = supply_credentials(x, credentials->user);
       step = co_await std::move(supplying);
+    } else if (auto* token = std::get_if<sasl::NeedToken>(&step)) {
+      auto judging = judge_token(x, std::move(*token));
+      step = co_await std::move(judging);
+    } else if (auto* certificate = std::get_if<sasl::NeedCertificate>(&step)) {
+      auto judging = judge_certificate(x, std::move(*certificate));
+      step = co_await std::move(judging);
     } else if (auto* done = std::get_if<sasl::Done>(&step)) {
       auto accepting = accept(x, std::move(*done));
       co_await std::move(accepting);
@@ -168,10 +195,8 @@ Task<sasl::Step> Service::supply_credentials(ExchangePtr x, std::string user) {
   if (!record) co_return x->fail_for_now(record.error());
   x->account = record->account;
   x->known = record->known;
-  sasl::Credentials credentials;
+  sasl::Credentials& credentials = record->secrets.credentials;
   credentials.known = record->known && record->account.state == directory::State::Active;
-  credentials.scram = record->secrets.scram;
-  credentials.cram = record->secrets.cram;
   co_return x->machine->supply(credentials);
 }
 
@@ -222,6 +247,7 @@ Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
 }
 
 Task<void> Service::refuse(ExchangePtr x, uint8_t kind, std::string reason) {
+  if (kind == kRefused && !x->detail.empty()) reason = std::move(x->detail);
   // An account's state is for the log alone: to the client it is a refusal like any other.
   if (kind == kRefused && x->known && x->account.state != directory::State::Active)
     reason = "account " + std::string(directory::name(x->account.state));

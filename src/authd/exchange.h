@@ -18,6 +18,7 @@ struct Service::Exchange {
   bool abandoned = false;                                           // nobody wants the answer any more
 
   std::string user{};            // as the directory would call it
+  std::string detail{};          // why a token or certificate is not good: for the log
   directory::Account account{};  // when known
   bool known = false;
   bool cached = false;     // the password was right within the last hour

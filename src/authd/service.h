@@ -21,6 +21,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -28,11 +29,13 @@
 
 #include "base/env.h"
 #include "base/task.h"
+#include "crypto/client_certificate.h"
 #include "crypto/sign.h"
 #include "directory/directory.h"
 #include "directory/guard.h"
 #include "directory/verifier_cache.h"
 #include "net/loop.h"
+#include "oauth/jwt.h"
 #include "sasl/mechanism.h"
 #include "wire/schema.h"
 
@@ -44,11 +47,20 @@ struct PeerId {
   auto operator<=>(const PeerId&) const = default;
 };
 
+// EXTERNAL: whose certificates are believed, and what in them is a login name, in this order.
+struct CertificateRules {
+  enum class Name : uint8_t { Email, Upn, CommonName };
+  crypto::ClientAuthorities authorities{};  // none: nobody's
+  std::vector<Name> names{};
+};
+
 struct Options {
-  std::string host;                                                    // CRAM-MD5's challenge names it
+  std::string host;                                                    // named in challenges
   std::map<std::string, std::vector<sasl::Kind>, std::less<>> offers;  // listener name -> mechanisms
   std::set<std::string, std::less<>> cleartext{};                      // listeners without TLS by the administrator's word
-  directory::SecretsPolicy secrets{};                                  // of new passwords
+  directory::SecretsPolicy secrets{};                                  // of new passwords; its realm is DIGEST-MD5's
+  CertificateRules certificates{};                                     // EXTERNAL
+  std::optional<oauth::Verifier> tokens{};                             // OAUTHBEARER, XOAUTH2; none: no token is good
   directory::GuardOptions guard{};
   base::Millis cache_life{3'600'000};
 };
@@ -94,6 +106,9 @@ class Service {
   Task<void> run_exchange(ExchangePtr exchange);
   Task<sasl::Step> judge_password(ExchangePtr exchange, sasl::NeedPassword need);
   Task<sasl::Step> supply_credentials(ExchangePtr exchange, std::string user);
+  Task<sasl::Step> judge_token(ExchangePtr exchange, sasl::NeedToken need);              // identity.cc
+  Task<sasl::Step> judge_certificate(ExchangePtr exchange, sasl::NeedCertificate need);  // identity.cc
+  Task<Result<bool>> find_account(ExchangePtr exchange, std::string user);               // identity.cc
   Task<Result<std::string>> next_response(ExchangePtr exchange, std::string challenge);
   Task<void> accept(ExchangePtr exchange, sasl::Done done);
   Task<void> refuse(ExchangePtr exchange, uint8_t kind, std::string reason);

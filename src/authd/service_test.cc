@@ -1,12 +1,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
+
 #include "authd/commands.h"
 #include "authd/service.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "crypto/ticket.h"
 #include "kv/memory.h"
+#include "sasl/apop.h"
 #include "sasl/client.h"
 
 namespace bz::authd {
@@ -59,9 +63,12 @@ struct AuthdTest : testing::Test {
   static Options options() {
     Options o;
     o.host = "mail.test";
-    o.offers["imaps"] = {sasl::Kind::Plain, sasl::Kind::Login, sasl::Kind::CramMd5, sasl::Kind::ScramSha256};
+    using sasl::Kind;
+    o.offers["imaps"] = {Kind::Plain,       Kind::Login,       Kind::CramMd5,  Kind::ScramSha1,
+                         Kind::ScramSha256, Kind::DigestMd5,   Kind::External, Kind::Xoauth2,
+                         Kind::OauthBearer, Kind::ScramSha512, Kind::Apop,     Kind::ScramSha1Plus};
     o.offers["submission"] = {sasl::Kind::Plain};
-    o.secrets = {kCheap, 4096, false};
+    o.secrets = {kCheap, 4096, {}, "example.org"};
     o.guard.trusted = {*directory::Network::parse("127.0.0.0/8")};
     return o;
   }
@@ -197,8 +204,9 @@ TEST_F(AuthdTest, no_secret_and_no_odd_name_reaches_the_log) {
 }
 
 TEST_F(AuthdTest, login_scram_and_cram_run_over_several_messages) {
-  ASSERT_EQ(command({"account", "passwd", "ana", "--secrets", "cram-md5"}, "pencil").exit_status, 0u);
-  for (const char* mechanism : {"LOGIN", "CRAM-MD5", "SCRAM-SHA-256"})
+  ASSERT_EQ(command({"account", "passwd", "ana", "--secrets", "cram-md5,scram-sha-1,scram-sha-512"}, "pencil").exit_status,
+            0u);
+  for (const char* mechanism : {"LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"})
     for (bool right : {true, false}) {
       auto client = sasl::make_client(*sasl::mechanism_of(mechanism),
                                       {.user = "ana@example.org", .password = Secret(right ? "pencil" : "crayon")},
@@ -223,6 +231,148 @@ TEST_F(AuthdTest, login_scram_and_cram_run_over_several_messages) {
       EXPECT_TRUE(client->may_succeed()) << mechanism;
     }
   EXPECT_EQ(service->exchanges(), 0u);
+}
+
+std::string test_file(std::string_view name) {
+  std::ifstream in(std::string(BUZON_SOURCE_DIR "/tests/data/") + std::string(name));
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+std::string certificate(std::string_view name) {
+  std::string text = test_file("client-certificates/" + std::string(name) + ".pem"), body;
+  for (std::string_view line : base::split(text, '\n'))
+    if (!line.starts_with("-----")) body += line;
+  return base::from_base64(body).value();
+}
+
+TEST_F(AuthdTest, digest_md5_and_apop_need_their_secrets) {
+  auto digest = [&](std::string_view password) {
+    auto start = begin("DIGEST-MD5");
+    Sent s = answer_to(start);
+    std::string challenge = wire::SaslStep::decode(s.payload)->data;
+    size_t at = challenge.find("nonce=\"") + 7;
+    sasl::DigestResponse said{"ana",
+                              "example.org",
+                              challenge.substr(at, challenge.find('"', at) - at),
+                              "c",
+                              "00000001",
+                              "auth",
+                              "imap/mail.test",
+                              {},
+                              {}};
+    said.response = sasl::digest_response(said, crypto::md5("ana:example.org:" + std::string(password)), true);
+    return ask(gateway, Type::SaslStep,
+               wire::SaslStep{start.id, "username=\"ana\",realm=\"example.org\",nonce=\"" + said.nonce +
+                                            "\",cnonce=\"c\",nc=00000001,qop=auth,digest-uri=\"imap/mail.test\",response=" +
+                                            said.response});
+  };
+  auto apop = [&](std::string_view password) {
+    auto start = begin("APOP");
+    start.has_initial = true;
+    start.initial = sasl::ApopAnswer{"<1@h>", "ana", base::hex(crypto::md5("<1@h>" + std::string(password)))}.encode();
+    return answer_to(start);
+  };
+  EXPECT_EQ(failure(digest("pencil")).kind, 0) << "no secret yet";
+  EXPECT_EQ(failure(apop("pencil")).kind, 0);
+  ASSERT_EQ(command({"account", "passwd", "ana", "--secrets", "digest-md5,apop"}, "pencil").exit_status, 0u);
+  EXPECT_EQ(digest("pencil").type, Type::SaslDone);
+  EXPECT_EQ(apop("pencil").type, Type::SaslDone);
+  EXPECT_EQ(failure(digest("crayon")).kind, 0);
+  EXPECT_EQ(failure(apop("crayon")).kind, 0);
+}
+
+struct AuthdIdentityTest : AuthdTest {
+  void SetUp() override {
+    clock.advance(base::Millis(std::chrono::hours(24 * 60)));  // the certificates begin after the clock
+    Options o = options();
+    o.certificates.authorities =
+        *crypto::ClientAuthorities::make(test_file("client-certificates/ca.pem"), test_file("client-certificates/crl.pem"));
+    o.certificates.names = {CertificateRules::Name::Email, CertificateRules::Name::Upn};
+    o.tokens = *oauth::Verifier::make(test_file("oauth/jwks.json"),
+                                      {.issuer = "https://id.example.org", .audiences = {"mail"}, .user_claim = "email"});
+    service->reload(std::move(o));
+  }
+  Sent external(std::vector<std::string> chain, std::string who = "") {
+    auto start = begin("EXTERNAL");
+    start.has_initial = true;
+    start.initial = std::move(who);
+    start.client_certificates = std::move(chain);
+    return answer_to(start);
+  }
+  Sent xoauth2(std::string_view user, std::string_view token) {
+    auto start = begin("XOAUTH2");
+    start.has_initial = true;
+    start.initial = "user=" + std::string(user) + "\x01" + "auth=Bearer " + std::string(token) + "\x01\x01";
+    Sent s = answer_to(start);
+    if (s.type != Type::SaslChallenge) return s;
+    return ask(gateway, Type::SaslStep, wire::SaslStep{start.id, ""});
+  }
+};
+
+TEST_F(AuthdIdentityTest, a_certificate_logs_in_whom_it_names) {
+  Sent s = external({certificate("ana")});
+  ASSERT_EQ(s.type, Type::SaslDone);
+  EXPECT_EQ(wire::SaslDone::decode(s.payload)->account, "ana@example.org");
+  EXPECT_EQ(external({certificate("ana")}, "ana@example.org").type, Type::SaslDone);
+  EXPECT_EQ(failure(external({certificate("ana")}, "eva@example.org")).kind, 0);
+  EXPECT_EQ(failure(external({})).kind, 0);
+  EXPECT_EQ(failure(external({"rubbish"})).kind, 0);
+  EXPECT_EQ(failure(external({certificate("revoked")})).kind, 0);
+  EXPECT_THAT(g_log, HasSubstr("revoked"));
+  EXPECT_EQ(failure(external({certificate("stranger")})).kind, 0) << "its name alone is worth nothing";
+  ASSERT_EQ(command({"account", "disable", "ana"}).exit_status, 0u);
+  EXPECT_EQ(failure(external({certificate("ana")})).kind, 0);
+}
+
+TEST_F(AuthdIdentityTest, a_token_logs_in_whom_it_names_and_no_other) {
+  std::string text = test_file("oauth/tokens.txt"), token(base::split(base::split(text, '\n')[0], ' ')[1]);
+  Sent s = xoauth2("ana@example.org", token);
+  ASSERT_EQ(s.type, Type::SaslDone);
+  EXPECT_EQ(wire::SaslDone::decode(s.payload)->account, "ana@example.org");
+  EXPECT_EQ(failure(xoauth2("eva@example.org", token)).kind, 0);
+  EXPECT_THAT(g_log, HasSubstr("the token is of ana@example.org"));
+  EXPECT_EQ(failure(xoauth2("ana@example.org", "a.b.c")).kind, 0);
+  EXPECT_THAT(g_log, Not(HasSubstr(token)));
+  g_log.clear();
+  auto leaving = begin("OAUTHBEARER");
+  leaving.has_initial = true;
+  leaving.initial =
+      "n,,\x01"
+      "auth=Bearer a.b.c\x01\x01";
+  ASSERT_EQ(answer_to(leaving).type, Type::SaslChallenge);
+  service->message(gateway, static_cast<uint8_t>(Type::SaslAbort), wire::SaslAbort{leaving.id}.encode());
+  EXPECT_THAT(g_log, HasSubstr("verdict=refused")) << "who leaves with the refusal in his hand is refused";
+  ASSERT_EQ(command({"account", "disable", "ana"}).exit_status, 0u);
+  EXPECT_EQ(failure(xoauth2("ana@example.org", token)).kind, 0);
+}
+
+TEST_F(AuthdTest, without_keys_or_authorities_nobody_is_identified) {
+  auto start = begin("EXTERNAL");
+  start.has_initial = true;
+  start.client_certificates = {certificate("ana")};
+  EXPECT_EQ(failure(answer_to(start)).kind, 0);
+  auto bearer = begin("OAUTHBEARER");
+  bearer.has_initial = true;
+  bearer.initial =
+      "n,,\x01"
+      "auth=Bearer a.b.c\x01\x01";
+  Sent s = answer_to(bearer);
+  ASSERT_EQ(s.type, Type::SaslChallenge);
+  EXPECT_EQ(failure(ask(gateway, Type::SaslStep, wire::SaslStep{bearer.id, "\x01"})).kind, 0);
+}
+
+TEST_F(AuthdTest, new_accounts_store_what_the_settings_say_and_old_ones_what_they_had) {
+  Options o = options();
+  o.secrets.kinds = *directory::SecretKinds::parse("scram-sha-1,ntlm");
+  service->reload(std::move(o));
+  ASSERT_EQ(command({"account", "add", "max"}, "pencil").exit_status, 0u);
+  EXPECT_THAT(command({"account", "show", "max", "--json"}).output,
+              HasSubstr(R"("secrets":["argon2id","scram-sha-256","scram-sha-1","ntlm"])"));
+  ASSERT_EQ(command({"account", "passwd", "ana"}, "pencil").exit_status, 0u);
+  EXPECT_THAT(command({"account", "show", "ana", "--json"}).output, HasSubstr(R"("secrets":["argon2id","scram-sha-256"])"));
+  EXPECT_THAT(command({"account", "passwd", "ana", "--secrets", "md5"}, "pencil").error, HasSubstr("digest-md5"));
 }
 
 TEST_F(AuthdTest, nothing_is_judged_without_tls_or_on_a_mechanism_the_listener_does_not_offer) {
@@ -426,7 +576,7 @@ TEST_F(AuthdTest, commands_say_what_they_did_what_they_refuse_and_how_they_are_u
   EXPECT_THAT(twice.error, HasSubstr("luz@example.org is an account"));
   EXPECT_EQ(command({"account", "add", "x@elsewhere.test"}, "pw").exit_status, 1u);
   EXPECT_EQ(command({"account", "add", "x"}, "").exit_status, 1u) << "no password";
-  EXPECT_EQ(command({"account", "add", "x", "--secrets", "ntlm"}, "pw").exit_status, 1u);
+  EXPECT_EQ(command({"account", "add", "x", "--secrets", "md5"}, "pw").exit_status, 1u);
   EXPECT_EQ(command({"account", "add", "x", "--quota", "much"}, "pw").exit_status, 1u);
   for (std::vector<std::string> wrong : {std::vector<std::string>{},
                                          {"account"},

@@ -32,9 +32,10 @@ std::unique_ptr<smtp::LoginExchange> sasl_login(std::string_view mechanism, cons
   sasl::ClientOptions options;
   options.user = who.user;
   // RFC 5802 2.2: the keys are made from the prepared password. PLAIN and LOGIN send it as it was given to us.
-  const bool scram = *kind == sasl::Kind::ScramSha256 || *kind == sasl::Kind::ScramSha256Plus;
-  options.password = scram ? intl::password_text(who.password.reveal()) : who.password;
-  return std::make_unique<SaslLogin>(sasl::make_client(*kind, std::move(options), random));
+  options.password = sasl::is_scram(*kind) ? intl::password_text(who.password.reveal()) : who.password;
+  auto machine = sasl::make_client(*kind, std::move(options), random);
+  if (!machine) return nullptr;
+  return std::make_unique<SaslLogin>(std::move(machine));
 }
 
 }  // namespace

@@ -121,7 +121,8 @@ Result<std::string> Directory::seal_secrets(AccountId id, const Secrets& secrets
            crypto::seal(options_.seal_key, "buzon account " + std::to_string(id.value()), plain.reveal(), random_));
     return static_cast<char>(kSealed) + sealed;
   }
-  if (secrets.cram) return fail(Errc::Invalid, "CRAM-MD5 secrets need a key file (auth.secrets_key_file)");
+  if (SecretKinds kinds = secrets.optional_kinds(); kinds.need_seal())
+    return fail(Errc::Invalid, "secrets of " + kinds.to_string() + " need a key file (auth.secrets_key_file)");
   return static_cast<char>(kPlain) + std::string(plain.reveal());
 }
 
@@ -137,7 +138,7 @@ Result<Secrets> Directory::open_secrets(AccountId id, std::string_view bytes) co
 }
 
 Secrets Directory::decoy(std::string_view name) const {
-  return Secrets{decoy_verifier_, sasl::fake_scram_keys(fake_key_, name), sasl::fake_cram_states(fake_key_, name)};
+  return Secrets{decoy_verifier_, sasl::fake_credentials(fake_key_, name)};
 }
 
 // Reading ---------------------------------------------------------------------------------------------------------------
@@ -202,8 +203,7 @@ Task<Result<LoginRecord>> Directory::login(std::string user) {
   // What the account lacks stays a decoy, so that the mechanism takes its usual course and fails at its end.
   record.known = true;
   record.secrets.argon2id = std::move(secrets.argon2id);
-  if (secrets.scram) record.secrets.scram = std::move(secrets.scram);
-  if (secrets.cram) record.secrets.cram = secrets.cram;
+  record.secrets.credentials.take(std::move(secrets.credentials));
   co_return std::move(record);
 }
 

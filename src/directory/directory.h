@@ -19,7 +19,7 @@ namespace bz::directory {
 
 struct Options {
   std::vector<std::string> domains;  // ours, lower case; the first completes login names without "@"
-  Secret seal_key;                   // 32 bytes; empty: no CRAM-MD5, other secrets lie unsealed
+  Secret seal_key;                   // 32 bytes; empty: no secrets that need_seal(), others lie unsealed
   crypto::PasswordCost cost{};       // of the decoy for unknown users
 };
 

@@ -29,8 +29,9 @@ struct DirectoryTest : testing::Test {
     EXPECT_TRUE(r) << (r ? "" : r.error().to_string());
     return r ? std::move(*r) : nullptr;
   }
-  Secrets secrets(std::string_view password, bool cram = false) {
-    return *make_secrets(Secret(std::string(password)), {kCheap, 4096, cram}, random);
+  Secrets secrets(std::string_view password, std::string_view kinds = "none") {
+    SecretsPolicy policy{kCheap, 4096, *SecretKinds::parse(kinds), "realm"};
+    return *make_secrets("ana@example.org", Secret(std::string(password)), policy, random);
   }
   Account add(std::string name, std::string_view password = "pencil") {
     auto r = run_now(d->add({name}, secrets(password)));
@@ -75,7 +76,7 @@ TEST_F(DirectoryTest, an_added_account_logs_in_by_name_in_any_case_and_without_t
     EXPECT_TRUE(record->known);
     EXPECT_EQ(record->account.id, ana.id);
     EXPECT_TRUE(crypto::verify_password(record->secrets.argon2id, Secret("pencil")));
-    EXPECT_TRUE(record->secrets.scram);
+    EXPECT_TRUE(record->secrets.credentials.scram);
     EXPECT_THAT(record->account.secret_kinds, ElementsAre("argon2id", "scram-sha-256"));
   }
 }
@@ -94,13 +95,15 @@ TEST_F(DirectoryTest, a_domain_is_ours_in_both_its_forms) {
 
 // RFC 4013, RFC 5802 section 2.2
 TEST_F(DirectoryTest, passwords_are_prepared_when_made_and_when_tried) {
-  const auto made = secrets("man\u0303ana\u00AD", true);
+  const auto made = secrets("man\u0303ana\u00AD", "cram-md5");
   EXPECT_EQ(*password_opens(made.argon2id, Secret("ma\u00F1ana")), true);
   EXPECT_EQ(*password_opens(made.argon2id, Secret("man\u0303ana")), true);
   EXPECT_EQ(*password_opens(made.argon2id, Secret("manana")), false);
-  EXPECT_EQ(made.scram->stored_key, sasl::make_scram_keys(Secret("ma\u00F1ana"), made.scram->salt, 4096).stored_key);
+  const auto& keys = *made.credentials.scram;
+  const Secret prepared("ma\u00F1ana");
+  EXPECT_EQ(keys.stored_key, sasl::make_scram_keys(crypto::Hash::Sha256, prepared, keys.salt, 4096).stored_key);
   const auto as_it_is = crypto::hmac_md5_states("man\u0303ana\u00AD");
-  EXPECT_EQ(made.cram->encode(), as_it_is.encode()) << "RFC 2195 prepares nothing";
+  EXPECT_EQ(made.credentials.cram->encode(), as_it_is.encode()) << "RFC 2195 prepares nothing";
 }
 TEST_F(DirectoryTest, a_password_of_before_preparation_still_opens) {
   const auto verifier = *crypto::hash_password(Secret("man\u0303ana"), kCheap, random);
@@ -120,11 +123,12 @@ TEST_F(DirectoryTest, unknown_users_get_a_record_of_the_same_cost_that_nothing_o
   auto odd = run_now(d->login(std::string("\xff\0 not an address", 18)));
   ASSERT_TRUE(one && two && odd);
   EXPECT_FALSE(one->known || two->known || odd->known);
-  EXPECT_EQ(one->secrets.scram, two->secrets.scram);
+  EXPECT_EQ(one->secrets.credentials.scram, two->secrets.credentials.scram);
   EXPECT_FALSE(crypto::needs_rehash(one->secrets.argon2id, kCheap));
   EXPECT_FALSE(crypto::verify_password(one->secrets.argon2id, Secret("")));
   auto again = open(key);
-  EXPECT_EQ(run_now(again->login("nobody@example.org"))->secrets.scram, one->secrets.scram) << "over a restart";
+  EXPECT_EQ(run_now(again->login("nobody@example.org"))->secrets.credentials.scram, one->secrets.credentials.scram)
+      << "over a restart";
 }
 
 TEST_F(DirectoryTest, accounts_need_one_of_our_domains_a_plain_name_and_a_free_one) {
@@ -141,28 +145,31 @@ TEST_F(DirectoryTest, accounts_need_one_of_our_domains_a_plain_name_and_a_free_o
 TEST_F(DirectoryTest, passwords_that_cannot_be_typed_alike_everywhere_are_refused) {
   for (std::string bad :
        {std::string(), std::string("a\nb"), std::string("\xff"), std::string(1025, 'a'), std::string("a\0b", 3)})
-    EXPECT_EQ(make_secrets(Secret(bad), {kCheap, 4096, false}, random).error().code(), Errc::Invalid);
+    EXPECT_EQ(make_secrets("a@b", Secret(bad), {kCheap, 4096, {}, {}}, random).error().code(), Errc::Invalid);
 }
 
 TEST_F(DirectoryTest, secrets_are_sealed_to_the_key_file_and_to_their_account) {
   add("ana");
-  ASSERT_TRUE(run_now(d->set_secrets("ana", secrets("pencil", true))));
+  ASSERT_TRUE(run_now(d->set_secrets("ana", secrets("pencil", "cram-md5"))));
   auto record = run_now(d->login("ana"));
-  ASSERT_TRUE(record && record->secrets.cram);
-  EXPECT_EQ(crypto::hmac_md5(*record->secrets.cram, "x"), crypto::hmac(crypto::Hash::Md5, "pencil", "x"));
+  ASSERT_TRUE(record && record->secrets.credentials.cram);
+  EXPECT_EQ(crypto::hmac_md5(*record->secrets.credentials.cram, "x"), crypto::hmac(crypto::Hash::Md5, "pencil", "x"));
   auto other = open(Secret(std::string(crypto::kSealKeySize, 'o')));
   EXPECT_EQ(run_now(other->login("ana")).error().code(), Errc::Corrupt);
   auto none = open(Secret());
   EXPECT_EQ(run_now(none->login("ana")).error().code(), Errc::Corrupt);
   EXPECT_TRUE(run_now(none->set_secrets("ana", secrets("pencil"))));
-  EXPECT_EQ(run_now(none->set_secrets("ana", secrets("pencil", true))).error().code(), Errc::Invalid)
-      << "CRAM-MD5 unsealed";
+  EXPECT_TRUE(run_now(none->set_secrets("ana", secrets("pencil", "scram-sha-1,scram-sha-512"))));
+  for (const char* kind : {"cram-md5", "digest-md5", "ntlm", "apop"})
+    EXPECT_EQ(run_now(none->set_secrets("ana", secrets("pencil", kind))).error().code(), Errc::Invalid)
+        << kind << " unsealed";
   EXPECT_TRUE(run_now(none->login("ana"))->known);
 }
 
 TEST_F(DirectoryTest, no_stored_byte_shows_a_password_or_cram_state) {
   add("ana", "correct horse battery");
-  ASSERT_TRUE(run_now(d->set_secrets("ana", secrets("correct horse battery", true))));
+  ASSERT_TRUE(
+      run_now(d->set_secrets("ana", secrets("correct horse battery", "cram-md5,digest-md5,ntlm,apop,scram-sha-1"))));
   auto record = run_now(d->login("ana"));
   d.reset();
   auto opened = store->open({kv::kDirectoryPartition, 1}, false, executor);
@@ -177,8 +184,49 @@ TEST_F(DirectoryTest, no_stored_byte_shows_a_password_or_cram_state) {
   std::string all = run_now(raw(std::move(opened)));
   EXPECT_GT(all.size(), 100u);
   EXPECT_EQ(all.find("correct horse"), all.npos);
-  EXPECT_EQ(all.find(record->secrets.cram->encode()), all.npos);
+  EXPECT_EQ(all.find(record->secrets.credentials.cram->encode()), all.npos);
+  EXPECT_EQ(all.find(record->secrets.credentials.nt_hash->reveal()), all.npos);
+  EXPECT_EQ(all.find(record->secrets.credentials.digest->hashes[0]), all.npos);
   EXPECT_EQ(all.find("$argon2id$"), all.npos);
+}
+
+TEST_F(DirectoryTest, each_kind_of_secret_is_stored_when_asked_for_and_only_then) {
+  add("ana");
+  ASSERT_TRUE(
+      run_now(d->set_secrets("ana", secrets("pencil", "Digest-MD5, ntlm,apop,scram-sha-1,scram-sha-512,cram-md5"))));
+  auto record = run_now(d->login("ana"));
+  ASSERT_TRUE(record);
+  EXPECT_THAT(record->account.secret_kinds, ElementsAre("argon2id", "scram-sha-256", "scram-sha-1", "scram-sha-512",
+                                                        "cram-md5", "digest-md5", "ntlm", "apop"));
+  const sasl::Credentials& c = record->secrets.credentials;
+  EXPECT_EQ(c.scram_sha1->stored_key.size(), 20u);
+  EXPECT_EQ(c.scram_sha512->stored_key.size(), 64u);
+  EXPECT_EQ(c.digest->hashes.at(0), crypto::md5("ana@example.org:realm:pencil"));
+  EXPECT_EQ(c.digest->hashes.at(1), crypto::md5("ana:realm:pencil"));
+  EXPECT_EQ(c.nt_hash->reveal().size(), 16u);
+  EXPECT_EQ(c.password->reveal(), "pencil");
+  ASSERT_TRUE(run_now(d->set_secrets("ana", secrets("pencil"))));
+  record = run_now(d->login("ana"));
+  EXPECT_THAT(record->account.secret_kinds, ElementsAre("argon2id", "scram-sha-256"));
+  EXPECT_NE(record->secrets.credentials.password->reveal(), "pencil") << "a fake stands in";
+}
+
+TEST_F(DirectoryTest, unknown_users_have_a_stable_fake_of_every_kind) {
+  auto one = run_now(d->login("nobody")), two = run_now(d->login("nobody")), other = run_now(d->login("somebody"));
+  const sasl::Credentials &a = one->secrets.credentials, &b = two->secrets.credentials, &c = other->secrets.credentials;
+  EXPECT_FALSE(a.known);
+  EXPECT_TRUE(a.scram == b.scram && a.scram_sha1 == b.scram_sha1 && a.scram_sha512 == b.scram_sha512);
+  EXPECT_TRUE(a.digest == b.digest && a.nt_hash->equals(b.nt_hash->reveal()) && a.password->equals(b.password->reveal()));
+  EXPECT_FALSE(a.digest == c.digest || a.nt_hash->equals(c.nt_hash->reveal()) || a.scram_sha1 == c.scram_sha1);
+}
+
+TEST(SecretKinds, are_named_and_unknown_ones_refused) {
+  EXPECT_EQ(SecretKinds::parse("none")->to_string(), "");
+  EXPECT_EQ(SecretKinds::parse("NTLM,apop,ntlm")->to_string(), "ntlm, apop");
+  EXPECT_FALSE(SecretKinds::parse("plain"));
+  EXPECT_FALSE(SecretKinds::parse(""));
+  EXPECT_FALSE(SecretKinds::parse("scram-sha-1,scram-sha-512")->need_seal());
+  EXPECT_TRUE(SecretKinds::parse("scram-sha-1,digest-md5")->need_seal());
 }
 
 TEST_F(DirectoryTest, every_change_that_ends_logins_raises_the_verifier_version) {
@@ -336,12 +384,30 @@ TEST(Records, lie_as_docs_keyspace_directory_says) {
 TEST(Records, survive_encoding_and_every_cut_is_seen) {
   Account a{AccountId(7), "ana@x.test", "Ana", State::Disabled, 5, 9, 100, 200, {"b@y.test"}, {"argon2id"}};
   EXPECT_EQ(*Account::decode(a.encode()), a);
-  Secrets s{"$argon2id$", sasl::ScramKeys{1, "salt", std::string(32, 'a'), std::string(32, 'b')}, crypto::HmacMd5States{}};
+  Secrets s{"$argon2id$", {}};
+  s.credentials.scram = sasl::ScramKeys{1, "salt", std::string(32, 'a'), std::string(32, 'b')};
+  s.credentials.cram = crypto::HmacMd5States{};
+  s.credentials.digest = sasl::DigestSecret{"realm", {std::string(16, 'd')}};
+  s.credentials.nt_hash = Secret(std::string(16, 'n'));
+  s.credentials.password = Secret("pencil");
   std::string account = a.encode(), secret(s.encode().reveal()), name = Name{true, {AccountId(1), AccountId(300)}}.encode();
-  EXPECT_EQ(Secrets::decode(secret)->scram, s.scram);
+  auto again = Secrets::decode(secret);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->credentials.scram, s.credentials.scram);
+  EXPECT_EQ(again->credentials.digest, s.credentials.digest);
+  EXPECT_EQ(again->credentials.nt_hash->reveal(), s.credentials.nt_hash->reveal());
+  EXPECT_EQ(again->credentials.password->reveal(), "pencil");
+  // Records of before ended behind the HMAC-MD5 states, and are still read.
+  Secrets before{"$argon2id$", {}};
+  before.credentials.scram = s.credentials.scram, before.credentials.cram = s.credentials.cram;
+  const size_t old_end = before.encode().reveal().size() - 5;  // five empty fields
+  auto old = Secrets::decode(std::string_view(secret).substr(0, old_end));
+  ASSERT_TRUE(old);
+  EXPECT_EQ(old->credentials.scram, s.credentials.scram);
+  EXPECT_FALSE(old->credentials.digest || old->credentials.nt_hash || old->credentials.password);
   EXPECT_EQ(Name::decode(name)->accounts.size(), 2u);
   for (size_t i = 0; i < account.size(); ++i) EXPECT_FALSE(Account::decode(account.substr(0, i)));
-  for (size_t i = 0; i < secret.size(); ++i) EXPECT_FALSE(Secrets::decode(secret.substr(0, i)));
+  for (size_t i = 0; i < secret.size(); ++i) EXPECT_EQ(Secrets::decode(secret.substr(0, i)).has_value(), i == old_end) << i;
   for (size_t i = 0; i < name.size(); ++i) EXPECT_FALSE(Name::decode(name.substr(0, i)));
   account[0] = 2;
   EXPECT_FALSE(Account::decode(account)) << "an unknown version";

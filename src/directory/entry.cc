@@ -1,9 +1,12 @@
 #include "directory/entry.h"
 
+#include <algorithm>
+
 #include "base/coding.h"
 #include "base/text.h"
 #include "intl/idna.h"
 #include "intl/saslprep.h"
+#include "sasl/ntlm.h"
 
 namespace bz::directory {
 
@@ -98,41 +101,137 @@ Result<Account> Account::decode(std::string_view bytes) {
   return a;
 }
 
+std::string_view name(SecretKind kind) {
+  switch (kind) {
+    case SecretKind::ScramSha1:
+      return "scram-sha-1";
+    case SecretKind::ScramSha512:
+      return "scram-sha-512";
+    case SecretKind::CramMd5:
+      return "cram-md5";
+    case SecretKind::DigestMd5:
+      return "digest-md5";
+    case SecretKind::Ntlm:
+      return "ntlm";
+    case SecretKind::Apop:
+      return "apop";
+  }
+  return "?";
+}
+
+Result<SecretKinds> SecretKinds::parse(std::string_view text) {
+  SecretKinds out;
+  for (std::string_view word : base::split(text, ',')) {
+    word = base::trim(word);
+    if (base::iequals(word, "none") || base::iequals(word, "scram-sha-256")) continue;  // every account has the latter
+    auto found = std::find_if(std::begin(kSecretKinds), std::end(kSecretKinds),
+                              [&](SecretKind kind) { return base::iequals(word, name(kind)); });
+    if (found == std::end(kSecretKinds)) {
+      std::string all;
+      for (SecretKind kind : kSecretKinds) all += std::string(name(kind)) + ", ";
+      return fail(Errc::Unsupported, "secrets are " + all + "or none, not \"" + std::string(word.substr(0, 64)) + "\"");
+    }
+    out.add(*found);
+  }
+  return out;
+}
+
+SecretKinds SecretKinds::of(const std::vector<std::string>& names) {
+  SecretKinds out;
+  for (SecretKind kind : kSecretKinds)
+    if (std::find(names.begin(), names.end(), name(kind)) != names.end()) out.add(kind);
+  return out;
+}
+
+bool SecretKinds::need_seal() const {
+  return std::any_of(std::begin(kSecretKinds), std::end(kSecretKinds),
+                     [&](SecretKind kind) { return has(kind) && needs_seal(kind); });
+}
+
+std::string SecretKinds::to_string() const {
+  std::string out;
+  for (SecretKind kind : kSecretKinds)
+    if (has(kind)) out += (out.empty() ? "" : ", ") + std::string(name(kind));
+  return out;
+}
+
+SecretKinds Secrets::optional_kinds() const {
+  SecretKinds out;
+  if (credentials.scram_sha1) out.add(SecretKind::ScramSha1);
+  if (credentials.scram_sha512) out.add(SecretKind::ScramSha512);
+  if (credentials.cram) out.add(SecretKind::CramMd5);
+  if (credentials.digest) out.add(SecretKind::DigestMd5);
+  if (credentials.nt_hash) out.add(SecretKind::Ntlm);
+  if (credentials.password) out.add(SecretKind::Apop);
+  return out;
+}
+
 std::vector<std::string> Secrets::kinds() const {
   std::vector<std::string> out{"argon2id"};
-  if (scram) out.push_back("scram-sha-256");
-  if (cram) out.push_back("cram-md5");
+  if (credentials.scram) out.push_back("scram-sha-256");
+  const SecretKinds more = optional_kinds();
+  for (SecretKind kind : kSecretKinds)
+    if (more.has(kind)) out.emplace_back(name(kind));
   return out;
 }
 
 Secret Secrets::encode() const {
-  std::string out, keys;
+  const sasl::Credentials& c = credentials;
+  auto keys_of = [](const std::optional<sasl::ScramKeys>& keys) {
+    std::string bytes;
+    if (keys) keys->encode(bytes);
+    return bytes;
+  };
+  std::string out;
+  out.reserve(4096);  // no growing: a freed block would keep its bytes
   base::put_u8(out, kVersion);
   base::put_bytes(out, argon2id);
-  if (scram) scram->encode(keys);
-  base::put_bytes(out, keys);
-  base::put_bytes(out, cram ? cram->encode() : std::string());
+  base::put_bytes(out, keys_of(c.scram));
+  base::put_bytes(out, c.cram ? c.cram->encode() : std::string());
+  base::put_bytes(out, keys_of(c.scram_sha1));
+  base::put_bytes(out, keys_of(c.scram_sha512));
+  base::put_bytes(out, c.digest ? c.digest->encode() : std::string());
+  base::put_bytes(out, c.nt_hash ? c.nt_hash->reveal() : std::string_view());
+  base::put_bytes(out, c.password ? c.password->reveal() : std::string_view());
   return Secret(std::move(out));
 }
 
 Result<Secrets> Secrets::decode(std::string_view bytes) {
   base::Reader in(bytes);
   Secrets s;
+  sasl::Credentials& c = s.credentials;
   bool known = in.u8() == kVersion;
   s.argon2id = in.bytes();
   std::string_view keys = in.bytes(), states = in.bytes();
-  if (!known || !in.ok() || s.argon2id.empty()) return fail(Errc::Corrupt, "secrets record");
+  // Records from before SCRAM-SHA-1 end here.
+  bool more = in.ok() && !in.at_end();
+  std::string_view sha1 = more ? in.bytes() : "", sha512 = more ? in.bytes() : "", digest = more ? in.bytes() : "";
+  std::string_view nt_hash = more ? in.bytes() : "", password = more ? in.bytes() : "";
+  if (!known || !in.ok() || s.argon2id.empty() || (!nt_hash.empty() && nt_hash.size() != 16))
+    return fail(Errc::Corrupt, "secrets record");
   if (!keys.empty()) {
-    BZ_TRY(s.scram, sasl::ScramKeys::decode(keys));
+    BZ_TRY(c.scram, sasl::ScramKeys::decode(crypto::Hash::Sha256, keys));
   }
   if (!states.empty()) {
-    s.cram.emplace();
-    if (!crypto::HmacMd5States::decode(states, *s.cram)) return fail(Errc::Corrupt, "secrets record");
+    c.cram.emplace();
+    if (!crypto::HmacMd5States::decode(states, *c.cram)) return fail(Errc::Corrupt, "secrets record");
   }
+  if (!sha1.empty()) {
+    BZ_TRY(c.scram_sha1, sasl::ScramKeys::decode(crypto::Hash::Sha1, sha1));
+  }
+  if (!sha512.empty()) {
+    BZ_TRY(c.scram_sha512, sasl::ScramKeys::decode(crypto::Hash::Sha512, sha512));
+  }
+  if (!digest.empty()) {
+    BZ_TRY(c.digest, sasl::DigestSecret::decode(digest));
+  }
+  if (!nt_hash.empty()) c.nt_hash = Secret(std::string(nt_hash));
+  if (!password.empty()) c.password = Secret(std::string(password));
   return s;
 }
 
-Result<Secrets> make_secrets(const Secret& password, const SecretsPolicy& policy, base::Random& random) {
+Result<Secrets> make_secrets(std::string_view account, const Secret& password, const SecretsPolicy& policy,
+                             base::Random& random) {
   std::string_view text = password.reveal();
   if (text.empty()) return fail(Errc::Invalid, "the password is empty");
   if (text.size() > crypto::kMaxPasswordSize) return fail(Errc::Invalid, "the password is longer than 1024 bytes");
@@ -143,10 +242,22 @@ Result<Secrets> make_secrets(const Secret& password, const SecretsPolicy& policy
   const Secret prepared = intl::password_text(text);
   if (prepared.reveal().size() > crypto::kMaxPasswordSize)
     return fail(Errc::Invalid, "the password is longer than 1024 bytes");
+  using crypto::Hash;
+  auto scram = [&](Hash hash) { return sasl::make_scram_keys(hash, prepared, random.bytes(16), policy.scram_iterations); };
   Secrets secrets;
   BZ_TRY(secrets.argon2id, crypto::hash_password(prepared, policy.cost, random));
-  secrets.scram = sasl::make_scram_keys(prepared, random.bytes(16), policy.scram_iterations);
-  if (policy.cram_md5) secrets.cram = crypto::hmac_md5_states(text);
+  sasl::Credentials& c = secrets.credentials;
+  c.scram = scram(Hash::Sha256);
+  if (policy.kinds.has(SecretKind::ScramSha1)) c.scram_sha1 = scram(Hash::Sha1);
+  if (policy.kinds.has(SecretKind::ScramSha512)) c.scram_sha512 = scram(Hash::Sha512);
+  if (policy.kinds.has(SecretKind::CramMd5)) c.cram = crypto::hmac_md5_states(text);
+  if (policy.kinds.has(SecretKind::DigestMd5)) {
+    // Clients hash the name as it was typed: the address, or what stands before the "@".
+    const std::string names[] = {std::string(account), std::string(local_part(account))};
+    c.digest = sasl::make_digest_secret(names, policy.digest_realm, password);
+  }
+  if (policy.kinds.has(SecretKind::Ntlm)) c.nt_hash = Secret(sasl::ntlm::nt_hash(password));
+  if (policy.kinds.has(SecretKind::Apop)) c.password = password;
   return secrets;
 }
 

@@ -18,7 +18,7 @@
 #include "base/secret.h"
 #include "crypto/password.h"
 #include "model/ids.h"
-#include "sasl/scram.h"
+#include "sasl/credentials.h"
 
 namespace bz::directory {
 
@@ -39,31 +39,61 @@ struct Account {
   uint64_t verifier_version = 0;            // grows with every change that must end cached logins
   int64_t created = 0, changed = 0;         // Unix seconds
   std::vector<std::string> send_as{};       // further addresses it may write in the From of; "*": any (kAnybody)
-  std::vector<std::string> secret_kinds{};  // what S/ holds: "argon2id", "scram-sha-256", "cram-md5"
+  std::vector<std::string> secret_kinds{};  // what S/ holds: "argon2id", "scram-sha-256" and names of SecretKind
   bool operator==(const Account&) const = default;
   std::string encode() const;
   static Result<Account> decode(std::string_view bytes);
 };
 
-// The secrets of one account. Whoever reads these can guess passwords offline (Argon2id, SCRAM) or answer CRAM-MD5.
+// What an account may store beside Argon2id and SCRAM-SHA-256, which every account has: each only when asked for, because
+// each is one more thing to guess the password from, and those that need_seal() are as good as it.
+enum class SecretKind : uint8_t { ScramSha1, ScramSha512, CramMd5, DigestMd5, Ntlm, Apop };
+inline constexpr SecretKind kSecretKinds[] = {SecretKind::ScramSha1, SecretKind::ScramSha512, SecretKind::CramMd5,
+                                              SecretKind::DigestMd5, SecretKind::Ntlm,        SecretKind::Apop};
+std::string_view name(SecretKind kind);  // "scram-sha-1", "cram-md5", ...
+// Kept only under a key file outside the database (Options::seal_key).
+constexpr bool needs_seal(SecretKind kind) { return kind != SecretKind::ScramSha1 && kind != SecretKind::ScramSha512; }
+
+class SecretKinds {
+ public:
+  // "cram-md5", "scram-sha-1,ntlm", "none"; case-insensitive. Invalid, with the list of what there is.
+  static Result<SecretKinds> parse(std::string_view text);
+  static SecretKinds of(const std::vector<std::string>& names);  // Account::secret_kinds; other names are not looked at
+  void add(SecretKind kind) { bits_ |= bit(kind); }
+  void add(SecretKinds others) { bits_ |= others.bits_; }
+  bool has(SecretKind kind) const { return (bits_ & bit(kind)) != 0; }
+  bool need_seal() const;
+  std::string to_string() const;  // "cram-md5, ntlm"
+  bool operator==(const SecretKinds&) const = default;
+
+ private:
+  static constexpr uint32_t bit(SecretKind kind) { return 1u << static_cast<unsigned>(kind); }
+  uint32_t bits_ = 0;
+};
+
+// The secrets of one account. Whoever reads these can guess passwords offline (Argon2id, SCRAM), or answer the mechanism
+// they are for without guessing (all that need a seal).
 struct Secrets {
-  std::string argon2id;  // PHC string
-  std::optional<sasl::ScramKeys> scram{};
-  std::optional<crypto::HmacMd5States> cram{};  // only when asked for: as good as the password for CRAM-MD5
-  std::vector<std::string> kinds() const;
+  std::string argon2id;             // PHC string
+  sasl::Credentials credentials{};  // `known` is not stored
+  SecretKinds optional_kinds() const;
+  std::vector<std::string> kinds() const;  // for Account::secret_kinds
   Secret encode() const;
-  static Result<Secrets> decode(std::string_view bytes);
+  static Result<Secrets> decode(std::string_view bytes);  // older records have fewer fields
 };
 
 struct SecretsPolicy {
   crypto::PasswordCost cost{};
   uint32_t scram_iterations = sasl::kScramIterations;
-  bool cram_md5 = false;
+  SecretKinds kinds{};         // stored beside Argon2id and SCRAM-SHA-256
+  std::string digest_realm{};  // what DIGEST-MD5 hashes are made with
 };
-// BLOCKING (Argon2id, PBKDF2): pool only. Argon2id and SCRAM take the password as intl::password_text() prepares it,
-// CRAM-MD5 as it is (RFC 2195). Invalid, with a text for the administrator: empty, over 1024 bytes (prepared too), not
-// UTF-8, or control characters in it (RFC 4013 section 2.3).
-Result<Secrets> make_secrets(const Secret& password, const SecretsPolicy& policy, base::Random& random);
+// `account`: the login name as addresses are written; DIGEST-MD5's hash holds it.
+// BLOCKING (Argon2id, PBKDF2): pool only. Argon2id and SCRAM take the password as intl::password_text() prepares it, the
+// others as it is (RFC 2195, RFC 2831). Invalid, with a text for the administrator: empty, over 1024 bytes (prepared too),
+// not UTF-8, or control characters in it (RFC 4013 section 2.3).
+Result<Secrets> make_secrets(std::string_view account, const Secret& password, const SecretsPolicy& policy,
+                             base::Random& random);
 
 // BLOCKING (Argon2id): pool only. Does the password open the verifier, prepared or as the client sent it? A second check is
 // made only where the two differ, for unknown users' decoys as well. Errors: the verifier is none of ours.

@@ -1,5 +1,8 @@
 #include "sasl/client.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "base/text.h"
 #include "crypto/digest.h"
 
@@ -67,11 +70,12 @@ class CramMd5Client : public ClientMechanism {
 
 class ScramClient : public ClientMechanism {
  public:
-  ScramClient(bool plus, ClientOptions options, base::Random& random)
-      : options_(std::move(options)),
-        gs2_(std::string(plus ? "p=tls-exporter," : "n,") +
+  ScramClient(Kind kind, ClientOptions options, base::Random& random)
+      : hash_(scram_hash(kind)),
+        options_(std::move(options)),
+        gs2_(std::string(is_plus(kind) ? "p=tls-exporter," : "n,") +
              (options_.authzid.empty() ? "" : "a=" + scram_name(options_.authzid)) + ","),
-        binding_(plus ? options_.channel_binding : ""),
+        binding_(is_plus(kind) ? options_.channel_binding : ""),
         nonce_(options_.nonce.empty() ? base::base64(random.bytes(18)) : options_.nonce) {}
 
   std::optional<std::string> initial() override {
@@ -104,13 +108,14 @@ class ScramClient : public ClientMechanism {
       return fail(Errc::Invalid, "SCRAM: the server's nonce does not continue ours");
     if (first.iterations < 4096 || first.iterations > kMaxScramIterations)  // RFC 7677 4
       return fail(Errc::Limit, "SCRAM: iteration count " + std::to_string(first.iterations));
-    Secret salted(crypto::pbkdf2(Hash::Sha256, options_.password.reveal(), first.salt, first.iterations, 32));
-    Secret client_key(crypto::hmac(Hash::Sha256, salted.reveal(), "Client Key"));
+    const size_t size = crypto::digest_size(hash_);
+    Secret salted(crypto::pbkdf2(hash_, options_.password.reveal(), first.salt, first.iterations, size));
+    Secret client_key(crypto::hmac(hash_, salted.reveal(), "Client Key"));
     std::string without_proof = "c=" + base::base64(gs2_ + binding_) + ",r=" + first.nonce;
     std::string auth_message = first_bare_ + "," + std::string(challenge) + "," + without_proof;
-    std::string signature = crypto::hmac(Hash::Sha256, crypto::sha256(client_key.reveal()), auth_message);
-    std::string server_key = crypto::hmac(Hash::Sha256, salted.reveal(), "Server Key");
-    server_signature_ = crypto::hmac(Hash::Sha256, server_key, auth_message);
+    std::string signature = crypto::hmac(hash_, crypto::digest(hash_, client_key.reveal()), auth_message);
+    std::string server_key = crypto::hmac(hash_, salted.reveal(), "Server Key");
+    server_signature_ = crypto::hmac(hash_, server_key, auth_message);
     state_ = State::SentFinal;
     return without_proof + ",p=" + base::base64(xor_bytes(client_key.reveal(), signature));
   }
@@ -127,6 +132,7 @@ class ScramClient : public ClientMechanism {
     return std::string();
   }
 
+  crypto::Hash hash_;
   ClientOptions options_;
   std::string gs2_, binding_, nonce_, first_bare_, server_signature_;
   State state_ = State::Idle;
@@ -135,6 +141,7 @@ class ScramClient : public ClientMechanism {
 }  // namespace
 
 std::unique_ptr<ClientMechanism> make_client(Kind kind, ClientOptions options, base::Random& random) {
+  if (is_scram(kind)) return std::make_unique<ScramClient>(kind, std::move(options), random);
   switch (kind) {
     case Kind::Plain:
       return std::make_unique<PlainClient>(std::move(options));
@@ -142,21 +149,18 @@ std::unique_ptr<ClientMechanism> make_client(Kind kind, ClientOptions options, b
       return std::make_unique<LoginClient>(std::move(options));
     case Kind::CramMd5:
       return std::make_unique<CramMd5Client>(std::move(options));
-    case Kind::ScramSha256:
-    case Kind::ScramSha256Plus:
-      return std::make_unique<ScramClient>(kind == Kind::ScramSha256Plus, std::move(options), random);
+    default:
+      return nullptr;
   }
-  BZ_CHECK(false, "unknown mechanism");
-  return nullptr;
 }
 
 std::optional<Kind> choose_mechanism(std::string_view offered, bool tls) {
-  bool has[5] = {};
+  std::vector<Kind> has;
   for (std::string_view word : base::split(offered, ' '))
-    if (auto kind = mechanism_of(base::trim(word))) has[static_cast<size_t>(*kind)] = true;
-  for (Kind kind : {Kind::ScramSha256, Kind::CramMd5, Kind::Plain, Kind::Login}) {
+    if (auto kind = mechanism_of(base::trim(word))) has.push_back(*kind);
+  for (Kind kind : {Kind::ScramSha512, Kind::ScramSha256, Kind::ScramSha1, Kind::CramMd5, Kind::Plain, Kind::Login}) {
     bool shows_password = kind == Kind::Plain || kind == Kind::Login;
-    if (has[static_cast<size_t>(kind)] && (tls || !shows_password)) return kind;
+    if (std::find(has.begin(), has.end(), kind) != has.end() && (tls || !shows_password)) return kind;
   }
   return std::nullopt;
 }

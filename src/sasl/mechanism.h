@@ -6,32 +6,55 @@
 //   Step s = m->start(initial);              // nullopt: no initial response; "" is an empty one (RFC 4422 section 5)
 //   Challenge{bytes}       -> send, then s = m->next(client_bytes)
 //   NeedPassword{user, p}  -> check on the pool, then s = m->verified(ok)
-//   NeedCredentials{user}  -> look up, then s = m->supply(credentials); for unknown users supply fakes (scram.h), so that
-//                             the exchange takes the same course and ends in the same failure
+//   NeedCredentials{user}  -> look up, then s = m->supply(credentials); for unknown users supply fakes (credentials.h), so
+//                             that the exchange takes the same course and ends in the same failure
+//   NeedToken, NeedCertificate -> find out whose it is, then s = m->identified(user); nullopt: nobody's
 //   Done / Failure         -> the end; every further call gives Failure
 // Names and passwords are handed on as the UTF-8 the client sent; who looks them up prepares them (RFC 4013,
-// intl/saslprep.h). Octets that are not UTF-8 are malformed. Limits: a message has at most 4 KiB, a name or password 1 KiB,
+// intl/saslprep.h). Octets that are not UTF-8 are malformed. Limits: a message has at most 8 KiB, a name or password 1 KiB,
 // an exchange 5 client messages.
+// ANONYMOUS (RFC 4505) is not here: who wants no account has no business with a mailbox.
 #pragma once
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 
 #include "base/env.h"
 #include "base/secret.h"
-#include "crypto/digest.h"
-#include "sasl/scram.h"
+#include "sasl/credentials.h"
 
 namespace bz::sasl {
 
-enum class Kind : uint8_t { Plain, Login, CramMd5, ScramSha256, ScramSha256Plus };
+// The one list of mechanisms: names, what listeners may offer and what clients are shown come from it.
+enum class Kind : uint8_t {
+  Plain,
+  Login,
+  CramMd5,
+  ScramSha1,
+  ScramSha1Plus,
+  ScramSha256,
+  ScramSha256Plus,
+  ScramSha512,
+  ScramSha512Plus,
+  DigestMd5,
+  Ntlm,
+  External,
+  OauthBearer,
+  Xoauth2,
+  Apop,  // no SASL mechanism but POP3's own command (apop.h); goes the same way
+};
+std::span<const Kind> all_kinds();
 std::string_view name(Kind kind);                         // "SCRAM-SHA-256"
 std::optional<Kind> mechanism_of(std::string_view name);  // case-insensitive
+bool is_plus(Kind kind);                                  // binds to the TLS channel
+bool is_scram(Kind kind);
+crypto::Hash scram_hash(Kind kind);  // of a SCRAM kind
 
-inline constexpr size_t kMaxMessage = 4096, kMaxField = 1024;
+inline constexpr size_t kMaxMessage = 8192, kMaxField = 1024;
 inline constexpr int kMaxSteps = 5;
 
 struct Challenge {
@@ -43,6 +66,13 @@ struct NeedPassword {
 };
 struct NeedCredentials {
   std::string user;
+};
+struct NeedToken {
+  std::string user;  // as whom the client says it comes; may be empty
+  Secret token;      // RFC 6750 b64token
+};
+struct NeedCertificate {
+  std::string user;  // as whom the client says it comes; may be empty
 };
 struct Done {
   std::string user;        // who proved the secret
@@ -57,20 +87,23 @@ struct Failure {
   Why why;
   std::string reason;  // for the log
 };
-using Step = std::variant<Challenge, NeedPassword, NeedCredentials, Done, Failure>;
+using Step = std::variant<Challenge, NeedPassword, NeedCredentials, NeedToken, NeedCertificate, Done, Failure>;
 
-// What a directory knows that the asking mechanism may need.
-struct Credentials {
-  bool known = false;  // false: fakes; the exchange fails at its end whatever the client sends
-  std::optional<ScramKeys> scram;
-  std::optional<crypto::HmacMd5States> cram;
+// What binds an exchange to its TLS connection: RFC 9266 tls-exporter, RFC 5929 tls-unique (TLS 1.2 only) and
+// tls-server-end-point. Raw bytes; empty: this connection has none.
+struct ChannelBindings {
+  std::string exporter{}, unique{}, server_end_point{};
+  bool any() const { return !exporter.empty() || !unique.empty() || !server_end_point.empty(); }
+  const std::string* find(std::string_view type) const;  // by its registered name; nullptr: unknown or none
 };
 
 struct ServerOptions {
-  std::string host{};             // CRAM-MD5's challenge names it
-  std::string channel_binding{};  // tls-exporter data (RFC 9266); needed for -PLUS
-  std::string nonce{};            // tests with published vectors: SCRAM's nonce, CRAM-MD5's challenge; empty: drawn
-  bool offers_plus = false;       // the listener shows SCRAM-SHA-256-PLUS: then a client's "y" is a downgrade (RFC 5802 6)
+  std::string host{};          // of the server: CRAM-MD5's challenge, DIGEST-MD5's and NTLM's target
+  std::string service{};       // GSSAPI service name, "imap", "smtp", "pop": DIGEST-MD5's digest-uri
+  std::string realm{};         // DIGEST-MD5; what the stored hashes were made with
+  ChannelBindings bindings{};  // -PLUS, and NTLM when the client sends them
+  std::string nonce{};         // tests with published vectors: the server's random part; empty: drawn
+  bool offers_plus = false;  // the listener shows the -PLUS of this SCRAM: then a client's "y" is a downgrade (RFC 5802 6)
 };
 
 class ServerMechanism {
@@ -80,17 +113,19 @@ class ServerMechanism {
   Step next(std::string_view message);
   Step verified(bool ok);
   Step supply(const Credentials& credentials);
+  Step identified(std::optional<std::string> user);
 
  protected:
   virtual Step on_start() = 0;  // without initial response
   virtual Step on_message(std::string_view message) = 0;
-  virtual Step on_verified(bool) { return broken(); }
-  virtual Step on_supply(const Credentials&) { return broken(); }
+  virtual Step on_verified(bool) { return malformed("out of turn"); }
+  virtual Step on_supply(const Credentials&) { return malformed("out of turn"); }
+  virtual Step on_identified(std::optional<std::string>) { return malformed("out of turn"); }
   static Failure malformed(std::string_view reason) { return {Failure::Why::Malformed, std::string(reason)}; }
   static Failure refused(std::string_view reason) { return {Failure::Why::Refused, std::string(reason)}; }
 
  private:
-  enum class Expect : uint8_t { Start, Message, Verdict, Credentials, Nothing };
+  enum class Expect : uint8_t { Start, Message, Verdict, Credentials, Identity, Nothing };
   Step settle(Step step);
   Step broken() { return settle(malformed("out of turn")); }
   Expect expect_ = Expect::Start;

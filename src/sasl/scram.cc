@@ -8,7 +8,7 @@ namespace bz::sasl {
 namespace {
 
 using crypto::Hash;
-constexpr size_t kKeySize = 32, kMaxNonce = 512, kMaxSalt = 256;
+constexpr size_t kMaxNonce = 512, kMaxSalt = 256;
 
 // printable = %x21-2B / %x2D-7E
 bool is_nonce(std::string_view text) {
@@ -38,45 +38,43 @@ void ScramKeys::encode(std::string& out) const {
   base::put_bytes(out, server_key);
 }
 
-Result<ScramKeys> ScramKeys::decode(std::string_view bytes) {
+Result<ScramKeys> ScramKeys::decode(Hash hash, std::string_view bytes) {
+  const size_t key_size = crypto::digest_size(hash);
   base::Reader in(bytes);
   ScramKeys keys;
   uint64_t iterations = in.varint();
   keys.salt = in.bytes();
   keys.stored_key = in.bytes();
   keys.server_key = in.bytes();
-  if (!in.finished() || iterations == 0 || iterations > UINT32_MAX || keys.stored_key.size() != kKeySize ||
-      keys.server_key.size() != kKeySize || keys.salt.empty())
+  if (!in.finished() || iterations == 0 || iterations > UINT32_MAX || keys.stored_key.size() != key_size ||
+      keys.server_key.size() != key_size || keys.salt.empty())
     return fail(Errc::Corrupt, "SCRAM keys");
   keys.iterations = static_cast<uint32_t>(iterations);
   return keys;
 }
 
-ScramKeys make_scram_keys(const Secret& password, std::string_view salt, uint32_t iterations) {
-  Secret salted(crypto::pbkdf2(Hash::Sha256, password.reveal(), salt, iterations, kKeySize));
+ScramKeys make_scram_keys(Hash hash, const Secret& password, std::string_view salt, uint32_t iterations) {
+  Secret salted(crypto::pbkdf2(hash, password.reveal(), salt, iterations, crypto::digest_size(hash)));
   ScramKeys keys;
   keys.iterations = iterations;
   keys.salt = salt;
-  Secret client_key(crypto::hmac(Hash::Sha256, salted.reveal(), "Client Key"));
-  keys.stored_key = crypto::sha256(client_key.reveal());
-  keys.server_key = crypto::hmac(Hash::Sha256, salted.reveal(), "Server Key");
+  Secret client_key(crypto::hmac(hash, salted.reveal(), "Client Key"));
+  keys.stored_key = crypto::digest(hash, client_key.reveal());
+  keys.server_key = crypto::hmac(hash, salted.reveal(), "Server Key");
   return keys;
 }
 
-ScramKeys fake_scram_keys(const Secret& key, std::string_view user, uint32_t iterations) {
+ScramKeys fake_scram_keys(Hash hash, const Secret& key, std::string_view user, uint32_t iterations) {
+  const size_t size = crypto::digest_size(hash);
   auto derive = [&](std::string_view what) {
-    return crypto::hmac(Hash::Sha256, key.reveal(), std::string(what) + '\0' + base::lower(user));
+    return crypto::hmac(Hash::Sha512, key.reveal(), std::string(what) + std::to_string(size) + '\0' + base::lower(user));
   };
   ScramKeys keys;
   keys.iterations = iterations;
   keys.salt = derive("salt").substr(0, 16);
-  keys.stored_key = derive("stored");
-  keys.server_key = derive("server");
+  keys.stored_key = derive("stored").substr(0, size);
+  keys.server_key = derive("server").substr(0, size);
   return keys;
-}
-
-crypto::HmacMd5States fake_cram_states(const Secret& key, std::string_view user) {
-  return crypto::hmac_md5_states(crypto::hmac(Hash::Sha256, key.reveal(), std::string("cram") + '\0' + base::lower(user)));
 }
 
 std::string scram_name(std::string_view name) {
@@ -168,12 +166,12 @@ Result<ScramServerFirst> parse_server_first(std::string_view message) {
   return first;
 }
 
-Result<ScramClientFinal> parse_client_final(std::string_view message) {
+Result<ScramClientFinal> parse_client_final(Hash hash, std::string_view message) {
   ScramClientFinal final;
   size_t proof_at = message.rfind(",p=");
   if (proof_at == message.npos) return bad("SCRAM: no proof");
   auto proof = base::from_base64(message.substr(proof_at + 3));
-  if (!proof || proof->size() != kKeySize) return bad("SCRAM: proof");
+  if (!proof || proof->size() != crypto::digest_size(hash)) return bad("SCRAM: proof");
   final.proof = *proof;
   std::string_view rest = message.substr(0, proof_at);
   final.without_proof = rest;

@@ -1,4 +1,4 @@
-// SCRAM-SHA-256 (RFC 5802, RFC 7677): the keys a directory keeps, and the grammar both sides share.
+// SCRAM with SHA-1, SHA-256 and SHA-512 (RFC 5802, RFC 7677): the keys a directory keeps, and the grammar both sides share.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -21,14 +21,14 @@ struct ScramKeys {
   std::string salt, stored_key, server_key;  // raw
   bool operator==(const ScramKeys&) const = default;
   void encode(std::string& out) const;
-  static Result<ScramKeys> decode(std::string_view bytes);
+  static Result<ScramKeys> decode(crypto::Hash hash, std::string_view bytes);
 };
 // Blocking (PBKDF2): pool only.
-ScramKeys make_scram_keys(const Secret& password, std::string_view salt, uint32_t iterations);
+ScramKeys make_scram_keys(crypto::Hash hash, const Secret& password, std::string_view salt, uint32_t iterations);
 
 // For users that do not exist: the same every time for one name and key, and nobody's password.
-ScramKeys fake_scram_keys(const Secret& key, std::string_view user, uint32_t iterations = kScramIterations);
-crypto::HmacMd5States fake_cram_states(const Secret& key, std::string_view user);
+ScramKeys fake_scram_keys(crypto::Hash hash, const Secret& key, std::string_view user,
+                          uint32_t iterations = kScramIterations);
 
 // Grammar of RFC 5802 section 7.
 struct ScramClientFirst {
@@ -50,7 +50,7 @@ struct ScramClientFinal {
   std::string nonce, proof;   // proof decoded
   std::string without_proof;  // as sent
 };
-Result<ScramClientFinal> parse_client_final(std::string_view message);
+Result<ScramClientFinal> parse_client_final(crypto::Hash hash, std::string_view message);
 
 std::string scram_name(std::string_view name);                         // "," -> =2C, "=" -> =3D
 std::optional<std::string> from_scram_name(std::string_view encoded);  // nullopt: a stray "=" or ","

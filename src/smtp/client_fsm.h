@@ -53,7 +53,7 @@ struct ClientConfig {
   TlsDuty tls = TlsDuty::IfOffered;
   bool tls_active = false;                         // TLS from the first byte, or a private leg
   std::optional<ClientCredentials> credentials{};  // only ever sent under TLS
-  // Makes exchanges of SCRAM-SHA-256 and CRAM-MD5; without it, or when it gives nullptr, these are not used.
+  // Makes exchanges of SCRAM and CRAM-MD5; without it, or when it gives nullptr, these are not used.
   std::function<std::unique_ptr<LoginExchange>(std::string_view mechanism, const ClientCredentials&)> login{};
 };
 

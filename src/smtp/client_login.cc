@@ -43,7 +43,8 @@ void ClientFsm::tls_started() {
 }
 
 // Best first: SCRAM shows nobody the password and proves that the server knows it.
-static constexpr std::string_view kLogins[] = {"SCRAM-SHA-256", "PLAIN", "CRAM-MD5", "LOGIN"};
+static constexpr std::string_view kLogins[] = {"SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1",
+                                               "PLAIN",         "CRAM-MD5",      "LOGIN"};
 
 void ClientFsm::start_auth() {
   if (!config_.credentials) return become(Phase::Idle, Want::Message);
