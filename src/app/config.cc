@@ -12,8 +12,10 @@
 #include "app/config.h"
 #include "app/config_keys.h"
 #include "base/text.h"
+#include "directory/entry.h"
 #include "directory/guard.h"
 #include "intl/idna.h"
+#include "sasl/mechanism.h"
 
 namespace bz::app {
 namespace {
@@ -209,18 +211,25 @@ struct TableReader {
   }
 };
 
-constexpr std::string_view kMechanisms[] = {"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "CRAM-MD5"};
+std::string mechanism_names() {
+  std::string out;
+  for (sasl::Kind kind : sasl::all_kinds()) out += (out.empty() ? "" : ", ") + std::string(sasl::name(kind));
+  return out;
+}
 
 Result<void> check_mechanisms(ListenerConfig& listener, Where where, std::string_view key) {
-  if (listener.front == roles::Front::Lmtp) listener.mechanisms.clear();
+  using roles::Front;
+  if (listener.front == Front::Lmtp) listener.mechanisms.clear();
   for (std::string& mechanism : listener.mechanisms) {
-    mechanism = base::upper(mechanism);
-    if (std::find(std::begin(kMechanisms), std::end(kMechanisms), mechanism) == std::end(kMechanisms)) {
-      return bad(where, key, "knows only PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS and CRAM-MD5");
-    }
-    if (mechanism.ends_with("-PLUS") && listener.tls == roles::ListenerTls::None) {
+    auto kind = sasl::mechanism_of(mechanism);
+    if (!kind) return bad(where, key, "mechanisms: \"" + mechanism + "\" is not one of " + mechanism_names());
+    mechanism = sasl::name(*kind);
+    if (sasl::is_plus(*kind) && listener.tls == roles::ListenerTls::None)
       return bad(where, key, mechanism + " binds a login to its TLS connection: not with tls = \"none\"");
-    }
+    bool pop3 = listener.front != Front::Imap && listener.front != Front::Submission && listener.front != Front::Mx;
+    if (kind == sasl::Kind::Apop && !pop3) return bad(where, key, "APOP is a command of POP3 alone");
+    if (kind == sasl::Kind::External && listener.client_certificates == roles::ClientCertificates::Off)
+      return bad(where, key, "EXTERNAL needs client_certificates = \"optional\" or \"required\"");
   }
   return {};
 }
@@ -317,6 +326,33 @@ void to_a_labels(std::string& name) {
   if (ascii) name = std::move(*ascii);
 }
 
+// What the listeners' logins need of the rest.
+Result<void> check_logins(const Config& config, Where where) {
+  for (const std::string& name : config.auth.secrets) {
+    auto kinds = directory::SecretKinds::parse(name);
+    if (!kinds) return bad(where, "auth.secrets", kinds.error().text());
+    if (kinds->need_seal() && config.auth.secrets_key_file.empty())
+      return bad(where, "auth.secrets", name + " needs auth.secrets_key_file");
+  }
+  for (const std::string& name : config.client_certificates.names)
+    if (name != "email" && name != "upn" && name != "cn")
+      return bad(where, "client_certificates.names", "knows \"email\", \"upn\" and \"cn\"");
+  const roles::OauthConfig& oauth = config.oauth;
+  if (!oauth.jwks_file.empty() && (oauth.issuer.empty() || oauth.audience.empty()))
+    return bad(where, "oauth.jwks_file", "needs oauth.issuer and oauth.audience as well");
+  for (const ListenerConfig& listener : config.listeners) {
+    std::string key = "listener " + listener.name;
+    if (listener.client_certificates != roles::ClientCertificates::Off && listener.tls == roles::ListenerTls::None)
+      return bad(where, key, "client certificates are shown in the TLS handshake: not with tls = \"none\"");
+    if (listener.client_certificates != roles::ClientCertificates::Off && config.client_certificates.ca_file.empty())
+      return bad(where, key, "client certificates need client_certificates.ca_file");
+    for (const std::string& mechanism : listener.mechanisms)
+      if ((mechanism == "OAUTHBEARER" || mechanism == "XOAUTH2") && oauth.jwks_file.empty())
+        return bad(where, key, mechanism + " needs oauth.jwks_file");
+  }
+  return {};
+}
+
 Result<void> check_whole(const toml::table& root, std::string_view file, Config& config) {
   auto line = [&](std::string_view key) {
     toml::node_view<const toml::node> node = root.at_path(key);
@@ -345,7 +381,8 @@ Result<void> check_whole(const toml::table& root, std::string_view file, Config&
   if (config.gateway.max_pre_login > config.gateway.max_sessions) {
     return bad(line("gateway"), "gateway.max_pre_login", "must not be over gateway.max_sessions");
   }
-  return {};
+  if (config.auth.realm.empty()) config.auth.realm = config.host;
+  return check_logins(config, line("auth"));
 }
 
 template <class Target>

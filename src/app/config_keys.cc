@@ -47,7 +47,19 @@ constexpr Key<Config> kKeys[] = {
     {"auth.argon2_passes", Number, "2", 1, 20, "", "passes over that memory", NUMBER(auth.argon2_passes)},
     {"auth.argon2_threads", Number, "2", 1, 64, "", "hashes at work at the same time", NUMBER(auth.argon2_threads)},
     {"auth.cache_time", Duration, "\"1h\"", 0, kDay, "", "how long a correct password is remembered, in memory only", TIME(auth.cache_time)},
-    {"auth.secrets_key_file", Text, "", 1, 4096, "", "key that encrypts what CRAM-MD5 needs; 32 bytes in hex, mode 0600", TO(auth.secrets_key_file), false, RESTART(auth.secrets_key_file)},
+    {"auth.secrets_key_file", Text, "", 1, 4096, "", "key that encrypts secrets for CRAM-MD5, DIGEST-MD5, NTLM and APOP; 32 bytes in hex, mode 0600", TO(auth.secrets_key_file), false, RESTART(auth.secrets_key_file)},
+    {"auth.secrets", TextList, "[]", 0, 16, "", "what to store for new accounts beside Argon2id and SCRAM-SHA-256: scram-sha-1, scram-sha-512, cram-md5, digest-md5, ntlm, apop; --secrets of `account` overrides it", LIST(auth.secrets)},
+    {"auth.realm", Text, "", 1, 253, "", "DIGEST-MD5's realm; unset: the host. Secrets of before a change no longer fit: set the passwords anew", TO(auth.realm)},
+
+    {"client_certificates.ca_file", Text, "", 1, 4096, "", "CA certificates in PEM that client certificates must come from", TO(client_certificates.ca_file)},
+    {"client_certificates.crl_file", Text, "", 1, 4096, "", "revocation lists of these CAs in PEM; once set, each CA needs a current one", TO(client_certificates.crl_file)},
+    {"client_certificates.names", TextList, "[\"email\", \"upn\"]", 1, 3, "", "what in a client certificate is a login name, tried in this order: email (rfc822Name), upn (user principal name), cn", LIST(client_certificates.names)},
+
+    {"oauth.jwks_file", Text, "", 1, 4096, "", "public keys (JWKS, RFC 7517) of the identity provider whose tokens OAUTHBEARER and XOAUTH2 take", TO(oauth.jwks_file)},
+    {"oauth.issuer", Text, "", 1, 1024, "", "what a token's \"iss\" must be", TO(oauth.issuer)},
+    {"oauth.audience", TextList, "", 1, 20, "", "a token's \"aud\" must hold one of these", LIST(oauth.audience)},
+    {"oauth.user_claim", Text, "\"email\"", 1, 100, "", "the claim that is the login name", TO(oauth.user_claim)},
+    {"oauth.clock_skew", Duration, "\"60s\"", 0, 10 * kMinute, "", "how far the provider's clock may be off", TIME(oauth.clock_skew)},
 
     {"guard.trusted", TextList, "[\"127.0.0.0/8\", \"::1/128\"]", 0, 1000, "", "networks that are never delayed or limited", LIST(guard.trusted)},
     {"guard.max_failures", Number, "20", 1, 100'000, "", "failed logins of one address within the window before it is refused", NUMBER(guard.max_failures)},
@@ -109,7 +121,13 @@ constexpr Key<ListenerConfig> kListenerKeys[] = {
        l.tls = v.text == "implicit" ? roles::ListenerTls::Implicit
              : v.text == "starttls" ? roles::ListenerTls::StartTls : roles::ListenerTls::None;
      }},
-    {"mechanisms", TextList, "[\"PLAIN\", \"LOGIN\", \"SCRAM-SHA-256\"]", 0, 16, "", "login mechanisms offered under TLS, best first for clients that take the first; on mx too, for phones that know port 25 only", [](ListenerConfig& l, KeyValue v) { l.mechanisms = std::move(v.texts); }},
+    {"mechanisms", TextList, "[\"PLAIN\", \"LOGIN\", \"SCRAM-SHA-256\"]", 0, 16, "", "login mechanisms offered under TLS, best first for clients that take the first; on mx too, for phones that know port 25 only. PLAIN, LOGIN, SCRAM-SHA-1, -256 and -512, each also with -PLUS, CRAM-MD5, DIGEST-MD5, NTLM, EXTERNAL, OAUTHBEARER, XOAUTH2", [](ListenerConfig& l, KeyValue v) { l.mechanisms = std::move(v.texts); }},
+    {"client_certificates", Text, "\"off\"", 3, 8, "off|optional|required", "ask clients for a certificate in the TLS handshake; needed for EXTERNAL",
+     [](ListenerConfig& l, KeyValue v) {
+       using roles::ClientCertificates;
+       l.client_certificates = v.text == "off" ? ClientCertificates::Off
+                             : v.text == "optional" ? ClientCertificates::Optional : ClientCertificates::Required;
+     }},
 };
 // clang-format on
 

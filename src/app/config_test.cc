@@ -93,7 +93,7 @@ TEST(Config, cleartext_only_where_it_is_harmless) {
   EXPECT_THAT(listener("service = \"mx\"\ntls = \"none\"\naddress = \"::1\"\n"), HasSubstr("starttls"));
   EXPECT_THAT(listener("service = \"mx\"\n"), HasSubstr("starttls"));
   EXPECT_THAT(listener("service = \"imap\"\naddress = \"localhost\"\n"), HasSubstr("numeric"));
-  EXPECT_THAT(listener("service = \"imap\"\nmechanisms = [\"NTLM\"]\n"), HasSubstr("knows only"));
+  EXPECT_THAT(listener("service = \"imap\"\nmechanisms = [\"ANONYMOUS\"]\n"), HasSubstr("is not one of PLAIN, LOGIN"));
 }
 
 TEST(Config, settings_that_belong_together) {
@@ -118,6 +118,24 @@ TEST(Config, domains_may_be_written_in_either_form) {
   EXPECT_EQ(config->domains, (std::vector<std::string>{"xn--mnchen-3ya.example", "xn--bcher-kva.example"}));
   EXPECT_EQ(config->mta.smart_host.host, "xn--rel-dma.example");
   EXPECT_THAT(refusal("host = \"\u00FC_.example\"\n" + kGood.substr(kGood.find("domains"))), HasSubstr("DNS name"));
+}
+
+TEST(Config, mechanisms_that_need_something_say_so) {
+  EXPECT_EQ(listener("service = \"imap\"\nmechanisms = [\"ntlm\", \"Digest-MD5\", \"scram-sha-512-plus\"]\n"), "accepted");
+  EXPECT_THAT(listener("service = \"imap\"\nmechanisms = [\"APOP\"]\n"), HasSubstr("POP3"));
+  EXPECT_THAT(listener("service = \"imap\"\nmechanisms = [\"EXTERNAL\"]\n"), HasSubstr("client_certificates"));
+  EXPECT_THAT(listener("service = \"imap\"\nclient_certificates = \"required\"\n"), HasSubstr("ca_file"));
+  EXPECT_THAT(refusal("client_certificates.ca_file = \"c\"\n" + kGood +
+                      "[[listener]]\nname = \"x\"\nport = 1\nservice = \"imap\"\ntls = \"none\"\naddress = \"::1\"\n"
+                      "client_certificates = \"required\"\n"),
+              HasSubstr("TLS handshake"));
+  EXPECT_THAT(listener("service = \"imap\"\nmechanisms = [\"XOAUTH2\"]\n"), HasSubstr("oauth.jwks_file"));
+  EXPECT_THAT(refusal("oauth.jwks_file = \"k\"\n" + kGood), HasSubstr("oauth.issuer"));
+  EXPECT_THAT(refusal("auth.secrets = [\"md5\"]\n" + kGood), HasSubstr("digest-md5"));
+  EXPECT_THAT(refusal("auth.secrets = [\"ntlm\"]\n" + kGood), HasSubstr("secrets_key_file"));
+  EXPECT_EQ(refusal("auth.secrets = [\"ntlm\"]\nauth.secrets_key_file = \"k\"\n" + kGood), "accepted");
+  EXPECT_EQ(refusal("auth.secrets = [\"scram-sha-1\"]\n" + kGood), "accepted");
+  EXPECT_THAT(refusal("client_certificates.names = [\"dn\"]\n" + kGood), HasSubstr("\"cn\""));
 }
 
 TEST(Config, durations_and_sizes) {

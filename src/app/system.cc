@@ -6,8 +6,10 @@
 #include "app/config_keys.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "crypto/client_certificate.h"
 #include "crypto/tls.h"
 #include "crypto/x509.h"
+#include "oauth/jwt.h"
 
 namespace bz::app {
 namespace {
@@ -21,9 +23,12 @@ const RoleFacts kRoles[] = {
     {"gateway",
      "empty",
      &roles::UsersConfig::gateway,
-     {secrets::kTlsCertificate, secrets::kTlsKey, secrets::kTlsRsaCertificate, secrets::kTlsRsaKey,
-      secrets::kTicketSecret}},
-    {"auth", "auth", &roles::UsersConfig::auth, {secrets::kAuthSecrets}},
+     {secrets::kTlsCertificate, secrets::kTlsKey, secrets::kTlsRsaCertificate, secrets::kTlsRsaKey, secrets::kTicketSecret,
+      secrets::kClientCa, secrets::kClientCrl}},
+    {"auth",
+     "auth",
+     &roles::UsersConfig::auth,
+     {secrets::kAuthSecrets, secrets::kClientCa, secrets::kClientCrl, secrets::kOauthKeys}},
 };
 
 constexpr std::pair<std::string_view, std::string_view> kPeers[] = {
@@ -55,6 +60,23 @@ Result<void> check_pair(const Loaded& loaded, const char* certificate, const cha
   return {};
 }
 
+Result<void> check_client_authorities(const Loaded& loaded) {
+  auto ca = loaded.secrets.find(secrets::kClientCa), crl = loaded.secrets.find(secrets::kClientCrl);
+  if (ca == loaded.secrets.end()) return {};
+  auto lists = crl == loaded.secrets.end() ? std::string_view() : crl->second.reveal();
+  auto authorities = crypto::ClientAuthorities::make(ca->second.reveal(), lists);
+  if (!authorities) return std::move(authorities).error().with_context("client_certificates");
+  return {};
+}
+
+Result<void> check_key_set(const Loaded& loaded) {
+  auto keys = loaded.secrets.find(secrets::kOauthKeys);
+  if (keys == loaded.secrets.end()) return {};
+  auto parsed = oauth::parse_key_set(keys->second.reveal());
+  if (!parsed) return std::move(parsed).error().with_context(loaded.config.oauth.jwks_file);
+  return {};
+}
+
 // What the roles would refuse later, said now, when the old settings can still stay.
 Result<void> check_secrets(const Loaded& loaded) {
   const roles::Config& c = loaded.config;
@@ -79,6 +101,11 @@ Result<void> read_files(Loaded& loaded, int folder) {
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kTlsRsaCertificate, c.tls.rsa_certificate_file, Guarded::No));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kTlsRsaKey, c.tls.rsa_key_file, Guarded::Yes));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kAuthSecrets, c.auth.secrets_key_file, Guarded::Yes));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kClientCa, c.client_certificates.ca_file, Guarded::No));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kClientCrl, c.client_certificates.crl_file, Guarded::No));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kOauthKeys, c.oauth.jwks_file, Guarded::No));
+  BZ_TRY_VOID(check_client_authorities(loaded));
+  BZ_TRY_VOID(check_key_set(loaded));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kSmartHostPassword, c.mta.smart_host.password_file, Guarded::Yes));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kSmartHostCa, c.mta.smart_host.ca_file, Guarded::No));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kDnsConfig, c.mta.dns_config_file, Guarded::No));

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/log.h"
+#include "sasl/mechanism.h"
 
 namespace bz::login {
 namespace {
@@ -11,6 +12,17 @@ namespace {
 constexpr size_t kReadSize = 16 << 10;
 constexpr Millis kWriteTime{30'000};
 constexpr std::string_view kTlsHello = "\x16\x03";  // handshake record, version 3.x (RFC 8446 section 5.1)
+
+// A chain that fits into one message to auth, whatever else is in it.
+bool sends_certificates(const std::vector<std::string>& chain) {
+  constexpr size_t kMaxAll = 32 << 10;
+  size_t all = 0;
+  for (const std::string& der : chain) {
+    if (der.size() > crypto::kMaxClientCertificate) return false;
+    all += der.size();
+  }
+  return !chain.empty() && chain.size() <= crypto::kMaxClientChain && all <= kMaxAll;
+}
 
 }  // namespace
 
@@ -69,7 +81,7 @@ Task<Result<void>> Client::start_tls(std::string_view event) {
     log::event(log::Info, "tls_failed").field("sid", sid).field("peer", peer.to_string()).error(spoken.error());
     co_return std::move(spoken).error();
   }
-  auto tls = co_await stream.accept_tls(settings->tls, limit.at() < deadline.at() ? limit : deadline);
+  auto tls = co_await stream.accept_tls(settings->tls_of(*door), limit.at() < deadline.at() ? limit : deadline);
   if (!tls) {
     log::event(log::Info, "tls_failed").field("sid", sid).field("peer", peer.to_string()).error(tls.error());
     co_return std::move(tls).error();
@@ -96,8 +108,30 @@ wire::SaslStart Client::sasl_start(std::string mechanism) const {
     start.tls_version = stream.tls().version;
     start.tls_cipher = stream.tls().cipher;
     start.channel_binding = stream.tls().exporter;
+    start.tls_unique = stream.tls().unique;
+    start.tls_server_end_point = stream.tls().server_end_point;
+    if (start.mechanism == sasl::name(sasl::Kind::External)) start.client_certificates = stream.tls().peer_chain;
   }
   return start;
+}
+
+std::vector<std::string> Client::offered() const {
+  std::vector<std::string> out;
+  const net::TlsInfo& tls = stream.tls();
+  bool binds = !tls.exporter.empty() || !tls.unique.empty() || !tls.server_end_point.empty();
+  for (const std::string& name : door->mechanisms) {
+    auto kind = sasl::mechanism_of(name);
+    if (!kind || *kind == sasl::Kind::Apop) continue;  // POP3 says that in its greeting
+    if (*kind == sasl::Kind::External && !sends_certificates(tls.peer_chain)) continue;
+    if (sasl::is_plus(*kind) && !binds) continue;
+    out.push_back(name);
+  }
+  return out;
+}
+
+bool Client::offers(std::string_view mechanism) const {
+  const auto names = offered();
+  return std::find(names.begin(), names.end(), mechanism) != names.end();
 }
 
 wire::Handoff Client::handoff() const {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "login/bearers.h"
 #include "login/imap_output.h"
@@ -46,6 +47,10 @@ class Client {
   bool heard = false;  // anything in clear
 
   bool secure() const { return stream.is_tls(); }
+  // What this connection is shown and may use of the door's mechanisms: EXTERNAL only with a verified certificate, -PLUS
+  // only with something to bind to.
+  std::vector<std::string> offered() const;
+  bool offers(std::string_view mechanism) const;
   // Passwords may be sent: under TLS, or on a door that has none by the administrator's word.
   bool may_log_in() const { return !door->mechanisms.empty() && (secure() || door->tls == TlsMode::None); }
 };

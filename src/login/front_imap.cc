@@ -243,15 +243,12 @@ std::string ImapFront::capabilities() const {
   if (!client_.secure() && client_.door->tls == TlsMode::StartTls) out += " STARTTLS";
   if (!client_.may_log_in() || !offers("PLAIN")) out += " LOGINDISABLED";
   if (client_.may_log_in()) {
-    for (const std::string& mechanism : client_.door->mechanisms) out += " AUTH=" + mechanism;
+    for (const std::string& mechanism : client_.offered()) out += " AUTH=" + mechanism;
   }
   return out;
 }
 
-bool ImapFront::offers(std::string_view mechanism) const {
-  const auto& offered = client_.door->mechanisms;
-  return std::find(offered.begin(), offered.end(), mechanism) != offered.end();
-}
+bool ImapFront::offers(std::string_view mechanism) const { return client_.offers(mechanism); }
 
 Task<Result<std::string>> ImapFront::ask(std::string_view challenge) {
   client_.out += "+ " + base::base64(challenge) + "\r\n";  // an empty challenge is "+ " (RFC 3501 section 7.5)

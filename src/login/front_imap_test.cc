@@ -31,6 +31,25 @@ TEST(ImapFront, says_what_it_can_before_login) {
   rig.run(says_what_it_can(rig));
 }
 
+Task<void> shows_what_the_connection_can(Rig& rig) {
+  Door door = kOpen;
+  door.mechanisms = {"PLAIN", "EXTERNAL", "SCRAM-SHA-256-PLUS", "APOP", "NTLM"};
+  auto phone = rig.connect(door);
+  auto hearing = hear(*phone, "ready\r\n");
+  std::string greeting = co_await std::move(hearing);
+  EXPECT_THAT(greeting, HasSubstr("AUTH=PLAIN AUTH=NTLM]"));
+  auto talking =
+      talk(*phone, "1 AUTHENTICATE EXTERNAL =\r\n2 AUTHENTICATE SCRAM-SHA-256-PLUS\r\n3 AUTHENTICATE APOP\r\n", "3 ");
+  std::string text = co_await std::move(talking);
+  EXPECT_THAT(text, HasSubstr("1 NO [CANNOT]"));
+  EXPECT_THAT(text, HasSubstr("2 NO [CANNOT]"));
+  EXPECT_THAT(text, HasSubstr("3 NO [CANNOT]"));
+}
+TEST(ImapFront, shows_external_and_plus_only_where_the_connection_has_what_they_need) {
+  Rig rig;
+  rig.run(shows_what_the_connection_can(rig));
+}
+
 Task<void> hands_over(Rig& rig) {
   rig.on_start = [&](const wire::SaslStart& s) { rig.answer(wire::Type::SaslDone, Rig::done(s.id, "mailstore").encode()); };
   auto phone = rig.connect(kOpen);

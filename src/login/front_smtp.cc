@@ -122,7 +122,7 @@ SmtpFront::Next SmtpFront::hello(const smtp::Command& command) {
   smtp::EhloFacts facts;
   facts.max_message = settings.max_message;
   facts.starttls = !client_.secure() && client_.door->tls == TlsMode::StartTls;
-  if (client_.may_log_in()) facts.mechanisms = client_.door->mechanisms;
+  if (client_.may_log_in()) facts.mechanisms = client_.offered();
   return say(smtp::ehlo_reply(mx() ? smtp::ServerMode::Mx : smtp::ServerMode::Submission, facts, settings.host));
 }
 
@@ -167,10 +167,7 @@ Task<Result<SmtpFront::Next>> SmtpFront::auth(const smtp::Command& command) {
   if (client_.door->mechanisms.empty()) co_return bad(replies::kNoAuthNow);
   if (!client_.may_log_in()) co_return bad(Reply(530, "5.7.0", "STARTTLS first"));
   const auto& args = std::get<smtp::AuthStart>(command.args);
-  const auto& offered = client_.door->mechanisms;
-  if (std::find(offered.begin(), offered.end(), args.mechanism) == offered.end()) {
-    co_return bad(Reply(504, "5.5.4", "Mechanism is not offered"));
-  }
+  if (!client_.offers(args.mechanism)) co_return bad(Reply(504, "5.5.4", "Mechanism is not offered"));
   wire::SaslStart start = client_.sasl_start(args.mechanism);
   start.service = wire::Service::Submission;
   start.client_name = ehlo_;

@@ -25,6 +25,7 @@ struct Door {
   wire::Service service = wire::Service::Imap;
   TlsMode tls = TlsMode::Implicit;
   std::vector<std::string> mechanisms;  // offered, in this order
+  crypto::ClientCertificates client_certificates = crypto::ClientCertificates::Off;
 };
 
 struct Limits {
@@ -40,9 +41,15 @@ struct Limits {
 
 struct Settings {
   std::string host;
-  crypto::TlsContext tls;
+  crypto::TlsContext tls, tls_optional,
+      tls_required;  // the latter ask for client certificates; unset without a CA for them
   Limits limits;
   uint64_t max_message = 64ull << 20;  // what EHLO says
+
+  const crypto::TlsContext& tls_of(const Door& door) const {
+    using enum crypto::ClientCertificates;
+    return door.client_certificates == Required ? tls_required : door.client_certificates == Optional ? tls_optional : tls;
+  }
 };
 
 // Opens a back leg: one end of a socket pair, the other on its way to the role. Unavailable: the role is down.

@@ -9,7 +9,28 @@ namespace {
 constexpr size_t kPoolQueue = 1000;
 constexpr size_t kSealKeySize = 32;
 
-Result<authd::Options> options_of(const Config& config) {
+Result<authd::CertificateRules> certificate_rules(const RoleHost& host) {
+  using Name = authd::CertificateRules::Name;
+  authd::CertificateRules rules;
+  const Secret& ca = host.secret(secrets::kClientCa);
+  if (ca.empty()) return rules;
+  BZ_TRY(rules.authorities, crypto::ClientAuthorities::make(ca.reveal(), host.secret(secrets::kClientCrl).reveal()));
+  for (const std::string& name : host.config().client_certificates.names)
+    rules.names.push_back(name == "email" ? Name::Email : name == "upn" ? Name::Upn : Name::CommonName);
+  return rules;
+}
+
+Result<std::optional<oauth::Verifier>> token_verifier(const RoleHost& host) {
+  const Secret& keys = host.secret(secrets::kOauthKeys);
+  if (keys.empty()) return std::optional<oauth::Verifier>();
+  const OauthConfig& config = host.config().oauth;
+  oauth::Options options{config.issuer, config.audience, config.user_claim, config.clock_skew.count() / 1000};
+  BZ_TRY(auto verifier, oauth::Verifier::make(keys.reveal(), std::move(options)));
+  return std::optional(std::move(verifier));
+}
+
+Result<authd::Options> options_of(const RoleHost& host) {
+  const Config& config = host.config();
   authd::Options options;
   options.host = config.host;
   for (const ListenerConfig& listener : config.listeners) {
@@ -23,6 +44,11 @@ Result<authd::Options> options_of(const Config& config) {
   }
   options.secrets.cost.memory_kib = static_cast<uint32_t>(config.auth.argon2_memory >> 10);
   options.secrets.cost.passes = config.auth.argon2_passes;
+  for (const std::string& name : config.auth.secrets) {
+    BZ_TRY(auto kinds, directory::SecretKinds::parse(name));
+    options.secrets.kinds.add(kinds);
+  }
+  options.secrets.digest_realm = config.auth.realm;
   for (const std::string& text : config.guard.trusted) {
     BZ_TRY(auto network, directory::Network::parse(text));
     options.guard.trusted.push_back(network);
@@ -31,6 +57,8 @@ Result<authd::Options> options_of(const Config& config) {
   options.guard.window = config.guard.window;
   options.guard.max_delay = config.guard.delay;
   options.cache_life = config.auth.cache_time;
+  BZ_TRY(options.certificates, certificate_rules(host));
+  BZ_TRY(options.tokens, token_verifier(host));
   return options;
 }
 
@@ -68,7 +96,7 @@ Result<void> AuthRole::prepare(RoleHost& host) {
 }
 
 Task<Result<void>> AuthRole::start(RoleHost& host) {
-  BZ_CO_TRY(authd::Options options, options_of(host.config()));
+  BZ_CO_TRY(authd::Options options, options_of(host));
   directory::Options ours;
   ours.domains = host.config().domains;
   ours.cost = options.secrets.cost;
@@ -91,7 +119,7 @@ Task<Result<void>> AuthRole::start(RoleHost& host) {
 
 // The database and the key of sealed secrets are for the life of the process.
 Result<void> AuthRole::reload(RoleHost& host) {
-  BZ_TRY(auto options, options_of(host.config()));
+  BZ_TRY(auto options, options_of(host));
   pool_->resize(host.config().auth.argon2_threads);
   directory_->set_domains(host.config().domains);
   service_->reload(std::move(options));

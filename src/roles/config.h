@@ -15,6 +15,7 @@ using base::Millis;
 
 enum class Front : uint8_t { Imap, Pop3, Submission, Mx, Lmtp };
 enum class ListenerTls : uint8_t { Implicit, StartTls, None };
+enum class ClientCertificates : uint8_t { Off, Optional, Required };
 
 struct ListenerConfig {
   std::string name;  // unique; in logs and in SaslStart
@@ -23,6 +24,7 @@ struct ListenerConfig {
   uint16_t port = 0;
   ListenerTls tls = ListenerTls::Implicit;
   std::vector<std::string> mechanisms;  // upper case, in order of preference; empty: no login here (mx, lmtp)
+  ClientCertificates client_certificates = ClientCertificates::Off;
   bool operator==(const ListenerConfig&) const = default;
 };
 
@@ -41,7 +43,21 @@ struct AuthConfig {
   uint64_t argon2_memory = 0;  // bytes, one hash
   unsigned argon2_passes = 0, argon2_threads = 0;
   Millis cache_time{};
-  std::string secrets_key_file;  // encrypts what CRAM-MD5 needs; outside the database
+  std::string secrets_key_file;      // encrypts what CRAM-MD5 and its like need; outside the database
+  std::vector<std::string> secrets;  // kinds stored for new accounts beside Argon2id and SCRAM-SHA-256
+  std::string realm;                 // of DIGEST-MD5; filled with the host when unset
+};
+
+struct ClientCertificateConfig {
+  std::string ca_file, crl_file;
+  std::vector<std::string> names;  // "email", "upn", "cn": what in a certificate is a login name, in this order
+};
+
+struct OauthConfig {
+  std::string jwks_file;  // empty: no tokens
+  std::string issuer, user_claim;
+  std::vector<std::string> audience;
+  Millis clock_skew{};
 };
 
 struct GuardConfig {
@@ -91,6 +107,8 @@ struct Config {
   TlsConfig tls;
   GatewayConfig gateway;
   AuthConfig auth;
+  ClientCertificateConfig client_certificates;
+  OauthConfig oauth;
   GuardConfig guard;
   MailstoreConfig mailstore;
   MtaConfig mta;
@@ -106,8 +124,10 @@ inline constexpr char kTlsCertificate[] = "tls.certificate", kTlsKey[] = "tls.ke
 inline constexpr char kTlsRsaCertificate[] = "tls.rsa_certificate", kTlsRsaKey[] = "tls.rsa_key";  // gateway
 inline constexpr char kTicketSecret[] = "tls.tickets";      // gateway: session tickets, shared by the workers
 inline constexpr char kAuthSecrets[] = "auth.secrets_key";  // auth
-inline constexpr char kSmartHostPassword[] = "smart_host.password", kSmartHostCa[] = "smart_host.ca";  // mta
-inline constexpr char kDnsConfig[] = "dns.config";                                                     // mta
+inline constexpr char kClientCa[] = "client_certificates.ca", kClientCrl[] = "client_certificates.crl";  // gateway, auth
+inline constexpr char kOauthKeys[] = "oauth.jwks";                                                       // auth
+inline constexpr char kSmartHostPassword[] = "smart_host.password", kSmartHostCa[] = "smart_host.ca";    // mta
+inline constexpr char kDnsConfig[] = "dns.config";                                                       // mta
 }  // namespace secrets
 
 }  // namespace bz::roles

@@ -35,12 +35,25 @@ login::TlsMode tls_of(ListenerTls tls) {
   return login::TlsMode::Implicit;
 }
 
+crypto::ClientCertificates certificates_of(ClientCertificates wanted) {
+  switch (wanted) {
+    case ClientCertificates::Off:
+      return crypto::ClientCertificates::Off;
+    case ClientCertificates::Optional:
+      return crypto::ClientCertificates::Optional;
+    case ClientCertificates::Required:
+      return crypto::ClientCertificates::Required;
+  }
+  return crypto::ClientCertificates::Off;
+}
+
 std::shared_ptr<const login::Door> door_of(const ListenerConfig& listener) {
   auto door = std::make_shared<login::Door>();
   door->name = listener.name;
   door->service = service_of(listener.front);
   door->tls = tls_of(listener.tls);
   door->mechanisms = listener.mechanisms;
+  door->client_certificates = certificates_of(listener.client_certificates);
   return door;
 }
 
@@ -58,6 +71,14 @@ Result<std::shared_ptr<const login::Settings>> GatewayRole::make_settings(const 
   options.ticket_secret = host.secret(secrets::kTicketSecret);
   auto settings = std::make_shared<login::Settings>();
   BZ_TRY(settings->tls, crypto::make_tls_server(options));
+  if (const Secret& ca = host.secret(secrets::kClientCa); !ca.empty()) {
+    BZ_TRY(options.client_authorities,
+           crypto::ClientAuthorities::make(ca.reveal(), host.secret(secrets::kClientCrl).reveal()));
+    options.client_certificates = crypto::ClientCertificates::Optional;
+    BZ_TRY(settings->tls_optional, crypto::make_tls_server(options));
+    options.client_certificates = crypto::ClientCertificates::Required;
+    BZ_TRY(settings->tls_required, crypto::make_tls_server(options));
+  }
   settings->host = config.host;
   settings->max_message = config.mta.max_message;
   const GatewayConfig& g = config.gateway;
