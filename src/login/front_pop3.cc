@@ -249,7 +249,7 @@ Pop3Front::Next Pop3Front::not_offered() {
 Pop3Front::Next Pop3Front::capabilities() {
   pop3::CapabilityFacts facts;
   facts.stls = !client_.secure() && client_.door->tls == TlsMode::StartTls && !utf8_;
-  if (client_.may_log_in()) facts.mechanisms = client_.door->mechanisms;
+  if (client_.may_log_in()) facts.mechanisms = client_.offered();
   pop3::capabilities(client_.out, facts);
   return Next::Go;
 }
@@ -257,14 +257,14 @@ Pop3Front::Next Pop3Front::capabilities() {
 Pop3Front::Next Pop3Front::list_mechanisms() {
   if (!client_.may_log_in()) return not_offered();
   ok("Mechanisms follow");
-  for (const std::string& mechanism : pop3::sasl_mechanisms(client_.door->mechanisms)) client_.out += mechanism + "\r\n";
+  for (const std::string& mechanism : pop3::sasl_mechanisms(client_.offered())) client_.out += mechanism + "\r\n";
   client_.out += ".\r\n";
   return Next::Go;
 }
 
 bool Pop3Front::listed(std::string_view mechanism) const {
-  const auto& offered = client_.door->mechanisms;
-  return std::find(offered.begin(), offered.end(), mechanism) != offered.end();
+  const auto& list = client_.door->mechanisms;
+  return mechanism == "APOP" ? std::find(list.begin(), list.end(), mechanism) != list.end() : client_.offers(mechanism);
 }
 
 Task<Result<std::string>> Pop3Front::ask(std::string_view challenge) {
