@@ -79,6 +79,8 @@ std::string Account::encode() const {
   base::put_be64(out, static_cast<uint64_t>(changed));
   put_list(out, send_as);
   put_list(out, secret_kinds);
+  base::put_bytes(out, mail_host);
+  base::put_bytes(out, server_type);
   return out;
 }
 
@@ -96,6 +98,11 @@ Result<Account> Account::decode(std::string_view bytes) {
   a.changed = static_cast<int64_t>(in.be64());
   a.send_as = get_list(in, kMaxSendAs);
   a.secret_kinds = get_list(in, 16);
+  if (!in.at_end()) {  // records written before accounts had a route end here
+    a.mail_host = in.bytes();
+    a.server_type = in.bytes();
+    if (a.mail_host.size() > kMaxMailHost || a.server_type.size() > kMaxServerType) in.fail();
+  }
   if (!known || !in.ok() || !a.id.is_set() || state < 1 || state > 4) return fail(Errc::Corrupt, "account record");
   a.state = static_cast<State>(state);
   return a;

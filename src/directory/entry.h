@@ -40,6 +40,8 @@ struct Account {
   int64_t created = 0, changed = 0;         // Unix seconds
   std::vector<std::string> send_as{};       // further addresses it may write in the From of; "*": any (kAnybody)
   std::vector<std::string> secret_kinds{};  // what S/ holds: "argon2id", "scram-sha-256" and names of SecretKind
+  std::string mail_host{};                  // name of the server that holds the mailbox; empty: our own mail store
+  std::string server_type{};                // what that server is, a name of the route table; empty: not told
   bool operator==(const Account&) const = default;
   std::string encode() const;
   static Result<Account> decode(std::string_view bytes);
@@ -107,6 +109,7 @@ struct Name {
 };
 inline constexpr std::string_view kAnybody = "*";  // in send_as: a host that relays other people's mail through us
 inline constexpr size_t kMaxAliasTargets = 1000, kMaxSendAs = 100;
+inline constexpr size_t kMaxMailHost = 253, kMaxServerType = 32;  // bytes
 
 // An address as keys and records have it: ASCII lower case in both halves, the domain in A-labels. nullopt: not
 // local@domain as SMTP would take it without quotes (RFC 5321 4.1.2, RFC 6531 for UTF-8), or longer than 254 bytes (local
