@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "directory/entry.h"
 #include "directory/guard.h"
+#include "directory/source.h"
 
 using namespace bz;
 using namespace bz::directory;
@@ -14,7 +15,7 @@ using namespace bz::directory;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 1) return 0;
   std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 5) {
+  switch (data[0] % 6) {
     case 0:
       if (auto account = Account::decode(text)) {
         auto again = Account::decode(account->encode());
@@ -46,6 +47,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         BZ_CHECK(!network->contains("nonsense"), "a network contains no nonsense");
         std::string_view address = text.substr(0, text.find('/'));
         BZ_CHECK(network->contains(address), "a network contains its own address");
+      }
+      break;
+    case 5:
+      if (auto binding = Binding::decode(text)) {
+        auto again = Binding::decode(binding->encode());
+        BZ_CHECK(again && again->account == binding->account && again->directory_id == binding->directory_id, "binding");
       }
       break;
   }

@@ -18,7 +18,7 @@ void drop_message(const PeerId& from, std::string_view what, const Error& error)
       .error(error);
 }
 
-Service::Service(World world, directory::Directory& directory, Options options)
+Service::Service(World world, directory::Embedded& directory, Options options)
     : world_(std::move(world)),
       directory_(directory),
       options_(std::move(options)),

@@ -31,7 +31,7 @@
 #include "base/task.h"
 #include "crypto/client_certificate.h"
 #include "crypto/sign.h"
-#include "directory/directory.h"
+#include "directory/embedded.h"
 #include "directory/guard.h"
 #include "directory/verifier_cache.h"
 #include "net/loop.h"
@@ -78,7 +78,7 @@ struct World {
 
 class Service {
  public:
-  Service(World world, directory::Directory& directory, Options options);
+  Service(World world, directory::Embedded& directory, Options options);
   ~Service();
   void reload(Options options);  // running exchanges keep what they began with
 
@@ -125,7 +125,7 @@ class Service {
   void send(const PeerId& to, wire::Type type, std::string_view payload);
 
   World world_;
-  directory::Directory& directory_;
+  directory::Embedded& directory_;
   Options options_;
   crypto::SignKeyPair key_;
   directory::Guard guard_;

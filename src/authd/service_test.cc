@@ -40,7 +40,7 @@ struct AuthdTest : testing::Test {
   std::vector<base::Millis> slept;
   bool hold_sleepers = false, running = false;
   std::vector<base::Completion<bool>::Promise> sleepers;
-  std::unique_ptr<directory::Directory> directory = open();
+  std::unique_ptr<directory::Embedded> directory = open();
   std::unique_ptr<Service> service;
   const PeerId gateway{"gateway", 0}, mta{"mta", 0}, mailstore{"mailstore", 0};
   uint64_t next_id = 0;
@@ -55,8 +55,8 @@ struct AuthdTest : testing::Test {
   }
   ~AuthdTest() override { log::set_sink(nullptr); }
 
-  std::unique_ptr<directory::Directory> open() {
-    auto r = base::run_now(directory::Directory::open(*store, loop, {{"example.org"}, Secret(std::string(32, 'k')), kCheap},
+  std::unique_ptr<directory::Embedded> open() {
+    auto r = base::run_now(directory::Embedded::open(*store, loop, {{"example.org"}, Secret(std::string(32, 'k')), kCheap},
                                                       clock, base::system_random()));
     return r ? std::move(*r) : nullptr;
   }

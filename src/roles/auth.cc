@@ -102,7 +102,7 @@ Task<Result<void>> AuthRole::start(RoleHost& host) {
   ours.cost = options.secrets.cost;
   BZ_CO_TRY(ours.seal_key, seal_key(host));
   auto opening =
-      directory::Directory::open(*store_, host.loop(), std::move(ours), base::system_clock(), base::system_random());
+      directory::Embedded::open(*store_, host.loop(), std::move(ours), base::system_clock(), base::system_random());
   auto opened = co_await std::move(opening);
   if (!opened) co_return std::move(opened).error().with_context("opening the directory");
   directory_ = std::move(*opened);

@@ -26,7 +26,7 @@ class AuthRole : public Role {
   // In this order: the service uses the directory, the directory the store, and the pool's threads none of them.
   std::unique_ptr<net::BlockingPool> pool_;
   std::unique_ptr<kv::RocksStore> store_;
-  std::unique_ptr<directory::Directory> directory_;
+  std::unique_ptr<directory::Embedded> directory_;
   std::unique_ptr<authd::Service> service_;
 };
 

@@ -1,4 +1,4 @@
-#include "directory/directory.h"
+#include "directory/embedded.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -21,11 +21,11 @@ struct DirectoryTest : testing::Test {
   base::ManualExecutor executor;
   std::unique_ptr<kv::MemoryStore> store = kv::make_memory_store();
   Secret key{std::string(crypto::kSealKeySize, 'k')};
-  std::unique_ptr<Directory> d = open(key);
+  std::unique_ptr<Embedded> d = open(key);
 
-  std::unique_ptr<Directory> open(Secret seal_key) {
+  std::unique_ptr<Embedded> open(Secret seal_key) {
     auto r = run_now(
-        Directory::open(*store, executor, {{"example.org", "second.test"}, std::move(seal_key), kCheap}, clock, random));
+        Embedded::open(*store, executor, {{"example.org", "second.test"}, std::move(seal_key), kCheap}, clock, random));
     EXPECT_TRUE(r) << (r ? "" : r.error().to_string());
     return r ? std::move(*r) : nullptr;
   }

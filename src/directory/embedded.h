@@ -12,7 +12,7 @@
 
 #include "base/env.h"
 #include "base/task.h"
-#include "directory/entry.h"
+#include "directory/source.h"
 #include "kv/partition.h"
 
 namespace bz::directory {
@@ -21,24 +21,6 @@ struct Options {
   std::vector<std::string> domains;  // ours, lower case; the first completes login names without "@"
   Secret seal_key;                   // 32 bytes; empty: no secrets that need_seal(), others lie unsealed
   crypto::PasswordCost cost{};       // of the decoy for unknown users
-};
-
-// What a login needs. Unknown users get one too, of the same cost: `known` is false and nothing in it opens.
-struct LoginRecord {
-  bool known = false;
-  Account account;  // unknown: only the name as normalised
-  Secrets secrets;
-};
-
-struct Recipient {
-  AccountId account;
-  std::string name;     // login name
-  std::string address;  // the address asked for, normalised
-};
-struct RecipientAnswer {
-  enum class Kind : uint8_t { NotOurs = 0, Local = 1, NoSuchAddress = 2, Disabled = 4 };
-  Kind kind = Kind::NotOurs;
-  std::vector<Recipient> recipients{};  // Local only
 };
 
 struct NewAccount {
@@ -51,27 +33,34 @@ struct Alias {
   std::vector<std::string> accounts;  // login names
 };
 
-class Directory {
+class Embedded : public Source, public Bindings {
  public:
-  static Task<Result<std::unique_ptr<Directory>>> open(kv::Store& store, base::Executor& executor, Options options,
-                                                       const base::Clock& clock, base::Random& random);
+  static Task<Result<std::unique_ptr<Embedded>>> open(kv::Store& store, base::Executor& executor, Options options,
+                                                      const base::Clock& clock, base::Random& random);
   void set_domains(std::vector<std::string> domains) { options_.domains = std::move(domains); }
   bool is_our_domain(std::string_view domain) const;
   bool can_seal() const { return !options_.seal_key.empty(); }
 
-  // Logins. `user` as the client wrote it.
-  std::string login_name(std::string_view user) const;
-  Task<Result<LoginRecord>> login(std::string user);
+  // Source. Unknown users get a decoy: see decoy().
+  std::string_view name() const override { return "embedded"; }
+  Task<Result<LoginRecord>> login(std::string user) override;
+  Task<Result<bool>> check_password(LoginRecord record, Secret password) override;
+  Task<Result<RecipientAnswer>> recipients(std::string address) override;
+  Task<Result<bool>> may_send_as(AccountId account, std::string address) override;
+  Task<Result<Account>> by_id(AccountId id) override;
+  Task<std::vector<Finding>> explain(std::string user, std::optional<Secret> password) override;
 
-  // Mail. Order: the address, the address without "+tag", "@domain".
-  Task<Result<RecipientAnswer>> recipients(std::string address);
-  // The account's own name, an alias of it (both with any +tag), or an address of its send-as list. The
-  // empty address asks for more: may it send as anybody, the null sender included ("*" in the list)?
-  Task<Result<bool>> may_send_as(AccountId account, std::string address);
+  // A login name as the directory calls it: lower case, with our first domain where it has none.
+  std::string login_name(std::string_view user) const;
+  // Secrets nobody opens, the same each time for one name.
+  Secrets decoy(std::string_view name) const;
+
+  // Bindings (embedded_bindings.cc). bind() runs one at a time.
+  Task<Result<Binding>> bind(std::string source, std::string directory_id, std::string name) override;
+  Task<Result<Binding>> binding(AccountId account) override;
 
   // Administration.
   Task<Result<Account>> by_name(std::string name);
-  Task<Result<Account>> by_id(AccountId id);
   Task<Result<Account>> add(NewAccount account, Secrets secrets);
   Task<Result<Account>> set_secrets(std::string name, Secrets secrets);  // not of a removed account
   Task<Result<Account>> set_state(std::string name, State state);        // Active, Disabled or Removed
@@ -86,7 +75,7 @@ class Directory {
   Task<Result<std::vector<Alias>>> aliases();
 
  private:
-  Directory(Options options, const base::Clock& clock, base::Random& random);
+  Embedded(Options options, const base::Clock& clock, base::Random& random);
   struct Header {
     uint64_t next_id = 1;
     std::string fake_key;
@@ -100,13 +89,15 @@ class Directory {
   Result<std::string> our_address(std::string_view text) const;
   Result<std::string> seal_secrets(AccountId id, const Secrets& secrets);
   Result<Secrets> open_secrets(AccountId id, std::string_view bytes) const;
-  Secrets decoy(std::string_view name) const;
   Task<Result<std::optional<Name>>> find_name(std::string address);
   Task<Result<std::optional<Name>>> find_recipient(std::string address);
   Task<Result<Stored>> load(AccountId id);
   Task<Result<Stored>> load_by_name(std::string name);
   Task<Result<void>> save(Stored stored, kv::Batch batch);
   Task<Result<void>> drop_aliases(AccountId id);
+  struct BindTurn;
+  Task<Result<Binding>> bind_alone(std::string source, std::string directory_id, std::string name);
+  Task<Result<Binding>> make_binding(std::string key, Binding wanted);
 
   Options options_;
   const base::Clock& clock_;
@@ -114,6 +105,8 @@ class Directory {
   std::unique_ptr<kv::Partition> partition_;
   Secret fake_key_;
   std::string decoy_verifier_;
+  bool binding_now_ = false;
+  std::vector<base::Completion<bool>::Promise> binding_next_;
 };
 
 }  // namespace bz::directory
