@@ -107,7 +107,7 @@ int reload(const Common& common) {
   return kRefused;
 }
 
-// `account` and `alias` are auth's words, `queue` is mta's: they are read there.
+// `account`, `alias` and `directory` are auth's words, `queue` is mta's: they are read there.
 int administer(const Common& common, const std::string& role, std::vector<std::string> words) {
   auto has = [&](std::string_view word) { return std::find(words.begin(), words.end(), word) != words.end(); };
   std::string input;
@@ -179,6 +179,7 @@ int run(const Common& common, std::vector<std::string> arguments) {
 
   for (auto [name, role, what] : {std::tuple{"account", "auth", "add, passwd, list, show, disable, enable, remove, purge"},
                                   {"alias", "auth", "add, remove, list"},
+                                  {"directory", "auth", "test: a login told step by step"},
                                   {"queue", "mta", "list, flush, remove"}}) {
     CLI::App* sub = passed_on(app, name, what);
     sub->callback([&, sub, role = std::string(role)] { status = administer(common, role, words_of(sub)); });

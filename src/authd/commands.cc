@@ -27,6 +27,7 @@ constexpr Shape kShapes[] = {
     {"alias", "add", 2, 1 + directory::kMaxAliasTargets},
     {"alias", "remove", 1, 2},
     {"alias", "list", 0, 0},
+    {"directory", "test", 1, 1},
 };
 constexpr size_t kMaxArguments = 1100, kMaxArgument = 1024;
 
@@ -68,6 +69,7 @@ std::string command_usage() {
          "       buzon account disable|enable|remove|purge NAME\n"
          "       buzon account quota NAME SIZE | send-as NAME [ADDRESS...]\n"
          "       buzon alias add ADDRESS ACCOUNT... | remove ADDRESS [ACCOUNT] | list\n"
+         "       buzon directory test USER [--password-stdin]\n"
          "       KIND: scram-sha-1, scram-sha-512, cram-md5, digest-md5, ntlm, apop; beside Argon2id and SCRAM-SHA-256\n"
          "       --json everywhere\n";
 }
@@ -171,15 +173,23 @@ Task<wire::ControlAnswer> Commands::run() {
     co_return std::move(answer);
   }
   command_ = std::move(*parsed);
-  auto running = command_.noun == "account" ? account() : alias();
+  Task<Text> running;
+  if (command_.noun == "account") {
+    running = account();
+  } else if (command_.noun == "alias") {
+    running = alias();
+  } else {
+    running = directory_test();
+  }
   auto text = co_await std::move(running);
   base::wipe(request_.input.data(), request_.input.size());
   log::Event event(text ? log::Info : log::Warn, "command");
   event.field("noun", command_.noun).field("verb", command_.verb);
   if (!command_.names.empty()) event.field("name", command_.names[0]);
-  event.field("status", text ? 0 : 1);
+  event.field("status", text ? status_ : 1);
   if (text) {
     answer.output = std::move(*text);
+    answer.exit_status = status_;
   } else {
     event.error(text.error());
     answer.exit_status = 1;

@@ -13,6 +13,7 @@
 //   alias add ADDRESS ACCOUNT...
 //   alias remove ADDRESS [ACCOUNT]
 //   alias list
+//   directory test USER [--password-stdin]   a look-up and login told step by step; status 1: it would not succeed
 // and --json everywhere. Exit status: 0 done, 1 refused, 2 usage.
 #pragma once
 #include <optional>
@@ -57,11 +58,13 @@ class Commands {
   Task<Text> account_send_as();
   Task<Text> alias();
   Task<Result<directory::Secrets>> make_secrets(std::string account, directory::SecretKinds kinds);
+  Task<Text> directory_test();  // directory_test_command.cc
   std::string done(std::string_view what, const directory::Account& account) const;
 
   Service& service_;
   wire::ControlRequest request_;
   ParsedCommand command_;
+  uint32_t status_ = 0;  // of a command whose output is good whatever it says
 };
 
 }  // namespace bz::authd

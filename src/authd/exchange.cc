@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "crypto/password_scheme.h"
 #include "crypto/ticket.h"
 
 namespace bz::authd {
@@ -168,40 +169,82 @@ Task<sasl::Step> Service::judge_password(ExchangePtr x, sasl::NeedPassword need)
   x->know_user(directory_.login_name(need.user));
   x->delay = guard_.delay(x->start.client_address, x->user);
   x->fingerprint = cache_.fingerprint(x->user, need.password);
-  auto looking = directory_.login(need.user);
+  auto looking = source_.login(need.user);
   auto record = co_await std::move(looking);
   if (!record) co_return x->fail_for_now(record.error());
   x->account = record->account;
   x->known = record->known;
-  if (x->known && cache_.knows(x->account.id, x->account.verifier_version, need.password)) {
+  x->source = record->source;
+  std::optional<base::Millis> age;
+  if (x->known) age = cache_.age(x->account.id, x->account.verifier_version, need.password);
+  if (age && *age <= record->fresh) {
     x->cached = true;
     co_return x->machine->verified(x->account.state == directory::State::Active);
   }
-  std::function<Result<bool>()> work = [verifier = record->secrets.argon2id, password = need.password] {
-    return directory::password_opens(verifier, password);
-  };
-  auto verifying = world_.pool.run<bool>(world_.loop, std::move(work));
-  auto right = co_await verifying;
+  Result<bool> right = false;
+  if (record->check == directory::LoginRecord::Check::Source) {
+    auto checking = check_by_source(x, *record, need.password, age);
+    right = co_await std::move(checking);
+  } else {
+    auto verifying = world_.pool.run<bool>(world_.loop, verification(*record, need.password));
+    right = co_await verifying;
+  }
   if (!right) co_return x->fail_for_now(right.error());
-  if (*right && x->known) cache_.remember(x->account.id, x->account.verifier_version, need.password);
+  if (*right && x->known && !x->cached) cache_.remember(x->account.id, x->account.verifier_version, need.password);
   co_return x->machine->verified(*right && x->known && x->account.state == directory::State::Active);
+}
+
+// A directory that does not answer does not shut out those whose password it found right not long ago.
+Task<Result<bool>> Service::check_by_source(ExchangePtr x, directory::LoginRecord record, Secret password,
+                                            std::optional<base::Millis> age) {
+  AccountId account = record.account.id;
+  std::string decoy = record.secrets.argon2id;
+  auto checking = source_.check_password(std::move(record), password);
+  auto right = co_await std::move(checking);
+  if (!right && age) {
+    x->cached = true;
+    co_return true;
+  }
+  if (!right || *right) co_return std::move(right);
+  if (age) cache_.forget(account);
+  directory::LoginRecord nobody;
+  nobody.secrets.argon2id = std::move(decoy);
+  auto spending = world_.pool.run<bool>(world_.loop, verification(nobody, password));
+  auto spent = co_await spending;
+  if (!spent) co_return std::move(spent);
+  co_return false;
+}
+
+std::function<Result<bool>()> verification(const directory::LoginRecord& record, const Secret& password) {
+  using Check = directory::LoginRecord::Check;
+  BZ_CHECK(record.check != Check::Source, "its source checks this password");
+  std::vector<Secret> stored;
+  if (record.check == Check::Stored) stored = record.stored;
+  return [argon2id = record.secrets.argon2id, stored = std::move(stored), password]() -> Result<bool> {
+    for (const Secret& value : stored)
+      if (crypto::verify_stored_password(value.reveal(), password)) return true;
+    return directory::password_opens(argon2id, password);
+  };
 }
 
 Task<sasl::Step> Service::supply_credentials(ExchangePtr x, std::string user) {
   x->know_user(directory_.login_name(user));
   x->delay = guard_.delay(x->start.client_address, x->user);
-  auto looking = directory_.login(std::move(user));
+  auto looking = source_.login(std::move(user));
   auto record = co_await std::move(looking);
   if (!record) co_return x->fail_for_now(record.error());
   x->account = record->account;
   x->known = record->known;
+  x->source = record->source;
   sasl::Credentials& credentials = record->secrets.credentials;
   credentials.known = record->known && record->account.state == directory::State::Active;
   co_return x->machine->supply(credentials);
 }
 
 Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
-  if (!done.authzid.empty() && directory_.login_name(done.authzid) != x->account.name) {
+  // Another directory may call the account by another name than the one it logs in with.
+  std::string wanted = directory_.login_name(done.authzid);
+  if (!done.authzid.empty() && wanted != x->account.name && wanted != x->user) {
     auto refusing = refuse(x, kRefused, "may not act as somebody else");
     co_await std::move(refusing);
     co_return;
@@ -210,7 +253,7 @@ Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
     auto waiting = world_.sleep(x->delay);
     co_await std::move(waiting);
   }
-  auto looking = directory_.by_id(x->account.id);
+  auto looking = source_.by_id(x->account.id);
   auto now = co_await std::move(looking);
   bool unchanged = now && now->state == directory::State::Active && now->verifier_version == x->account.verifier_version;
   crypto::Ticket ticket;
@@ -232,7 +275,8 @@ Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
     co_return;
   }
   guard_.succeeded(x->start.client_address, x->user);
-  std::string verdict = "embedded directory: account " + std::to_string(x->account.id.value()) + ", " +
+  std::string where = x->source == directory_.name() ? "embedded directory" : "directory " + x->source;
+  std::string verdict = where + ": account " + std::to_string(x->account.id.value()) + ", " +
                         std::string(directory::name(x->account.state)) + (x->cached ? ", password known" : "");
   log_end(*x, verdict, "");
   wire::SaslDone answer;

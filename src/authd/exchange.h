@@ -21,6 +21,7 @@ struct Service::Exchange {
   std::string detail{};          // why a token or certificate is not good: for the log
   directory::Account account{};  // when known
   bool known = false;
+  std::string source{};    // the directory that knows the account
   bool cached = false;     // the password was right within the last hour
   bool temporary = false;  // the failure is ours, not the client's
   uint64_t fingerprint = 0;
@@ -58,6 +59,10 @@ class AtWork {
   Table& table_;
   std::string address_;
 };
+
+// Is this the password of the record? For the pool: slow on purpose. Not of a record that its source checks. A wrong one
+// costs an Argon2id whatever the account's verifier costs: unknown users do, too.
+std::function<Result<bool>()> verification(const directory::LoginRecord& record, const Secret& password);
 
 // A message of a peer that is not understood or not his to send: logged, dropped.
 void drop_message(const PeerId& from, std::string_view what, const Error& error);

@@ -18,9 +18,10 @@ void drop_message(const PeerId& from, std::string_view what, const Error& error)
       .error(error);
 }
 
-Service::Service(World world, directory::Embedded& directory, Options options)
+Service::Service(World world, directory::Embedded& directory, directory::Source& source, Options options)
     : world_(std::move(world)),
       directory_(directory),
+      source_(source),
       options_(std::move(options)),
       key_(crypto::make_sign_key(world_.random)),
       guard_(options_.guard, world_.clock),
@@ -94,7 +95,7 @@ void Service::message(const PeerId& from, uint8_t type, std::string_view payload
 }
 
 Task<void> Service::lookup_recipient(PeerId from, wire::LookupRecipient question) {
-  auto looking = directory_.recipients(question.address);
+  auto looking = source_.recipients(question.address);
   auto answer = co_await std::move(looking);
   wire::RecipientVerdict verdict;
   verdict.id = question.id;
@@ -110,7 +111,7 @@ Task<void> Service::lookup_recipient(PeerId from, wire::LookupRecipient question
 }
 
 Task<void> Service::may_send_as(PeerId from, wire::MaySendAs question) {
-  auto looking = directory_.may_send_as(AccountId(question.account_id), question.address);
+  auto looking = source_.may_send_as(AccountId(question.account_id), question.address);
   auto answer = co_await std::move(looking);
   uint8_t kind = kTemporary;
   if (answer) {
@@ -122,7 +123,7 @@ Task<void> Service::may_send_as(PeerId from, wire::MaySendAs question) {
 }
 
 Task<void> Service::lookup_account(PeerId from, wire::LookupAccount question) {
-  auto looking = directory_.by_id(AccountId(question.account_id));
+  auto looking = source_.by_id(AccountId(question.account_id));
   auto answer = co_await std::move(looking);
   wire::AccountInfo info;
   info.id = question.id;

@@ -78,7 +78,8 @@ struct World {
 
 class Service {
  public:
-  Service(World world, directory::Embedded& directory, Options options);
+  // `directory`: for administration. `source`: for logins and mail; it asks `directory` too (directory/chain.h).
+  Service(World world, directory::Embedded& directory, directory::Source& source, Options options);
   ~Service();
   void reload(Options options);  // running exchanges keep what they began with
 
@@ -105,6 +106,8 @@ class Service {
   void sasl_abort(const PeerId& from, std::string_view payload);
   Task<void> run_exchange(ExchangePtr exchange);
   Task<sasl::Step> judge_password(ExchangePtr exchange, sasl::NeedPassword need);
+  Task<Result<bool>> check_by_source(ExchangePtr exchange, directory::LoginRecord record, Secret password,
+                                     std::optional<base::Millis> age);
   Task<sasl::Step> supply_credentials(ExchangePtr exchange, std::string user);
   Task<sasl::Step> judge_token(ExchangePtr exchange, sasl::NeedToken need);              // identity.cc
   Task<sasl::Step> judge_certificate(ExchangePtr exchange, sasl::NeedCertificate need);  // identity.cc
@@ -126,6 +129,7 @@ class Service {
 
   World world_;
   directory::Embedded& directory_;
+  directory::Source& source_;
   Options options_;
   crypto::SignKeyPair key_;
   directory::Guard guard_;

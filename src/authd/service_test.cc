@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "crypto/ticket.h"
+#include "directory/chain.h"
 #include "kv/memory.h"
 #include "sasl/apop.h"
 #include "sasl/client.h"
@@ -41,6 +42,7 @@ struct AuthdTest : testing::Test {
   bool hold_sleepers = false, running = false;
   std::vector<base::Completion<bool>::Promise> sleepers;
   std::unique_ptr<directory::Embedded> directory = open();
+  directory::Chain chain{*directory};
   std::unique_ptr<Service> service;
   const PeerId gateway{"gateway", 0}, mta{"mta", 0}, mailstore{"mailstore", 0};
   uint64_t next_id = 0;
@@ -48,7 +50,7 @@ struct AuthdTest : testing::Test {
   AuthdTest() {
     g_log.clear();
     log::set_sink(keep_log);
-    service = std::make_unique<Service>(world(pool), *directory, options());
+    service = std::make_unique<Service>(world(pool), *directory, chain, options());
     for (const PeerId& peer : {gateway, mta, mailstore}) service->peer_up(peer);
     for (const char* name : {"ana", "eva"}) EXPECT_EQ(command({"account", "add", name}, "pencil\n").exit_status, 0u);
     g_log.clear();
@@ -57,7 +59,7 @@ struct AuthdTest : testing::Test {
 
   std::unique_ptr<directory::Embedded> open() {
     auto r = base::run_now(directory::Embedded::open(*store, loop, {{"example.org"}, Secret(std::string(32, 'k')), kCheap},
-                                                      clock, base::system_random()));
+                                                     clock, base::system_random()));
     return r ? std::move(*r) : nullptr;
   }
   static Options options() {
@@ -439,7 +441,7 @@ TEST_F(AuthdTest, guessing_gets_slow_and_then_refused_for_the_address_alone) {
 
 TEST_F(AuthdTest, a_full_pool_is_a_temporary_failure_and_costs_no_budget) {
   net::BlockingPool full(1, 0);
-  Service crowded(world(full), *directory, options());
+  Service crowded(world(full), *directory, chain, options());
   auto start = begin("PLAIN", "192.0.2.1");
   start.has_initial = true;
   start.initial = std::string("\0ana\0pencil", 11);
@@ -615,6 +617,100 @@ TEST(ParseQuota, takes_sizes_and_refuses_the_rest) {
 }
 
 TEST(JsonText, escapes_what_json_needs) { EXPECT_EQ(json_text("a\"\\\n\x01ñ"), "\"a\\\"\\\\\\u000a\\u0001ñ\""); }
+
+// A directory of one user that checks his password itself.
+struct BindSource : directory::Source {
+  directory::Account account;
+  std::string password = "pencil";
+  bool down = false;
+  int checks = 0;
+  std::string_view name() const override { return "corp"; }
+  Task<Result<directory::LoginRecord>> login(std::string user) override {
+    directory::LoginRecord record;
+    if (user != account.name) co_return std::move(record);
+    record.known = true;
+    record.account = account;
+    record.source = "corp";
+    record.check = directory::LoginRecord::Check::Source;
+    record.fresh = base::Millis(60'000);
+    co_return std::move(record);
+  }
+  Task<Result<bool>> check_password(directory::LoginRecord, Secret given) override {
+    ++checks;
+    if (down) co_return fail(Errc::Unavailable, "no server answers");
+    co_return given.equals(password);
+  }
+  Task<Result<directory::RecipientAnswer>> recipients(std::string) override { co_return directory::RecipientAnswer{}; }
+  Task<Result<bool>> may_send_as(AccountId, std::string) override { co_return false; }
+  Task<Result<directory::Account>> by_id(AccountId) override { co_return account; }
+  Task<std::vector<directory::Finding>> explain(std::string user, std::optional<Secret> given) override {
+    using directory::Finding;
+    std::vector<Finding> out;
+    bool right = !given || given->equals(password);
+    if (user == account.name) out.push_back({right ? Finding::Kind::Good : Finding::Kind::Bad, "bind", "asked"});
+    co_return std::move(out);
+  }
+};
+
+struct AuthdSourceTest : AuthdTest {
+  std::shared_ptr<BindSource> corp = std::make_shared<BindSource>();
+  AuthdSourceTest() {
+    auto bound = base::run_now(directory->bind("corp", "id-1", "cleo@example.org"));
+    EXPECT_TRUE(bound);
+    corp->account.id = bound->account;
+    corp->account.name = "cleo@example.org";
+    chain.set_others({corp});
+  }
+  Type attempt(std::string_view password) { return plain("cleo@example.org", password).type; }
+};
+
+TEST_F(AuthdSourceTest, a_password_that_its_directory_found_right_is_asked_again_after_its_time) {
+  Sent s = plain("cleo@example.org", "pencil");
+  ASSERT_EQ(s.type, Type::SaslDone);
+  EXPECT_THAT(wire::SaslDone::decode(s.payload)->verdict, HasSubstr("directory corp: account "));
+  EXPECT_EQ(attempt("pencil"), Type::SaslDone);
+  EXPECT_EQ(corp->checks, 1);
+  clock.advance(base::Millis(61'000));
+  EXPECT_EQ(attempt("pencil"), Type::SaslDone);
+  EXPECT_EQ(corp->checks, 2);
+  corp->password = "crayon";
+  clock.advance(base::Millis(61'000));
+  EXPECT_EQ(failure(plain("cleo@example.org", "pencil")).kind, 0) << "changed meanwhile";
+  corp->down = true;
+  EXPECT_EQ(failure(plain("cleo@example.org", "pencil")).kind, 1) << "and not remembered any more";
+}
+
+TEST_F(AuthdSourceTest, a_directory_that_is_down_shuts_out_only_whose_password_is_not_known) {
+  ASSERT_EQ(attempt("pencil"), Type::SaslDone);
+  corp->down = true;
+  clock.advance(base::Millis(61'000));
+  EXPECT_EQ(attempt("pencil"), Type::SaslDone);
+  EXPECT_EQ(failure(plain("cleo@example.org", "crayon")).kind, 1) << "perhaps a new password: not now, instead of no";
+  clock.advance(base::Millis(3'600'000));
+  EXPECT_EQ(failure(plain("cleo@example.org", "pencil")).kind, 1);
+}
+
+TEST_F(AuthdSourceTest, a_disabled_account_is_refused_like_a_wrong_password) {
+  corp->account.state = directory::State::Disabled;
+  wire::SaslFail disabled = failure(plain("cleo@example.org", "pencil"));
+  wire::SaslFail wrong = failure(plain("ana", "crayon"));
+  disabled.id = wrong.id = 0;
+  EXPECT_EQ(disabled.encode(), wrong.encode());
+}
+
+TEST_F(AuthdSourceTest, directory_test_tells_the_steps_and_its_status) {
+  EXPECT_EQ(command({"directory", "test", "cleo@example.org"}).exit_status, 0u);
+  EXPECT_EQ(command({"directory", "test", "cleo@example.org", "--password-stdin"}, "pencil\n").exit_status, 0u);
+  auto wrong = command({"directory", "test", "cleo@example.org", "--password-stdin"}, "crayon\n");
+  EXPECT_EQ(wrong.exit_status, 1u);
+  EXPECT_THAT(wrong.output, HasSubstr("! bind: asked"));
+  EXPECT_EQ(command({"directory", "test", "nobody"}).exit_status, 1u);
+  auto ana = command({"directory", "test", "ana", "--password-stdin", "--json"}, "pencil\n");
+  EXPECT_EQ(ana.exit_status, 0u) << ana.output;
+  EXPECT_THAT(ana.output, HasSubstr("{\"step\":\"password\",\"result\":\"good\",\"text\":\"right\"}"));
+  EXPECT_EQ(command({"directory", "test", "ana", "--password-stdin"}, "crayon\n").exit_status, 1u);
+  EXPECT_THAT(g_log, Not(HasSubstr("crayon")));
+}
 
 }  // namespace
 }  // namespace bz::authd

@@ -264,6 +264,10 @@ Task<std::vector<Finding>> Embedded::explain(std::string user, std::optional<Sec
     out.push_back({Good, "lookup", "account " + account->name + ", number " + std::to_string(account->id.value())});
     bool active = account->state == State::Active;
     out.push_back({active ? Good : Bad, "state", std::string(directory::name(account->state))});
+    std::string kinds;
+    for (const std::string& kind : account->secret_kinds) kinds += (kinds.empty() ? "" : ", ") + kind;
+    out.push_back({Note, "mechanisms", kinds.empty() ? "none: there is no password" : "by the secrets " + kinds});
+    out.push_back({Note, "route", account->mail_host.empty() ? "our own mail store" : "the server " + account->mail_host});
   } else if (account.error().code() == Errc::NotFound) {
     out.push_back({Note, "lookup", "no account " + address.substr(0, 254)});
   } else {

@@ -27,8 +27,10 @@ struct LoginRecord {
   Secrets secrets{};
   Check check = Check::Argon2id;
   std::vector<Secret> stored{};
-  std::string source{};   // name of the source that knows the account
-  std::string subject{};  // Check::Source: who this is over there, a DN
+  std::string source{};                      // name of the source that knows the account
+  base::Millis fresh = base::Millis::max();  // Check::Source: a right password needs no new check for so long
+  std::string subject{};                     // Check::Source: who this is over there, a DN
+  base::MonoTime until{};                    // Check::Source: the login's own time ends then
 };
 
 struct Recipient {

@@ -18,21 +18,23 @@ std::string VerifierCache::mac(AccountId account, uint64_t version, const Secret
   return crypto::hmac(crypto::Hash::Sha256, key_.reveal(), text.reveal());
 }
 
-bool VerifierCache::knows(AccountId account, uint64_t version, const Secret& password) {
+std::optional<base::Millis> VerifierCache::age(AccountId account, uint64_t version, const Secret& password) {
   auto it = map_.find(account);
-  if (it == map_.end()) return false;
-  if (it->second->until <= clock_.mono()) {
+  if (it == map_.end()) return std::nullopt;
+  auto age = std::chrono::duration_cast<base::Millis>(clock_.mono() - it->second->at);
+  if (age >= life_) {
     forget(account);
-    return false;
+    return std::nullopt;
   }
-  return base::equal_constant_time(it->second->mac, mac(account, version, password));
+  if (!base::equal_constant_time(it->second->mac, mac(account, version, password))) return std::nullopt;
+  return age;
 }
 
 void VerifierCache::remember(AccountId account, uint64_t version, const Secret& password) {
   if (life_.count() == 0 || max_entries_ == 0) return;
   forget(account);
   while (map_.size() >= max_entries_) forget(order_.back().account);
-  order_.push_front({account, mac(account, version, password), clock_.mono() + life_});
+  order_.push_front({account, mac(account, version, password), clock_.mono()});
   map_.emplace(account, order_.begin());
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -17,7 +18,11 @@ class VerifierCache {
  public:
   VerifierCache(const base::Clock& clock, base::Random& random, base::Millis life = base::Millis(3'600'000),
                 size_t max_entries = 100'000);
-  bool knows(AccountId account, uint64_t version, const Secret& password);
+  bool knows(AccountId account, uint64_t version, const Secret& password) {
+    return age(account, version, password).has_value();
+  }
+  // How long ago it was right; nullopt: not known.
+  std::optional<base::Millis> age(AccountId account, uint64_t version, const Secret& password);
   void remember(AccountId account, uint64_t version, const Secret& password);
   void forget(AccountId account);
   void set_life(base::Millis life);  // a shorter one forgets all
@@ -30,7 +35,7 @@ class VerifierCache {
   struct Entry {
     AccountId account;
     std::string mac;
-    base::MonoTime until;
+    base::MonoTime at;
   };
   std::string mac(AccountId account, uint64_t version, const Secret& password) const;
   const base::Clock& clock_;

@@ -106,6 +106,7 @@ Task<Result<void>> AuthRole::start(RoleHost& host) {
   auto opened = co_await std::move(opening);
   if (!opened) co_return std::move(opened).error().with_context("opening the directory");
   directory_ = std::move(*opened);
+  chain_ = std::make_unique<directory::Chain>(*directory_);
   auto send = [&host](const authd::PeerId& to, wire::Type type, std::string_view payload) -> Result<void> {
     Peer* peer = host.peer(to.role, to.index);
     if (!peer) return fail(Errc::Unavailable, to.role + " is not there");
@@ -113,7 +114,7 @@ Task<Result<void>> AuthRole::start(RoleHost& host) {
   };
   auto sleep = [&host](base::Millis span) { return sleep_for(host.loop(), span); };
   authd::World world{host.loop(), *pool_, base::system_clock(), base::system_random(), std::move(send), std::move(sleep)};
-  service_ = std::make_unique<authd::Service>(std::move(world), *directory_, std::move(options));
+  service_ = std::make_unique<authd::Service>(std::move(world), *directory_, *chain_, std::move(options));
   co_return Result<void>();
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "authd/service.h"
+#include "directory/chain.h"
 #include "kv/rocks.h"
 #include "roles/role.h"
 
@@ -27,6 +28,7 @@ class AuthRole : public Role {
   std::unique_ptr<net::BlockingPool> pool_;
   std::unique_ptr<kv::RocksStore> store_;
   std::unique_ptr<directory::Embedded> directory_;
+  std::unique_ptr<directory::Chain> chain_;
   std::unique_ptr<authd::Service> service_;
 };
 
