@@ -15,12 +15,14 @@
 #include "directory/entry.h"
 #include "directory/guard.h"
 #include "intl/idna.h"
+#include "roles/directories.h"
 #include "sasl/mechanism.h"
 
 namespace bz::app {
 namespace {
 
 using roles::Config;
+using roles::DirectoryConfig;
 using roles::ListenerConfig;
 
 struct Where {
@@ -178,7 +180,7 @@ struct TableReader {
   Result<void> read(const toml::table& table, const std::string& prefix, Target& target) {
     for (const auto& [name, node] : table) {
       std::string full = prefix + std::string(name.str());
-      if (full == "listener") continue;
+      if (full == "listener" || full == "directory") continue;
       const auto* key = find(full);
       if (key) {
         auto value = value_of(*key, node);
@@ -304,6 +306,41 @@ Result<void> read_listeners(const toml::table& root, std::string_view file, Conf
       return bad(where_of(file, item), key, "address and port are used twice");
     }
     config.listeners.push_back(std::move(listener));
+  }
+  return {};
+}
+
+Result<void> check_directory(const DirectoryConfig& directory, Where where, std::string_view key) {
+  for (char c : directory.name)
+    if (!base::is_alpha(c) && !base::is_digit(c) && c != '-')
+      return bad(where, key, "name has letters, digits and \"-\" only");
+  if (directory.name == "embedded") return bad(where, key, "the name \"embedded\" is taken");
+  if (directory.bind_dn.empty() != directory.bind_password_file.empty())
+    return bad(where, key, "bind_dn goes together with bind_password_file");
+  if (directory.server_time > directory.time) return bad(where, key, "server_time must not be over time");
+  if (auto checked = roles::check_directory(directory); !checked) return bad(where, key, checked.error().text());
+  return {};
+}
+
+Result<void> read_directories(const toml::table& root, std::string_view file, Config& config) {
+  const toml::node* node = root.get("directory");
+  if (!node) return {};
+  const toml::array* array = node->as_array();
+  if (!array || array->size() > 20)
+    return bad(where_of(file, *node), "directory", "must be [[directory]], at most 20 of them");
+  std::set<std::string> names;
+  for (const toml::node& item : *array) {
+    std::string key = "directory " + std::to_string(config.directories.size() + 1);
+    const toml::table* table = item.as_table();
+    if (!table) return bad(where_of(file, item), key, "must be a table");
+    DirectoryConfig directory;
+    set_defaults(directory_keys(), directory);
+    TableReader<DirectoryConfig> reader{directory_keys(), file};
+    BZ_TRY_VOID(reader.read(*table, "", directory));
+    BZ_TRY_VOID(reader.check_required(where_of(file, item).line));
+    BZ_TRY_VOID(check_directory(directory, where_of(file, item), key));
+    if (!names.insert(directory.name).second) return bad(where_of(file, item), key, "name is used twice");
+    config.directories.push_back(std::move(directory));
   }
   return {};
 }
@@ -446,6 +483,7 @@ Result<Config> parse_config(std::string_view text, std::string_view file_name) {
   BZ_TRY_VOID(reader.read(parsed.table(), "", config));
   BZ_TRY_VOID(reader.check_required(1));
   BZ_TRY_VOID(read_listeners(parsed.table(), file_name, config));
+  BZ_TRY_VOID(read_directories(parsed.table(), file_name, config));
   BZ_TRY_VOID(check_whole(parsed.table(), file_name, config));
   return config;
 }
@@ -458,6 +496,9 @@ std::string config_doc() {
   doc_of(out, config_keys(), "");
   out += "# One table for each place where connections are taken.\n# [[listener]]\n\n";
   doc_of(out, listener_keys(), "");
+  out +=
+      "# One table for each directory of other accounts, asked in this order after the embedded one.\n# [[directory]]\n\n";
+  doc_of(out, directory_keys(), "");
   return out;
 }
 

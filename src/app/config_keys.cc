@@ -4,6 +4,7 @@ namespace bz::app {
 namespace {
 
 using roles::Config;
+using roles::DirectoryConfig;
 using roles::ListenerConfig;
 using enum KeyKind;
 
@@ -129,12 +130,38 @@ constexpr Key<ListenerConfig> kListenerKeys[] = {
                              : v.text == "optional" ? ClientCertificates::Optional : ClientCertificates::Required;
      }},
 };
+constexpr Key<DirectoryConfig> kDirectoryKeys[] = {
+    {"name", Text, "", 1, 32, "", "unique name, letters, digits and \"-\"; never change it: the numbers of its users hang on it", [](DirectoryConfig& d, KeyValue v) { d.name = std::move(v.text); }, true},
+    {"type", Text, "", 1, 16, "openldap|ad|opendirectory", "kind of server: which filters and attributes are meant", [](DirectoryConfig& d, KeyValue v) { d.type = std::move(v.text); }, true},
+    {"servers", TextList, "", 1, 16, "", "\"ldap://HOST[:PORT]\" (StartTLS) or \"ldaps://HOST[:PORT]\", asked in this order; the certificate must be of HOST. \"ldap+plain://127.0.0.1\" for loopback only", [](DirectoryConfig& d, KeyValue v) { d.servers = std::move(v.texts); }, true},
+    {"base", Text, "", 1, 1024, "", "DN below which users are", [](DirectoryConfig& d, KeyValue v) { d.base = std::move(v.text); }, true},
+    {"group_base", Text, "", 1, 1024, "", "DN below which groups are; unset: base", [](DirectoryConfig& d, KeyValue v) { d.group_base = std::move(v.text); }},
+    {"bind_dn", Text, "", 1, 1024, "", "service account that searches; unset: anonymous", [](DirectoryConfig& d, KeyValue v) { d.bind_dn = std::move(v.text); }},
+    {"bind_password_file", Text, "", 1, 4096, "", "file that holds its password, mode 0600", [](DirectoryConfig& d, KeyValue v) { d.bind_password_file = std::move(v.text); }},
+    {"ca_file", Text, "", 1, 4096, "", "roots in PEM that the servers' certificates must come from; unset: the system's", [](DirectoryConfig& d, KeyValue v) { d.ca_file = std::move(v.text); }},
+    {"mode", Text, "\"bind\"", 1, 16, "bind|secrets", "bind: passwords are checked by a bind as the user (PLAIN, LOGIN); secrets: the service account reads userPassword and the like", [](DirectoryConfig& d, KeyValue v) { d.reads_secrets = v.text == "secrets"; }},
+    {"user_filter", Text, "", 1, 2000, "", "finds who logs in: {user} as typed, {address} completed, {local}, {domain}; unset: of the type", [](DirectoryConfig& d, KeyValue v) { d.user_filter = std::move(v.text); }},
+    {"address_filter", Text, "", 1, 2000, "", "finds who has the mail address {address}; unset: of the type", [](DirectoryConfig& d, KeyValue v) { d.address_filter = std::move(v.text); }},
+    {"group_filter", Text, "", 1, 2000, "", "finds the group with the mail address {address}; unset: of the type", [](DirectoryConfig& d, KeyValue v) { d.group_filter = std::move(v.text); }},
+    {"groups", Flag, "true", 0, 0, "", "groups with a mail address are distribution lists", [](DirectoryConfig& d, KeyValue v) { d.groups = v.flag; }},
+    {"attributes", TextList, "[]", 0, 32, "", "other attributes than the type's: \"mail=primaryMail,otherMail\"; fields: id, login, name, mail, alias, send_as, quota, mail_host, server_type, disabled, expires, password, nt_hash, scram, changed, member, member_uid", [](DirectoryConfig& d, KeyValue v) { d.attributes = std::move(v.texts); }},
+    {"require_group", Text, "", 1, 1024, "", "DN of the group whose members have mail here; others cannot log in and take no mail", [](DirectoryConfig& d, KeyValue v) { d.require_group = std::move(v.text); }},
+    {"time", Duration, "\"3s\"", 100, kMinute, "", "most that a login waits for this directory, all its servers together", [](DirectoryConfig& d, KeyValue v) { d.time = roles::Millis(v.number); }},
+    {"server_time", Duration, "\"1s\"", 50, kMinute, "", "of it, for one server before the next is asked", [](DirectoryConfig& d, KeyValue v) { d.server_time = roles::Millis(v.number); }},
+    {"fresh", Duration, "\"60s\"", 0, kHour, "", "an answer or a password found right saves the next question for so long", [](DirectoryConfig& d, KeyValue v) { d.fresh = roles::Millis(v.number); }},
+    {"stale", Duration, "\"1h\"", 0, kDay, "", "older answers are still used while the directory does not answer", [](DirectoryConfig& d, KeyValue v) { d.stale = roles::Millis(v.number); }},
+    {"negative", Duration, "\"10s\"", 0, kHour, "", "how long it is remembered that somebody is not there", [](DirectoryConfig& d, KeyValue v) { d.negative = roles::Millis(v.number); }},
+    {"bind_connections", Number, "4", 1, 100, "", "connections for binds per server", [](DirectoryConfig& d, KeyValue v) { d.bind_connections = static_cast<unsigned>(v.number); }},
+    {"max_group_members", Number, "1000", 1, 10'000, "", "a larger group takes no mail", [](DirectoryConfig& d, KeyValue v) { d.max_group_members = static_cast<unsigned>(v.number); }},
+    {"max_group_depth", Number, "5", 1, 20, "", "groups of groups are followed so far", [](DirectoryConfig& d, KeyValue v) { d.max_group_depth = static_cast<unsigned>(v.number); }},
+};
 // clang-format on
 
 }  // namespace
 
 std::span<const Key<Config>> config_keys() { return kKeys; }
 std::span<const Key<ListenerConfig>> listener_keys() { return kListenerKeys; }
+std::span<const Key<DirectoryConfig>> directory_keys() { return kDirectoryKeys; }
 
 std::string_view describe(KeyKind kind) {
   switch (kind) {

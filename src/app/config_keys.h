@@ -21,7 +21,7 @@ struct KeyValue {
   bool flag = false;
 };
 
-// Target: roles::Config, or roles::ListenerConfig for the keys of one [[listener]].
+// Target: roles::Config, roles::ListenerConfig or roles::DirectoryConfig for the keys of one [[listener]] or [[directory]].
 template <class Target>
 struct Key {
   std::string_view name;  // "gateway.workers"
@@ -38,5 +38,6 @@ struct Key {
 
 std::span<const Key<roles::Config>> config_keys();
 std::span<const Key<roles::ListenerConfig>> listener_keys();
+std::span<const Key<roles::DirectoryConfig>> directory_keys();
 
 }  // namespace bz::app

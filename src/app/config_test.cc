@@ -26,6 +26,30 @@ std::string refusal(const std::string& toml) {
   return config ? "accepted" : config.error().text();
 }
 
+TEST(Config, a_directory_is_checked_as_a_whole) {
+  const std::string good =
+      kGood + "[[directory]]\nname = \"corp\"\ntype = \"ad\"\nservers = [\"ldaps://dc1.example.test\"]\nbase = \"dc=x\"\n";
+  auto config = parse_config(good, "buzon.toml");
+  ASSERT_TRUE(config.has_value()) << config.error().text();
+  ASSERT_EQ(config->directories.size(), 1u);
+  EXPECT_EQ(config->directories[0].time, base::Millis(3000));
+  EXPECT_FALSE(config->directories[0].reads_secrets);
+  EXPECT_TRUE(parse_config(kGood, "buzon.toml")->directories.empty());
+  for (auto [line, text] :
+       {std::pair{"user_filter = \"(uid={name})\"", "not {name}"},
+        {"attributes = [\"post=x\"]", "FIELD=ATTRIBUTE"},
+        {"bind_dn = \"cn=x\"", "goes together with bind_password_file"},
+        {"server_time = \"5s\"", "server_time must not be over time"},
+        {"fresh = 5", "a duration"},
+        {"filter = \"x\"", "nearest known one is"},
+        {"[[directory]]\nname = \"corp\"\ntype = \"ad\"\nservers = [\"ldap://h\"]\nbase = \"dc=x\"", "used twice"},
+        {"[[directory]]\nname = \"b\"\ntype = \"ad\"\nservers = [\"ldap+plain://ldap.example.test\"]\nbase = \"dc=x\"",
+         "loopback"},
+        {"[[directory]]\nname = \"b_c\"\ntype = \"ad\"\nservers = [\"ldap://h\"]\nbase = \"dc=x\"", "letters"}})
+    EXPECT_THAT(refusal(good + line + "\n"), HasSubstr(text)) << line;
+  EXPECT_THAT(config_doc(), HasSubstr("# [[directory]]"));
+}
+
 TEST(Config, small_file_gets_defaults) {
   auto config = parse_config(kGood, "buzon.toml");
   ASSERT_TRUE(config.has_value()) << config.error().text();

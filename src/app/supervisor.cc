@@ -161,6 +161,12 @@ void Supervisor::tell(Child& child) {
   child.generation = generation_;
   child.send(wire::Type::Config, wire::ConfigText{loaded_.text, loaded_.file_name}.encode());
   for (std::string_view secret : child.role().secrets) {
+    if (secret.ends_with('*')) {
+      for (const auto& [full, value] : loaded_.secrets)
+        if (full.starts_with(secret.substr(0, secret.size() - 1)))
+          child.send(wire::Type::Secret, wire::NamedBytes{full, std::string(value.reveal())}.encode());
+      continue;
+    }
     std::string name(secret);
     if (name == roles::secrets::kTicketSecret) {
       child.send(wire::Type::Secret, wire::NamedBytes{name, std::string(ticket_secret_.reveal())}.encode());

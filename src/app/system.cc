@@ -28,7 +28,7 @@ const RoleFacts kRoles[] = {
     {"auth",
      "auth",
      &roles::UsersConfig::auth,
-     {secrets::kAuthSecrets, secrets::kClientCa, secrets::kClientCrl, secrets::kOauthKeys}},
+     {secrets::kAuthSecrets, secrets::kClientCa, secrets::kClientCrl, secrets::kOauthKeys, secrets::kDirectories}},
 };
 
 constexpr std::pair<std::string_view, std::string_view> kPeers[] = {
@@ -38,7 +38,7 @@ constexpr std::pair<std::string_view, std::string_view> kPeers[] = {
 
 enum class Guarded : bool { No, Yes };
 
-Result<void> read_into(Loaded& loaded, int folder, const char* name, const std::string& path, Guarded guarded) {
+Result<void> read_into(Loaded& loaded, int folder, const std::string& name, const std::string& path, Guarded guarded) {
   if (path.empty()) return {};
   loaded.files.push_back(path);
   auto bytes =
@@ -109,6 +109,10 @@ Result<void> read_files(Loaded& loaded, int folder) {
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kSmartHostPassword, c.mta.smart_host.password_file, Guarded::Yes));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kSmartHostCa, c.mta.smart_host.ca_file, Guarded::No));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kDnsConfig, c.mta.dns_config_file, Guarded::No));
+  for (const roles::DirectoryConfig& d : c.directories) {
+    BZ_TRY_VOID(read_into(loaded, folder, secrets::directory_password(d.name), d.bind_password_file, Guarded::Yes));
+    BZ_TRY_VOID(read_into(loaded, folder, secrets::directory_ca(d.name), d.ca_file, Guarded::No));
+  }
   BZ_TRY_VOID(check_pair(loaded, secrets::kTlsCertificate, secrets::kTlsKey, c.tls.certificate_file));
   BZ_TRY_VOID(check_pair(loaded, secrets::kTlsRsaCertificate, secrets::kTlsRsaKey, c.tls.rsa_certificate_file));
   return check_secrets(loaded);

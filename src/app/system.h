@@ -18,7 +18,7 @@ struct RoleFacts {
   std::string_view name;
   std::string_view folder;  // below STATE, the role's own
   const std::string roles::UsersConfig::* user;
-  std::vector<std::string_view> secrets;  // roles::secrets
+  std::vector<std::string_view> secrets;  // roles::secrets; "x.*": all that begin with "x."
 };
 // In the order in which they are stopped: who delivers first, then who stores, then the doors, then the directory.
 std::span<const RoleFacts> role_facts();

@@ -230,6 +230,13 @@ TEST_F(Sandbox, LandlockKeepsARoleInItsFolder) {
 
 TEST(Policy, IsKnownForRolesOnly) {
   EXPECT_TRUE(policy_of("gateway"));
+  auto auth = policy_of("auth");
+  ASSERT_TRUE(auth);
+  EXPECT_FALSE(auth->connect);
+  allow_outward(*auth);
+  EXPECT_TRUE(auth->connect);
+  EXPECT_EQ(auth->read, policy_of("mta")->read);
+  EXPECT_EQ(auth->write, policy_of("mta")->write);
   EXPECT_EQ(policy_of("admin").error().code(), Errc::NotFound);
 }
 }  // namespace

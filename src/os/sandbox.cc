@@ -204,13 +204,17 @@ Result<Policy> policy_of(std::string_view role) {
   policy.write = {"."};
   if (role == "auth" || role == "mailstore") return policy;
   if (role != "mta") return fail(Errc::NotFound, "no such role");
+  allow_outward(policy);
+  return policy;
+}
+
+void allow_outward(Policy& policy) {
   policy.connect = true;
   for (const char* path : {"/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
                            "/etc/services", "/etc/protocols", "/etc/ssl", "/usr/share/ca-certificates", "/usr/lib/ssl",
                            "/run/systemd/resolve", "/usr/share/dns"}) {
     policy.read.emplace_back(path);
   }
-  return policy;
 }
 
 Result<SandboxReport> restrict_calls(const Policy& policy) {

@@ -7,7 +7,7 @@
 //
 // role       files                      open, stat, ...   socket, connect   threads
 // gateway    none                       EPERM             EPERM             yes
-// auth       its folder                 yes               EPERM             yes
+// auth       its folder                 yes               EPERM, or yes     yes     (yes: see allow_outward)
 // mailstore  its folder                 yes               EPERM             yes
 // mta        its folder, resolver, CAs  yes               yes               yes
 // No role may exec, fork, trace, mount, change users or listen.
@@ -28,8 +28,11 @@ struct Policy {
   std::vector<std::string> read{};
   std::vector<std::string> write{};
 };
-// NotFound: no such role. "mta" and "auth" may be given more (LDAP: connect) before they are used.
+// NotFound: no such role.
 Result<Policy> policy_of(std::string_view role);
+// Outward connections, and what looking up a name and checking a certificate read. "mta" has it; "auth" gets it when the
+// configuration names directories to ask.
+void allow_outward(Policy& policy);
 
 struct SandboxReport {
   bool active = false;

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "ldap/session.h"
 
 namespace bz::roles {
 namespace {
@@ -83,8 +84,15 @@ Task<void> run_command(authd::Service& service, ControlCall call) {
 
 }  // namespace
 
+os::Policy AuthRole::policy(const RoleHost& host) const {
+  os::Policy policy = Role::policy(host);
+  if (!host.config().directories.empty()) os::allow_outward(policy);
+  return policy;
+}
+
 Result<void> AuthRole::prepare(RoleHost& host) {
   host_ = &host;
+  if (!host.config().directories.empty()) ldap::init_library();  // before there are threads
   pool_ = std::make_unique<net::BlockingPool>(host.config().auth.argon2_threads, kPoolQueue);
   kv::RocksConfig config;
   config.block_cache_bytes = 16 << 20;
@@ -106,7 +114,9 @@ Task<Result<void>> AuthRole::start(RoleHost& host) {
   auto opened = co_await std::move(opening);
   if (!opened) co_return std::move(opened).error().with_context("opening the directory");
   directory_ = std::move(*opened);
-  chain_ = std::make_unique<directory::Chain>(*directory_);
+  others_ = std::make_unique<Directories>(host, *directory_);
+  BZ_CO_TRY(directory::Chain::Sources sources, others_->make());
+  chain_ = std::make_unique<directory::Chain>(*directory_, std::move(sources));
   auto send = [&host](const authd::PeerId& to, wire::Type type, std::string_view payload) -> Result<void> {
     Peer* peer = host.peer(to.role, to.index);
     if (!peer) return fail(Errc::Unavailable, to.role + " is not there");
@@ -121,6 +131,8 @@ Task<Result<void>> AuthRole::start(RoleHost& host) {
 // The database and the key of sealed secrets are for the life of the process.
 Result<void> AuthRole::reload(RoleHost& host) {
   BZ_TRY(auto options, options_of(host));
+  BZ_TRY(auto sources, others_->make());
+  chain_->set_others(std::move(sources));
   pool_->resize(host.config().auth.argon2_threads);
   directory_->set_domains(host.config().domains);
   service_->reload(std::move(options));

@@ -6,6 +6,7 @@
 #include "authd/service.h"
 #include "directory/chain.h"
 #include "kv/rocks.h"
+#include "roles/directories.h"
 #include "roles/role.h"
 
 namespace bz::roles {
@@ -15,6 +16,7 @@ class AuthRole : public Role {
   Result<void> prepare(RoleHost& host) override;
   Task<Result<void>> start(RoleHost& host) override;
   Result<void> reload(RoleHost& host) override;
+  os::Policy policy(const RoleHost& host) const override;
   wire::Hello hello(const RoleHost& host) const override;
   void peer_up(Peer& peer) override;
   void peer_down(Peer& peer) override;
@@ -28,6 +30,7 @@ class AuthRole : public Role {
   std::unique_ptr<net::BlockingPool> pool_;
   std::unique_ptr<kv::RocksStore> store_;
   std::unique_ptr<directory::Embedded> directory_;
+  std::unique_ptr<Directories> others_;
   std::unique_ptr<directory::Chain> chain_;
   std::unique_ptr<authd::Service> service_;
 };

@@ -100,10 +100,27 @@ struct UsersConfig {
   std::string gateway, auth, mailstore, mta;
 };
 
+struct DirectoryConfig {
+  std::string name;  // unique
+  std::string type;  // preset: openldap, ad, opendirectory
+  std::vector<std::string> servers;
+  std::string ca_file, bind_dn, bind_password_file;
+  bool reads_secrets = false;  // else passwords are checked by a bind
+  std::string base, group_base;
+  std::string user_filter, address_filter, group_filter;  // empty: the preset's
+  bool groups = true;
+  std::vector<std::string> attributes;  // "mail=primaryMail"
+  std::string require_group;
+  Millis time{}, server_time{}, fresh{}, stale{}, negative{};
+  unsigned bind_connections = 0, max_group_members = 0, max_group_depth = 0;
+  bool operator==(const DirectoryConfig&) const = default;
+};
+
 struct Config {
   std::string host, state, log_level;
   std::vector<std::string> domains;  // lower case
   std::vector<ListenerConfig> listeners;
+  std::vector<DirectoryConfig> directories;  // asked in this order, after the embedded one
   TlsConfig tls;
   GatewayConfig gateway;
   AuthConfig auth;
@@ -126,8 +143,11 @@ inline constexpr char kTicketSecret[] = "tls.tickets";      // gateway: session 
 inline constexpr char kAuthSecrets[] = "auth.secrets_key";  // auth
 inline constexpr char kClientCa[] = "client_certificates.ca", kClientCrl[] = "client_certificates.crl";  // gateway, auth
 inline constexpr char kOauthKeys[] = "oauth.jwks";                                                       // auth
-inline constexpr char kSmartHostPassword[] = "smart_host.password", kSmartHostCa[] = "smart_host.ca";    // mta
-inline constexpr char kDnsConfig[] = "dns.config";                                                       // mta
+inline constexpr char kDirectories[] = "directory.*";  // auth: all that begin so
+inline std::string directory_password(const std::string& name) { return "directory." + name + ".password"; }
+inline std::string directory_ca(const std::string& name) { return "directory." + name + ".ca"; }
+inline constexpr char kSmartHostPassword[] = "smart_host.password", kSmartHostCa[] = "smart_host.ca";  // mta
+inline constexpr char kDnsConfig[] = "dns.config";                                                     // mta
 }  // namespace secrets
 
 }  // namespace bz::roles
