@@ -30,14 +30,14 @@ def unpack(*names):
 
 
 def certificate(folder, name):
-    """A private CA and a certificate for `name`; returns (ca, chain, key)."""
+    """A private CA and a certificate for `name`, a host name or an IPv4 address; returns (ca, chain, key)."""
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
     openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
             "-days", "30", "-subj", "/CN=Outside CA", "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
     openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "server.key", "-out", "server.csr",
             "-subj", f"/CN={name}")
-    (folder / "ext").write_text(f"subjectAltName=DNS:{name}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n")
+    (folder / "ext").write_text(f"subjectAltName={'IP' if name[-1].isdigit() else 'DNS'}:{name}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n")
     openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30", "-out",
             "server.pem", "-extfile", "ext")
     return folder / "ca.pem", folder / "server.pem", folder / "server.key"
@@ -358,3 +358,64 @@ file:
     def received(self):
         folder = self.folder / "mail/anybody/new"
         return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+class Slapd(Server):
+    """OpenLDAP with StartTLS on `port` and TLS on `tls_port`, for the name 127.0.0.1. `tree` is LDIF below dc=example,dc=test, `schema` further
+    definitions. cn=admin may do all, cn=reader reads secrets too, anybody reads the rest."""
+
+    SUFFIX = "dc=example,dc=test"
+    ADMIN = ("cn=admin," + SUFFIX, "admin-password")
+    READER = ("cn=reader," + SUFFIX, "reader-password")
+
+    def __init__(self, tree, schema=""):
+        super().__init__()
+        self.tree, self.tools = unpack("slapd", "ldap-utils")
+        self.port, self.tls_port = free_port(), free_port()
+        self.ca, cert, key = certificate(self.folder, "127.0.0.1")
+        (self.folder / "db").mkdir()
+        (self.folder / "own.schema").write_text(schema)
+        schemas = "".join(f"include {self.tree}/etc/ldap/schema/{name}.schema\n" for name in ("core", "cosine", "inetorgperson", "nis"))
+        (self.folder / "slapd.conf").write_text(f"""
+{schemas}
+include {self.folder}/own.schema
+modulepath /usr/lib/ldap
+moduleload back_mdb
+TLSCertificateFile {cert}
+TLSCertificateKeyFile {key}
+loglevel none
+threads 2
+database mdb
+suffix "{self.SUFFIX}"
+rootdn "{self.ADMIN[0]}"
+rootpw {self.ADMIN[1]}
+directory {self.folder}/db
+maxsize 1073741824
+index objectClass,uid,mail,entryUUID eq
+access to attrs=userPassword
+  by dn.exact="{self.READER[0]}" read
+  by anonymous auth
+  by * none
+access to *
+  by * read
+""")
+        top = f"dn: {self.SUFFIX}\nobjectClass: dcObject\nobjectClass: organization\no: Example\ndc: example\n\n"
+        top += (f"dn: {self.READER[0]}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: reader\n"
+                f"userPassword: {self.READER[1]}\n\n")
+        (self.folder / "tree.ldif").write_text(top + tree)
+        self.start(f"slapadd -q -f {self.folder}/slapd.conf -l {self.folder}/tree.ldif; ")
+
+    def start(self, before=""):
+        namespace = Namespace(self.folder, [self.tree])
+        self.spawn(namespace.command(f"{before}exec /usr/sbin/slapd -d 0 -f {self.folder}/slapd.conf "
+                                     f"-h 'ldap://127.0.0.1:{self.port}/ ldaps://127.0.0.1:{self.tls_port}/'"))
+        self.wait_port(self.tls_port)
+
+    def stop(self):
+        os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait(20)
+        self.process = None
+
+    def change(self, ldif):
+        subprocess.run([str(self.tools / "usr/bin/ldapmodify"), "-x", "-H", f"ldap://127.0.0.1:{self.port}", "-D", self.ADMIN[0], "-w", self.ADMIN[1]],
+                       input=ldif, text=True, check=True, capture_output=True, env={**os.environ, "LDAPNOINIT": "1"})
