@@ -217,6 +217,38 @@ TEST_F(PowerLoss, LeavesAPrefixWithEveryAcknowledgedCommit) {
   }
 }
 
+// A log that ends between two records looks whole to the recovery, which goes on with the next log.
+TEST_F(PowerLoss, LazyCommitsInTwoLogsSurviveAsAPrefix) {
+  base::ManualExecutor executor;
+  for (uint32_t seed = 0; seed < 40; ++seed) {
+    auto disk = PowerLossDisk::make();
+    const auto open = [&] {
+      RocksConfig config;
+      config.file_system = disk->file_system();
+      config.write_buffer_bytes = 256 << 10;
+      return open_rocks("/db", config).value();
+    };
+    auto store = open();
+    auto p = base::run_on(executor, await(store->open({kTestPartition, 1}, true, executor))).value();
+    const uint32_t commits = 8 + seed % 20;
+    for (uint32_t n = 1; n <= commits; ++n) {
+      Batch batch;
+      batch.put("n", std::to_string(n)).put("k" + std::to_string(n), letters(n, 10'000));
+      ASSERT_TRUE(base::run_on(executor, await(p->commit(std::move(batch), {}, Durability::Lazy))));
+    }
+    disk->cut_after(0);
+    p.reset();
+    store.reset();
+    disk = disk->survivors(seed);
+    store = open();
+    p = base::run_on(executor, await(store->open({kTestPartition, 1}, true, executor))).value();
+    const auto last = base::run_on(executor, await(p->get("n"))).value();
+    for (uint32_t n = 1; last && n <= std::stoul(*last); ++n)
+      ASSERT_TRUE(base::run_on(executor, await(p->get("k" + std::to_string(n)))).value())
+          << "seed " << seed << ": commit " << n << " is gone, " << *last << " is there";
+  }
+}
+
 // The test of the test: a store that does not sync must be caught.
 TEST_F(PowerLoss, WhatWasNotSyncedCanBeLost) {
   base::ManualExecutor executor;

@@ -3,6 +3,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_checksum.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
@@ -15,6 +16,7 @@
 #include "base/coding.h"
 #include "base/log.h"
 #include "kv/crc32c.h"
+#include "kv/log_order_fs.h"
 #include "kv/rocks_keys.h"
 
 namespace bz::kv {
@@ -71,7 +73,8 @@ rocksdb::DBOptions database_options(const RocksConfig& config) {
   options.db_write_buffer_size = config.write_buffer_bytes;
   // What follows an incomplete record of the log is dropped, in all column families at the same point, so of unsynced
   // commits a prefix survives. Acknowledged Synced commits were synced and lie before that point.
-  // kTolerateCorruptedTailRecords would go on with the next log file after a torn end: a gap among Lazy commits. The price:
+  // An end between two records is no damage to RocksDB, which then goes on with the next log file: log_order_fs.h makes
+  // sure that there is none. kTolerateCorruptedTailRecords would go on after a torn end too. The price:
   // rot inside the unflushed log (at most max_total_wal_size) reads as its end; RocksDB then warns of the bytes dropped,
   // and the warning is an event. recycle_log_file_num stays 0: RocksDB 7.8 turns it off in every mode but the one that
   // skips damaged records.
@@ -178,10 +181,9 @@ Result<std::unique_ptr<Database>> open_database(const std::string& path, const R
   select_crc32c();
   auto base = std::make_unique<Database>();
   rocksdb::DBOptions options = database_options(config);
-  if (config.file_system) {
-    base->env = rocksdb::NewCompositeEnv(config.file_system);
-    options.env = base->env.get();
-  }
+  base->env =
+      rocksdb::NewCompositeEnv(make_log_order_fs(config.file_system ? config.file_system : rocksdb::FileSystem::Default()));
+  options.env = base->env.get();
   if (config.create) {
     const auto made = options.env->CreateDirIfMissing(path);
     if (!made.ok()) return from_status(made, path);

@@ -7,7 +7,7 @@
 namespace bz::kv {
 
 struct Database {
-  std::unique_ptr<rocksdb::Env> env;  // only with a file system of the caller
+  std::unique_ptr<rocksdb::Env> env;  // with the file system of log_order_fs.h
   std::unique_ptr<rocksdb::DB> db;
   rocksdb::ColumnFamilyHandle *meta = nullptr, *index = nullptr, *blobs = nullptr;
   uint64_t generation = 0;
