@@ -82,11 +82,7 @@ CertificateFacts facts_of(X509* leaf, size_t chain_length) {
   facts.not_before = unix_time(X509_get0_notBefore(leaf));
   facts.not_after = unix_time(X509_get0_notAfter(leaf));
   facts.key_type = key_type(X509_get0_pubkey(leaf));
-  unsigned char* der = nullptr;
-  if (int size = i2d_X509(leaf, &der); size > 0) {
-    facts.sha256 = base::hex(sha256(std::string_view(reinterpret_cast<char*>(der), static_cast<size_t>(size))));
-    OPENSSL_free(der);
-  }
+  facts.sha256 = base::hex(sha256(certificate_der(leaf)));
   int digest_nid = NID_undef;
   X509_get_signature_info(leaf, &digest_nid, nullptr, nullptr, nullptr);
   facts.weak_signature = digest_nid == NID_sha1 || digest_nid == NID_md5;
