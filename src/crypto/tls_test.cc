@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
 
 #include "base/text.h"
 #include "crypto/openssl_ptr.h"
@@ -98,6 +99,36 @@ TEST_F(TlsTest, chain_and_key_of_different_certificates_are_told_apart) {
   EXPECT_TRUE(check_certified_key({a.chain_pem + authority.chain_pem, a.key_pem}));
   EXPECT_FALSE(check_certified_key({"", a.key_pem}));
   EXPECT_FALSE(check_certified_key({"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", a.key_pem}));
+}
+
+TEST_F(TlsTest, a_heap_of_certificates_is_put_in_order_for_its_key) {
+  CertifiedKey own = issue({"a.test"}), other = issue({"b.test"});
+  for (const std::string& heap :
+       {own.chain_pem, other.chain_pem + own.chain_pem, authority.chain_pem + other.chain_pem + own.chain_pem}) {
+    auto chain = order_chain(heap, own.key_pem);
+    ASSERT_TRUE(chain) << chain.error().to_string();
+    EXPECT_EQ(*chain, own.chain_pem) << "roots and strangers are left out";
+  }
+  EXPECT_EQ(order_chain(other.chain_pem, own.key_pem).error().code(), Errc::NotFound);
+  EXPECT_FALSE(order_chain("", own.key_pem));
+}
+
+TEST_F(TlsTest, requests_carry_the_names_and_are_signed_by_their_key) {
+  for (KeyKind kind : {KeyKind::EcdsaP256, KeyKind::Rsa2048}) {
+    auto made = make_signing_request({"Mail.example.org", "192.0.2.1"}, kind);
+    ASSERT_TRUE(made);
+    BioPtr bio(BIO_new_mem_buf(made->request_pem.data(), static_cast<int>(made->request_pem.size())));
+    OpensslPtr<X509_REQ, X509_REQ_free> request(PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
+    ASSERT_TRUE(request);
+    EXPECT_EQ(X509_REQ_verify(request.get(), X509_REQ_get0_pubkey(request.get())), 1);
+    BioPtr text(BIO_new(BIO_s_mem()));
+    X509_REQ_print(text.get(), request.get());
+    char* data = nullptr;
+    long size = BIO_get_mem_data(text.get(), &data);
+    EXPECT_THAT(std::string(data, static_cast<size_t>(size)), HasSubstr("DNS:mail.example.org, IP Address:192.0.2.1"));
+  }
+  EXPECT_FALSE(make_signing_request({}, KeyKind::EcdsaP256));
+  EXPECT_FALSE(make_signing_request({"a b"}, KeyKind::EcdsaP256));
 }
 
 TEST_F(TlsTest, wildcards_cover_one_label) {

@@ -33,6 +33,13 @@ Result<CertifiedKey> make_authority(std::string_view common_name, const base::Cl
 Result<CertifiedKey> issue_server_certificate(const CertifiedKey& authority, const CertificateRequest& request,
                                               const base::Clock& clock, base::Random& random);
 
+// A new key and a PKCS#10 request (RFC 2986) for it, names in the subject alternative name.
+struct SigningRequest {
+  std::string request_pem;
+  Secret key_pem;
+};
+Result<SigningRequest> make_signing_request(const std::vector<std::string>& names, KeyKind kind);
+
 struct CertificateFacts {
   std::string subject, issuer;            // one-line RFC 2253 form
   std::vector<std::string> names;         // SAN: DNS names (lower case) and IP addresses
@@ -49,6 +56,9 @@ Result<CertificateFacts> check_certified_key(const CertifiedKey& pair);
 // What a phone would refuse, in words: expired, no SAN, no serverAuth, too long, RSA too short, SHA-1. Empty: nothing.
 std::vector<std::string> lint_server_certificate(const CertificateFacts& facts, std::string_view host,
                                                  const base::Clock& clock);
+// From a heap of certificates in PEM (at most 10) the chain for the key: its certificate first, each followed by its
+// issuer, without roots and without what does not belong there. NotFound: none is for this key.
+Result<std::string> order_chain(std::string_view pem, const Secret& key);
 // RFC 6125 6.4.3: exact, or one left-most "*" label; IP addresses exact.
 bool certificate_covers(const CertificateFacts& facts, std::string_view host);
 

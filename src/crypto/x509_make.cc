@@ -37,22 +37,28 @@ bool add_extension(X509* certificate, X509* issuer, int nid, const char* value) 
   return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
 }
 
-// SAN is built as objects: names from a configuration never pass through OpenSSL's configuration language.
-bool add_names(X509* certificate, const std::vector<std::string>& names) {
+// SAN is built as objects: names from a configuration never pass through OpenSSL's configuration language. nullptr: no
+// memory.
+GeneralNamesPtr general_names(const std::vector<std::string>& names) {
   GeneralNamesPtr list(sk_GENERAL_NAME_new_null());
   for (const std::string& text : names) {
     GENERAL_NAME* name = GENERAL_NAME_new();
-    if (!name || sk_GENERAL_NAME_push(list.get(), name) == 0) return false;
+    if (!name || sk_GENERAL_NAME_push(list.get(), name) == 0) return nullptr;
     if (ASN1_OCTET_STRING* address = a2i_IPADDRESS(text.c_str())) {
       GENERAL_NAME_set0_value(name, GEN_IPADD, address);
       continue;
     }
     ASN1_IA5STRING* dns = ASN1_IA5STRING_new();
     std::string lower = base::lower(text);
-    if (!dns || ASN1_STRING_set(dns, lower.data(), static_cast<int>(lower.size())) != 1) return false;
+    if (!dns || ASN1_STRING_set(dns, lower.data(), static_cast<int>(lower.size())) != 1) return nullptr;
     GENERAL_NAME_set0_value(name, GEN_DNS, dns);
   }
-  return X509_add1_ext_i2d(certificate, NID_subject_alt_name, list.get(), 0, X509V3_ADD_DEFAULT) == 1;
+  return list;
+}
+
+bool add_names(X509* certificate, const std::vector<std::string>& names) {
+  GeneralNamesPtr list = general_names(names);
+  return list && X509_add1_ext_i2d(certificate, NID_subject_alt_name, list.get(), 0, X509V3_ADD_DEFAULT) == 1;
 }
 
 bool is_dns_name(std::string_view name) {
@@ -82,7 +88,56 @@ Result<CertifiedKey> finish(X509* certificate, EVP_PKEY* key, EVP_PKEY* signer) 
   return out;
 }
 
+Result<void> check_names(const std::vector<std::string>& names) {
+  if (names.empty() || names.size() > 100) return fail(Errc::Invalid, "a certificate has 1..100 names");
+  for (const std::string& name : names) {
+    OpensslPtr<ASN1_OCTET_STRING, ASN1_OCTET_STRING_free> address(a2i_IPADDRESS(name.c_str()));
+    (void)take_tls_errors();  // a name that is no address leaves some
+    if (!address && !is_dns_name(name)) return fail(Errc::Invalid, "neither a DNS name nor an IP address: " + name);
+  }
+  return {};
+}
+
+// A CN is at most 64 signs (RFC 5280 upper bounds) and counts for nothing: longer names are in the SAN only.
+std::string_view common_name_of(const std::vector<std::string>& names) {
+  return names[0].size() <= 64 ? std::string_view(names[0]) : "buzon";
+}
+
+struct FreeExtensions {
+  void operator()(STACK_OF(X509_EXTENSION) * list) const { sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free); }
+};
+using ExtensionsPtr = std::unique_ptr<STACK_OF(X509_EXTENSION), FreeExtensions>;
+
+bool add_requested_names(X509_REQ* request, const std::vector<std::string>& names) {
+  GeneralNamesPtr list = general_names(names);
+  if (!list) return false;
+  X509ExtensionPtr extension(X509V3_EXT_i2d(NID_subject_alt_name, 0, list.get()));
+  ExtensionsPtr extensions(sk_X509_EXTENSION_new_null());
+  if (!extension || !extensions || sk_X509_EXTENSION_push(extensions.get(), extension.get()) == 0) return false;
+  (void)extension.release();  // the list has it
+  return X509_REQ_add_extensions(request, extensions.get()) == 1;
+}
+
 }  // namespace
+
+Result<SigningRequest> make_signing_request(const std::vector<std::string>& names, KeyKind kind) {
+  BZ_TRY_VOID(check_names(names));
+  BZ_TRY(PkeyPtr key, make_key(kind));
+  OpensslPtr<X509_REQ, X509_REQ_free> request(X509_REQ_new());
+  X509_REQ* r = request.get();
+  bool good = r && X509_REQ_set_version(r, X509_REQ_VERSION_1) == 1 &&
+              set_name(X509_REQ_get_subject_name(r), common_name_of(names)) && X509_REQ_set_pubkey(r, key.get()) == 1 &&
+              add_requested_names(r, names) && X509_REQ_sign(r, key.get(), EVP_sha256()) != 0;
+  if (!good) return openssl_error(Errc::Internal, "making a request");
+  BioPtr bio(BIO_new(BIO_s_mem()));
+  if (!bio || PEM_write_bio_X509_REQ(bio.get(), r) != 1) return openssl_error(Errc::Internal, "writing a request");
+  char* data = nullptr;
+  long size = BIO_get_mem_data(bio.get(), &data);
+  SigningRequest out;
+  out.request_pem.assign(data, static_cast<size_t>(size));
+  BZ_TRY(out.key_pem, private_key_pem(key.get()));
+  return out;
+}
 
 Result<CertifiedKey> make_authority(std::string_view common_name, const base::Clock& clock, base::Random& random) {
   if (common_name.empty() || common_name.size() > 64 || !base::is_utf8(common_name))
@@ -101,12 +156,7 @@ Result<CertifiedKey> make_authority(std::string_view common_name, const base::Cl
 
 Result<CertifiedKey> issue_server_certificate(const CertifiedKey& authority, const CertificateRequest& request,
                                               const base::Clock& clock, base::Random& random) {
-  if (request.names.empty() || request.names.size() > 100) return fail(Errc::Invalid, "a certificate has 1..100 names");
-  for (const std::string& name : request.names) {
-    OpensslPtr<ASN1_OCTET_STRING, ASN1_OCTET_STRING_free> address(a2i_IPADDRESS(name.c_str()));
-    (void)take_tls_errors();  // a name that is no address leaves some
-    if (!address && !is_dns_name(name)) return fail(Errc::Invalid, "neither a DNS name nor an IP address: " + name);
-  }
+  BZ_TRY_VOID(check_names(request.names));
   if (request.days < 1 || request.days > kServerDays) return fail(Errc::Invalid, "validity is 1..397 days");
   BZ_TRY(auto chain, parse_certificates(authority.chain_pem, kMaxChain));
   BZ_TRY(PkeyPtr signer, parse_private_key(authority.key_pem));
@@ -116,8 +166,7 @@ Result<CertifiedKey> issue_server_certificate(const CertifiedKey& authority, con
   BZ_TRY(PkeyPtr key, make_key(request.kind));
   X509Ptr certificate(X509_new());
   X509* c = certificate.get();
-  // A CN is at most 64 signs (RFC 5280 upper bounds) and counts for nothing: longer names are in the SAN only.
-  std::string_view common_name = request.names[0].size() <= 64 ? std::string_view(request.names[0]) : "buzon";
+  std::string_view common_name = common_name_of(request.names);
   const char* usage =
       request.kind == KeyKind::Rsa2048 ? "critical,digitalSignature,keyEncipherment" : "critical,digitalSignature";
   bool good = c && start(c, key.get(), request.days, clock, random) && set_name(X509_get_subject_name(c), common_name) &&

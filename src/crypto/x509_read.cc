@@ -1,5 +1,7 @@
 #include <arpa/inet.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "crypto/digest.h"
 #include "crypto/pem.h"
@@ -108,6 +110,31 @@ Result<CertificateFacts> check_certified_key(const CertifiedKey& pair) {
     if (X509_check_issued(chain[i + 1].get(), chain[i].get()) != X509_V_OK)
       return fail(Errc::Invalid, "certificate " + std::to_string(i + 2) + " of the chain has not issued the one before it");
   return facts_of(chain[0].get(), chain.size());
+}
+
+Result<std::string> order_chain(std::string_view pem, const Secret& key_pem) {
+  BZ_TRY(auto heap, parse_certificates(pem, kMaxChain));
+  BZ_TRY(PkeyPtr key, parse_private_key(key_pem));
+  auto leaf = std::find_if(heap.begin(), heap.end(),
+                           [&](const X509Ptr& c) { return X509_check_private_key(c.get(), key.get()) == 1; });
+  (void)take_tls_errors();
+  if (leaf == heap.end()) return fail(Errc::NotFound, "none of the certificates is for this key");
+  std::string out;
+  for (X509* at = leaf->get(); at;) {
+    BZ_TRY(std::string text, certificate_pem(at));
+    out += text;
+    auto issuer = std::find_if(heap.begin(), heap.end(), [&](const X509Ptr& c) {
+      return c && c.get() != at && X509_check_issued(c.get(), at) == X509_V_OK &&
+             X509_check_issued(c.get(), c.get()) != X509_V_OK;
+    });
+    // Each is used once: certificates that issued one another in a circle end it.
+    X509* next = issuer == heap.end() ? nullptr : issuer->get();
+    for (X509Ptr& c : heap) {
+      if (c.get() == at) c.reset();
+    }
+    at = next;
+  }
+  return out;
 }
 
 bool certificate_covers(const CertificateFacts& facts, std::string_view host) {
