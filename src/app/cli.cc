@@ -127,6 +127,7 @@ int administer(const Common& common, const std::string& role, std::vector<std::s
 int check(const Common& common) {
   auto loaded = load(common.config);
   if (!loaded) return refuse(loaded.error());
+  for (const std::string& doubt : loaded->doubts) std::cerr << "buzon: " << doubt << "\n";
   std::cout << common.config << ": good\n";
   return kDone;
 }

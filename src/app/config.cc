@@ -180,7 +180,8 @@ struct TableReader {
   Result<void> read(const toml::table& table, const std::string& prefix, Target& target) {
     for (const auto& [name, node] : table) {
       std::string full = prefix + std::string(name.str());
-      if (full == "listener" || full == "directory") continue;
+      // Arrays of tables have readers of their own.
+      if (full == "listener" || full == "directory" || full == "certificate") continue;
       const auto* key = find(full);
       if (key) {
         auto value = value_of(*key, node);
@@ -345,6 +346,24 @@ Result<void> read_directories(const toml::table& root, std::string_view file, Co
   return {};
 }
 
+Result<void> read_certificates(const toml::table& root, std::string_view file, Config& config) {
+  const toml::node* node = root.get("certificate");
+  if (!node) return {};
+  const toml::array* array = node->as_array();
+  if (!array || array->empty() || array->size() > 300)
+    return bad(where_of(file, *node), "certificate", "must be [[certificate]], at most 300 of them");
+  for (const toml::node& item : *array) {
+    const toml::table* table = item.as_table();
+    if (!table) return bad(where_of(file, item), "certificate", "must be a table");
+    roles::CertificateConfig certificate;
+    TableReader<roles::CertificateConfig> reader{certificate_keys(), file};
+    BZ_TRY_VOID(reader.read(*table, "", certificate));
+    BZ_TRY_VOID(reader.check_required(where_of(file, item).line));
+    config.certificates.push_back(std::move(certificate));
+  }
+  return {};
+}
+
 bool is_host_name(std::string_view name) {
   if (name.empty() || name.size() > 253) return false;
   for (std::string_view label : base::split(name, '.')) {
@@ -403,6 +422,9 @@ Result<void> check_whole(const toml::table& root, std::string_view file, Config&
   }
   if (config.tls.rsa_certificate_file.empty() != config.tls.rsa_key_file.empty()) {
     return bad(line("tls"), "tls.rsa_certificate_file", "goes together with tls.rsa_key_file");
+  }
+  if (!config.tls.rsa_ocsp_file.empty() && config.tls.rsa_certificate_file.empty()) {
+    return bad(line("tls"), "tls.rsa_ocsp_file", "goes together with tls.rsa_certificate_file");
   }
   for (const std::string& network : config.guard.trusted) {
     if (auto parsed = directory::Network::parse(network); !parsed) {
@@ -484,6 +506,7 @@ Result<Config> parse_config(std::string_view text, std::string_view file_name) {
   BZ_TRY_VOID(reader.check_required(1));
   BZ_TRY_VOID(read_listeners(parsed.table(), file_name, config));
   BZ_TRY_VOID(read_directories(parsed.table(), file_name, config));
+  BZ_TRY_VOID(read_certificates(parsed.table(), file_name, config));
   BZ_TRY_VOID(check_whole(parsed.table(), file_name, config));
   return config;
 }
@@ -499,6 +522,8 @@ std::string config_doc() {
   out +=
       "# One table for each directory of other accounts, asked in this order after the embedded one.\n# [[directory]]\n\n";
   doc_of(out, directory_keys(), "");
+  out += "# One table for each further certificate, besides those of tls above.\n# [[certificate]]\n\n";
+  doc_of(out, certificate_keys(), "");
   return out;
 }
 

@@ -3,6 +3,7 @@
 namespace bz::app {
 namespace {
 
+using roles::CertificateConfig;
 using roles::Config;
 using roles::DirectoryConfig;
 using roles::ListenerConfig;
@@ -10,6 +11,12 @@ using enum KeyKind;
 
 constexpr int64_t kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute, kDay = 24 * kHour;
 constexpr int64_t kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB;
+
+roles::TlsProfile profile_of(const std::string& text) {
+  return text == "modern"   ? roles::TlsProfile::Modern
+         : text == "legacy" ? roles::TlsProfile::Legacy
+                            : roles::TlsProfile::Intermediate;
+}
 
 #define TO(field) [](Config& c, KeyValue v) { c.field = std::move(v.text); }
 #define LIST(field) [](Config& c, KeyValue v) { c.field = std::move(v.texts); }
@@ -29,6 +36,11 @@ constexpr Key<Config> kKeys[] = {
     {"tls.key_file", Text, "", 1, 4096, "", "its private key in PEM, mode 0600", TO(tls.key_file), true},
     {"tls.rsa_certificate_file", Text, "", 1, 4096, "", "second chain with an RSA key, for clients that know no ECDSA", TO(tls.rsa_certificate_file)},
     {"tls.rsa_key_file", Text, "", 1, 4096, "", "its private key", TO(tls.rsa_key_file)},
+    {"tls.ocsp_file", Text, "", 1, 4096, "", "OCSP response in DER to be stapled to the first chain, as `buzon tls staple` fetches it; left out when it has run out", TO(tls.ocsp_file)},
+    {"tls.rsa_ocsp_file", Text, "", 1, 4096, "", "the same for the RSA chain", TO(tls.rsa_ocsp_file)},
+    {"tls.profile", Text, "\"intermediate\"", 1, 16, "modern|intermediate", "modern: TLS 1.3 only; intermediate: 1.2 and 1.3, forward secrecy and AEAD", [](Config& c, KeyValue v) { c.tls.profile = profile_of(v.text); }},
+    {"tls.ticket_key_file", Text, "", 1, 4096, "", "keys of TLS session tickets, 64 hex digits a line, the newest first, mode 0600: for gateways on several machines; unset: drawn at start and rotated", TO(tls.ticket_key_file)},
+    {"tls.ticket_rotation", Duration, "\"12h\"", kSecond, 7 * kDay, "", "how often a new ticket key is drawn; tickets of the previous two are taken. A ticket_key_file is rotated by `buzon tls rotate`", TIME(tls.ticket_rotation)},
 
     {"gateway.workers", Number, "0", 0, 64, "", "processes that face the network; 0: one per core", NUMBER(gateway.workers)},
     {"gateway.max_pre_login", Number, "9000", 10, 1'000'000, "", "connections that have not logged in, per worker; beyond it the oldest is closed", NUMBER(gateway.max_pre_login)},
@@ -129,7 +141,10 @@ constexpr Key<ListenerConfig> kListenerKeys[] = {
        l.client_certificates = v.text == "off" ? ClientCertificates::Off
                              : v.text == "optional" ? ClientCertificates::Optional : ClientCertificates::Required;
      }},
+    {"tls_profile", Text, "", 1, 16, "modern|intermediate|legacy", "unset: tls.profile. legacy also speaks TLS 1.0 and 1.1 with old suites, for phones before iOS 9: whoever can listen may read those sessions; give such phones a port of their own",
+     [](ListenerConfig& l, KeyValue v) { l.tls_profile = profile_of(v.text); }},
 };
+
 constexpr Key<DirectoryConfig> kDirectoryKeys[] = {
     {"name", Text, "", 1, 32, "", "unique name, letters, digits and \"-\"; never change it: the numbers of its users hang on it", [](DirectoryConfig& d, KeyValue v) { d.name = std::move(v.text); }, true},
     {"type", Text, "", 1, 16, "openldap|ad|opendirectory", "kind of server: which filters and attributes are meant", [](DirectoryConfig& d, KeyValue v) { d.type = std::move(v.text); }, true},
@@ -155,6 +170,12 @@ constexpr Key<DirectoryConfig> kDirectoryKeys[] = {
     {"max_group_members", Number, "1000", 1, 10'000, "", "a larger group takes no mail", [](DirectoryConfig& d, KeyValue v) { d.max_group_members = static_cast<unsigned>(v.number); }},
     {"max_group_depth", Number, "5", 1, 20, "", "groups of groups are followed so far", [](DirectoryConfig& d, KeyValue v) { d.max_group_depth = static_cast<unsigned>(v.number); }},
 };
+
+constexpr Key<CertificateConfig> kCertificateKeys[] = {
+    {"certificate_file", Text, "", 1, 4096, "", "chain of one more certificate, for clients that ask for one of its names (SNI); for the same names one ECDSA and one RSA may stand side by side", [](CertificateConfig& c, KeyValue v) { c.certificate_file = std::move(v.text); }, true},
+    {"key_file", Text, "", 1, 4096, "", "its private key in PEM, mode 0600", [](CertificateConfig& c, KeyValue v) { c.key_file = std::move(v.text); }, true},
+    {"ocsp_file", Text, "", 1, 4096, "", "OCSP response in DER to be stapled to it", [](CertificateConfig& c, KeyValue v) { c.ocsp_file = std::move(v.text); }},
+};
 // clang-format on
 
 }  // namespace
@@ -162,6 +183,7 @@ constexpr Key<DirectoryConfig> kDirectoryKeys[] = {
 std::span<const Key<Config>> config_keys() { return kKeys; }
 std::span<const Key<ListenerConfig>> listener_keys() { return kListenerKeys; }
 std::span<const Key<DirectoryConfig>> directory_keys() { return kDirectoryKeys; }
+std::span<const Key<CertificateConfig>> certificate_keys() { return kCertificateKeys; }
 
 std::string_view describe(KeyKind kind) {
   switch (kind) {

@@ -21,7 +21,8 @@ struct KeyValue {
   bool flag = false;
 };
 
-// Target: roles::Config, roles::ListenerConfig or roles::DirectoryConfig for the keys of one [[listener]] or [[directory]].
+// Target: roles::Config, or for the keys of one [[listener]], [[directory]] or [[certificate]] roles::ListenerConfig,
+// roles::DirectoryConfig or roles::CertificateConfig.
 template <class Target>
 struct Key {
   std::string_view name;  // "gateway.workers"
@@ -39,5 +40,6 @@ struct Key {
 std::span<const Key<roles::Config>> config_keys();
 std::span<const Key<roles::ListenerConfig>> listener_keys();
 std::span<const Key<roles::DirectoryConfig>> directory_keys();
+std::span<const Key<roles::CertificateConfig>> certificate_keys();
 
 }  // namespace bz::app

@@ -162,6 +162,29 @@ TEST(Config, mechanisms_that_need_something_say_so) {
   EXPECT_THAT(refusal("client_certificates.names = [\"dn\"]\n" + kGood), HasSubstr("\"cn\""));
 }
 
+TEST(Config, more_certificates_and_profiles) {
+  auto with_tls = [](const std::string& line) {  // another key of the table [tls]
+    std::string text = kGood;
+    return text.insert(text.find("[[listener]]"), line + "\n");
+  };
+  auto config =
+      parse_config(with_tls("profile = \"modern\"") +
+                       "[[certificate]]\ncertificate_file = \"c\"\nkey_file = \"k\"\n"
+                       "[[certificate]]\ncertificate_file = \"d\"\nkey_file = \"l\"\nocsp_file = \"o\"\n"
+                       "[[listener]]\nname = \"old\"\nservice = \"imap\"\nport = 9930\ntls_profile = \"legacy\"\n",
+                   "buzon.toml");
+  ASSERT_TRUE(config) << config.error().text();
+  ASSERT_EQ(config->certificates.size(), 2u);
+  EXPECT_EQ(config->certificates[1].ocsp_file, "o");
+  EXPECT_EQ(config->tls.profile, roles::TlsProfile::Modern);
+  EXPECT_FALSE(config->listeners[0].tls_profile);
+  EXPECT_EQ(config->listeners.back().tls_profile, roles::TlsProfile::Legacy);
+  EXPECT_THAT(refusal(with_tls("profile = \"legacy\"")), HasSubstr("\"modern\" \"intermediate\"")) << "for a listener only";
+  EXPECT_THAT(refusal(kGood + "[[certificate]]\ncertificate_file = \"c\"\n"), HasSubstr("key_file: is missing"));
+  EXPECT_THAT(refusal("certificate = 1\n" + kGood), HasSubstr("[[certificate]]"));
+  EXPECT_THAT(refusal(with_tls("rsa_ocsp_file = \"o\"")), HasSubstr("rsa_certificate_file"));
+}
+
 TEST(Config, durations_and_sizes) {
   EXPECT_EQ(parse_duration("100ms"), base::Millis(100));
   EXPECT_EQ(parse_duration("2d"), base::Millis(2 * 86'400'000));
@@ -184,6 +207,7 @@ TEST(Config, doc_holds_every_key) {
     EXPECT_THAT(doc, HasSubstr(std::string(key.name) + " = "));
     EXPECT_FALSE(key.doc.empty());
   }
+  for (const auto& key : certificate_keys()) EXPECT_THAT(doc, HasSubstr(std::string(key.name) + " = "));
   for (const auto& key : listener_keys()) EXPECT_THAT(doc, HasSubstr(std::string(key.name) + " = "));
 }
 

@@ -9,13 +9,13 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "crypto/tls_tickets.h"
 
 namespace bz::app {
 namespace {
 
 constexpr base::Millis kFileWatch{2'000};     // how often the administrator's files are looked at
 constexpr base::Millis kGatewayWait{10'000};  // the doors open then, whether the others are ready or not
-constexpr size_t kTicketSecretSize = 80;
 
 std::string_view name(Child::State state) {
   switch (state) {
@@ -49,9 +49,10 @@ Supervisor::Supervisor(net::Loop& loop, os::Signals& signals, std::string config
       signal_watch_(loop, signals.fd()),
       config_path_(std::move(config_path)),
       loaded_(std::move(loaded)),
-      ticket_secret_(base::system_random().bytes(kTicketSecretSize)),
+      ticket_keys_(crypto::rotate_ticket_keys(Secret(), base::system_random()).value()),
       file_timer_(loop, [this] { watch_files(); }),
-      gateway_timer_(loop, [this] { begin_gateways(); }) {}
+      gateway_timer_(loop, [this] { begin_gateways(); }),
+      ticket_timer_(loop, [this] { rotate_tickets(); }) {}
 
 Supervisor::~Supervisor() = default;
 
@@ -80,6 +81,8 @@ Result<void> Supervisor::start() {
   signal_watch_.on_ready([this](bool, bool) { on_signals(); });
   file_timer_.arm(net::Deadline::in(kFileWatch));
   gateway_timer_.arm(net::Deadline::in(kGatewayWait));
+  ticket_timer_.arm(net::Deadline::in(loaded_.config.tls.ticket_rotation));
+  say_doubts();
   for (auto& child : children_) {
     if (child->role().name == "gateway") continue;
     if (auto started = child->start(); !started) return std::move(started).error().with_context(child->name());
@@ -160,18 +163,20 @@ void Supervisor::give_listeners(Child& child) {
 void Supervisor::tell(Child& child) {
   child.generation = generation_;
   child.send(wire::Type::Config, wire::ConfigText{loaded_.text, loaded_.file_name}.encode());
-  for (std::string_view secret : child.role().secrets) {
-    if (secret.ends_with('*')) {
-      for (const auto& [full, value] : loaded_.secrets)
-        if (full.starts_with(secret.substr(0, secret.size() - 1)))
-          child.send(wire::Type::Secret, wire::NamedBytes{full, std::string(value.reveal())}.encode());
-      continue;
-    }
-    std::string name(secret);
-    if (name == roles::secrets::kTicketSecret) {
-      child.send(wire::Type::Secret, wire::NamedBytes{name, std::string(ticket_secret_.reveal())}.encode());
-    } else if (auto it = loaded_.secrets.find(name); it != loaded_.secrets.end()) {
-      child.send(wire::Type::Secret, wire::NamedBytes{name, std::string(it->second.reveal())}.encode());
+  auto give = [&](std::string_view name, const Secret& secret) {
+    child.send(wire::Type::Secret, wire::NamedBytes{std::string(name), std::string(secret.reveal())}.encode());
+  };
+  for (std::string_view name : child.role().secrets) {
+    if (name.ends_with('*')) {
+      name.remove_suffix(1);
+      for (auto it = loaded_.secrets.lower_bound(std::string(name));
+           it != loaded_.secrets.end() && it->first.starts_with(name); ++it) {
+        give(it->first, it->second);
+      }
+    } else if (auto it = loaded_.secrets.find(std::string(name)); it != loaded_.secrets.end()) {
+      give(name, it->second);
+    } else if (name == roles::secrets::kTicketKeys) {
+      give(name, ticket_keys_);
     }
   }
 }
@@ -244,6 +249,10 @@ void Supervisor::reap() {
     auto it = std::find_if(children_.begin(), children_.end(), [&](const auto& c) { return c->pid() == exit->pid; });
     if (it != children_.end()) (*it)->ended(*exit);
   }
+}
+
+void Supervisor::say_doubts() const {
+  for (const std::string& doubt : loaded_.doubts) log::event(log::Warn, "doubt").field("what", doubt);
 }
 
 // A file that is being written looks different at each turn: it is loaded when two looks in a row agree.

@@ -51,6 +51,8 @@ class Supervisor {
   void on_gone(Child& child);
   void on_signals();
   void reap();
+  void say_doubts() const;
+  void rotate_tickets();
   void watch_files();
   // supervisor_reload.cc
   void reload(std::string_view why, Asker asker = {});
@@ -74,14 +76,14 @@ class Supervisor {
   net::Loop::Watch signal_watch_;
   std::string config_path_;
   Loaded loaded_;
-  Secret ticket_secret_;
+  Secret ticket_keys_;  // a ring; a ticket_key_file goes before it
   os::Fd state_, lock_;
   Listeners listeners_;
   std::vector<uint32_t> worker_numbers_;  // of the gateways that are wanted
   std::map<std::string_view, std::optional<os::User>> users_;
   std::vector<std::unique_ptr<Child>> children_;  // in the order of role_facts()
   std::unique_ptr<ControlSocket> control_;
-  net::Loop::Timer file_timer_, gateway_timer_;
+  net::Loop::Timer file_timer_, gateway_timer_, ticket_timer_;
   uint64_t generation_ = 1;  // of loaded_
   std::optional<Reload> reload_;
   std::unique_ptr<Round> round_, log_round_;

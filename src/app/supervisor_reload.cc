@@ -3,6 +3,7 @@
 
 #include "app/supervisor.h"
 #include "base/log.h"
+#include "crypto/tls_tickets.h"
 
 namespace bz::app {
 namespace {
@@ -42,6 +43,7 @@ void Supervisor::reload(std::string_view why, Asker asker) {
     event.field("why", why);
     if (!begun.report.keys.empty()) event.field("needs_restart", listed(begun.report.keys, ","));
   }
+  say_doubts();
   reload_ = std::move(begun);
   tell_back_ends();
 }
@@ -107,6 +109,19 @@ void Supervisor::tell_gateways() {
     child->send(wire::Type::Start, {});
   }
   round_->begin();
+}
+
+// Resumption goes on: the ring keeps the previous keys. A reload of the gateways alone; another one goes before it.
+void Supervisor::rotate_tickets() {
+  ticket_timer_.arm(net::Deadline::in(reload_ ? kRoundTime : loaded_.config.tls.ticket_rotation));
+  if (reload_ || stopping_ || !loaded_.config.tls.ticket_key_file.empty()) return;
+  auto ring = crypto::rotate_ticket_keys(ticket_keys_, base::system_random());
+  BZ_CHECK(ring.has_value(), "our own ring");
+  ticket_keys_ = std::move(*ring);
+  log::event(log::Info, "ticket_keys_rotated");
+  ++generation_;  // who starts just now is told when it is ready
+  reload_.emplace();
+  tell_gateways();
 }
 
 void Supervisor::adjust_workers() {

@@ -4,12 +4,13 @@
 
 #include "app/config.h"
 #include "app/config_keys.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "crypto/client_certificate.h"
+#include "crypto/lint.h"
 #include "crypto/tls.h"
-#include "crypto/x509.h"
+#include "crypto/tls_tickets.h"
 #include "oauth/jwt.h"
+#include "roles/served_keys.h"
 
 namespace bz::app {
 namespace {
@@ -23,8 +24,8 @@ const RoleFacts kRoles[] = {
     {"gateway",
      "empty",
      &roles::UsersConfig::gateway,
-     {secrets::kTlsCertificate, secrets::kTlsKey, secrets::kTlsRsaCertificate, secrets::kTlsRsaKey, secrets::kTicketSecret,
-      secrets::kClientCa, secrets::kClientCrl}},
+     {secrets::kTlsCertificate, secrets::kTlsKey, secrets::kTlsRsaCertificate, secrets::kTlsRsaKey, secrets::kTlsStaple,
+      secrets::kTlsRsaStaple, secrets::kTlsHosts, secrets::kTicketKeys, secrets::kClientCa, secrets::kClientCrl}},
     {"auth",
      "auth",
      &roles::UsersConfig::auth,
@@ -49,14 +50,65 @@ Result<void> read_into(Loaded& loaded, int folder, const std::string& name, cons
   return {};
 }
 
-Result<void> check_pair(const Loaded& loaded, const char* certificate, const char* key, const std::string& file) {
-  auto chain = loaded.secrets.find(certificate), secret = loaded.secrets.find(key);
-  if (chain == loaded.secrets.end()) return {};
-  auto facts = crypto::check_certified_key({std::string(chain->second.reveal()), secret->second});
-  if (!facts) return std::move(facts).error().with_context(file);
-  for (const std::string& doubt : crypto::lint_server_certificate(*facts, loaded.config.host, base::system_clock())) {
-    log::event(log::Warn, "certificate").field("file", file).field("doubt", doubt);
+// A staple comes and goes by itself: a missing or empty file is no reason to stop.
+void read_staple(Loaded& loaded, int folder, const std::string& name, const std::string& path) {
+  if (path.empty()) return;
+  loaded.files.push_back(path);
+  auto bytes = os::read_file(folder, path, kMaxFile);
+  if (bytes && !bytes->empty()) {
+    loaded.secrets[name] = Secret(std::move(*bytes));
+  } else {
+    loaded.doubts.push_back("ocsp_file " + path + ": " + (bytes ? "is empty" : bytes.error().text()) +
+                            "; nothing is stapled");
   }
+}
+
+Result<void> read_certificates(Loaded& loaded, int folder) {
+  const roles::TlsConfig& tls = loaded.config.tls;
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kTlsCertificate, tls.certificate_file, Guarded::No));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kTlsKey, tls.key_file, Guarded::Yes));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kTlsRsaCertificate, tls.rsa_certificate_file, Guarded::No));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kTlsRsaKey, tls.rsa_key_file, Guarded::Yes));
+  read_staple(loaded, folder, secrets::kTlsStaple, tls.ocsp_file);
+  read_staple(loaded, folder, secrets::kTlsRsaStaple, tls.rsa_ocsp_file);
+  for (size_t i = 0; i < loaded.config.certificates.size(); ++i) {
+    const roles::CertificateConfig& one = loaded.config.certificates[i];
+    BZ_TRY_VOID(read_into(loaded, folder, secrets::of_host(i, "certificate"), one.certificate_file, Guarded::No));
+    BZ_TRY_VOID(read_into(loaded, folder, secrets::of_host(i, "key"), one.key_file, Guarded::Yes));
+    read_staple(loaded, folder, secrets::of_host(i, "ocsp"), one.ocsp_file);
+  }
+  return read_into(loaded, folder, secrets::kTicketKeys, tls.ticket_key_file, Guarded::Yes);
+}
+
+Result<void> check_certificates(Loaded& loaded) {
+  static const Secret kNone;
+  auto keys = roles::served_keys(loaded.config, [&](std::string_view name) -> const Secret& {
+    auto it = loaded.secrets.find(std::string(name));
+    return it == loaded.secrets.end() ? kNone : it->second;
+  });
+  for (const roles::ServedKey& key : keys) {
+    auto facts = crypto::check_certified_key(key.pair);
+    if (!facts) return std::move(facts).error().with_context(key.file);
+    // Which roots phones have is not known here: `buzon tls lint` asks for them.
+    crypto::LintInput input{
+        .chain = {}, .host = key.of_host ? loaded.config.host : "", .roots = {}, .staple = key.pair.staple};
+    BZ_TRY(input.chain, crypto::certificates_der(key.pair.chain_pem));
+    input.judge_root = false;
+    input.now = base::system_clock().unix_seconds();
+    for (const crypto::Finding& finding : crypto::lint_certificates(input)) {
+      if (finding.severity != crypto::Severity::Note) loaded.doubts.push_back(key.file + ": " + finding.text);
+    }
+  }
+  for (const roles::ListenerConfig& listener : loaded.config.listeners) {
+    if (listener.tls_profile != roles::TlsProfile::Legacy) continue;
+    loaded.doubts.push_back(
+        "listener " + listener.name +
+        " takes TLS 1.0 and old suites (tls_profile = \"legacy\"): whoever can listen on the way may read those "
+        "sessions and their passwords");
+  }
+  if (loaded.config.tls.ticket_key_file.empty()) return {};
+  auto ring = crypto::parse_ticket_keys(loaded.secrets[secrets::kTicketKeys]);
+  if (!ring) return std::move(ring).error().with_context(loaded.config.tls.ticket_key_file);
   return {};
 }
 
@@ -96,10 +148,7 @@ Result<void> check_secrets(const Loaded& loaded) {
 
 Result<void> read_files(Loaded& loaded, int folder) {
   const roles::Config& c = loaded.config;
-  BZ_TRY_VOID(read_into(loaded, folder, secrets::kTlsCertificate, c.tls.certificate_file, Guarded::No));
-  BZ_TRY_VOID(read_into(loaded, folder, secrets::kTlsKey, c.tls.key_file, Guarded::Yes));
-  BZ_TRY_VOID(read_into(loaded, folder, secrets::kTlsRsaCertificate, c.tls.rsa_certificate_file, Guarded::No));
-  BZ_TRY_VOID(read_into(loaded, folder, secrets::kTlsRsaKey, c.tls.rsa_key_file, Guarded::Yes));
+  BZ_TRY_VOID(read_certificates(loaded, folder));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kAuthSecrets, c.auth.secrets_key_file, Guarded::Yes));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kClientCa, c.client_certificates.ca_file, Guarded::No));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kClientCrl, c.client_certificates.crl_file, Guarded::No));
@@ -113,8 +162,7 @@ Result<void> read_files(Loaded& loaded, int folder) {
     BZ_TRY_VOID(read_into(loaded, folder, secrets::directory_password(d.name), d.bind_password_file, Guarded::Yes));
     BZ_TRY_VOID(read_into(loaded, folder, secrets::directory_ca(d.name), d.ca_file, Guarded::No));
   }
-  BZ_TRY_VOID(check_pair(loaded, secrets::kTlsCertificate, secrets::kTlsKey, c.tls.certificate_file));
-  BZ_TRY_VOID(check_pair(loaded, secrets::kTlsRsaCertificate, secrets::kTlsRsaKey, c.tls.rsa_certificate_file));
+  BZ_TRY_VOID(check_certificates(loaded));
   return check_secrets(loaded);
 }
 

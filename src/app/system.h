@@ -32,6 +32,7 @@ struct Loaded {
   roles::Config config;
   std::map<std::string, Secret> secrets;  // by roles::secrets
   std::vector<std::string> files;         // the configuration and all it names; relative to folder_of(file_name)
+  std::vector<std::string> doubts;        // about certificates that are served nevertheless, one line each
 };
 // Reads and checks the file and every file it names: certificates must fit their keys, secrets must be closed to others.
 Result<Loaded> load(const std::string& path);

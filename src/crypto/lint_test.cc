@@ -241,5 +241,51 @@ TEST_F(OcspTest, the_question_goes_to_the_responder_of_the_certificate) {
   EXPECT_EQ(OCSP_request_onereq_count(request.get()), 1);
 }
 
+// A handshake with today's clock: the staple goes to clients that ask, and to no other.
+TEST(Stapling, goes_out_with_its_certificate_until_it_runs_out) {
+  int64_t now = base::system_clock().unix_seconds();
+  Made root = make({.subject = "root", .san = {}, .usage = {}, .from = now - kDay, .authority = true}, nullptr);
+  Made leaf = make({.from = now - kDay}, &root);
+  auto staple_for = [&](int64_t days) {
+    OpensslPtr<OCSP_BASICRESP, OCSP_BASICRESP_free> basic(OCSP_BASICRESP_new());
+    OpensslPtr<OCSP_CERTID, OCSP_CERTID_free> id(
+        OCSP_cert_to_id(EVP_sha1(), leaf.certificate.get(), root.certificate.get()));
+    OpensslPtr<ASN1_TIME, ASN1_TIME_free> from(ASN1_GENERALIZEDTIME_set(nullptr, now - 2 * kDay)),
+        until(ASN1_GENERALIZEDTIME_set(nullptr, now - 2 * kDay + days * kDay));
+    OCSP_basic_add1_status(basic.get(), id.get(), V_OCSP_CERTSTATUS_GOOD, 0, nullptr, from.get(), until.get());
+    OCSP_basic_sign(basic.get(), root.certificate.get(), root.key.get(), EVP_sha256(), nullptr, 0);
+    OpensslPtr<OCSP_RESPONSE, OCSP_RESPONSE_free> response(
+        OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic.get()));
+    unsigned char* der = nullptr;
+    int size = i2d_OCSP_RESPONSE(response.get(), &der);
+    std::string out(reinterpret_cast<char*>(der), static_cast<size_t>(size));
+    OPENSSL_free(der);
+    return out;
+  };
+  auto seen = [&](const std::string& staple, TlsProfile asks) {
+    CertifiedKey pair{leaf.pem() + root.pem(), *private_key_pem(leaf.key.get()), staple};
+    auto server = make_tls_server({.hosts = {{pair}}});
+    auto client = make_tls_client({.check = PeerCheck::None, .profile = asks});
+    OpensslPtr<SSL, SSL_free> s(SSL_new(server->get())), c(SSL_new(client->get()));
+    BIO *a = nullptr, *b = nullptr;
+    BIO_new_bio_pair(&a, 0, &b, 0);
+    SSL_set_bio(s.get(), a, a);
+    SSL_set_bio(c.get(), b, b);
+    SSL_set_accept_state(s.get());
+    SSL_set_connect_state(c.get());
+    for (int i = 0; i < 10; ++i) {
+      SSL_do_handshake(c.get());
+      SSL_do_handshake(s.get());
+    }
+    EXPECT_TRUE(SSL_is_init_finished(c.get()));
+    return peer_certificates(c.get()).staple;
+  };
+  std::string fresh = staple_for(7), old = staple_for(1);
+  EXPECT_EQ(seen(fresh, TlsProfile::Legacy), fresh);
+  EXPECT_EQ(seen(fresh, TlsProfile::Intermediate), "") << "not asked for";
+  EXPECT_EQ(seen(old, TlsProfile::Legacy), "");
+  EXPECT_EQ(seen("junk", TlsProfile::Legacy), "");
+}
+
 }  // namespace
 }  // namespace bz::crypto

@@ -1,15 +1,19 @@
 #include "crypto/tls.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 
 #include "base/text.h"
-#include "crypto/digest.h"
+#include "crypto/ocsp.h"
 #include "crypto/openssl_ptr.h"
 #include "crypto/pem.h"
+#include "crypto/tls_tickets.h"
 
 namespace bz::crypto {
 
@@ -20,14 +24,30 @@ constexpr const char* kSuites12 =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 constexpr const char* kSuites13 = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+// Phones before iOS 9 know 1.0 only, the oldest no forward secrecy. Level 0: TLS below 1.2 signs with SHA-1.
+constexpr const char* kSuitesLegacy =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:"
+    "ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:AES128-SHA:AES256-SHA:@SECLEVEL=0";
+constexpr const char* kSuitesProbe = "ALL:!aNULL:!eNULL:@SECLEVEL=0";
 constexpr const char* kGroups = "X25519:P-256:P-384";
-constexpr size_t kOpensslTicketKeys = 80;  // name 16, HMAC 32, AES 32
-constexpr size_t kMinTicketSecret = 32;
+constexpr long kTicketLife = 86'400;  // seconds: phones come back in the morning; two rotations of twelve hours
 
-// What a server context keeps beside OpenSSL's own: the contexts of further hosts and the ALPN list.
-struct ServerExtra {
-  std::map<std::string, TlsContext, std::less<>> by_name;  // exact and "*.example.org"
+struct Staple {
+  std::string response;
+  int64_t next_update;
+};
+
+// What the callbacks of every context of one server need. Shared by those contexts.
+struct ServerPolicy {
   std::vector<std::string> alpn;
+  std::unique_ptr<TicketRing> tickets;    // nullptr: OpenSSL's own
+  std::map<const X509*, Staple> staples;  // by the contexts' own certificates
+};
+// What the first context keeps beside it: the contexts of the names it does not answer itself.
+struct ServerExtra {
+  std::shared_ptr<ServerPolicy> policy;
+  std::map<std::string, TlsContext, std::less<>> by_name;  // exact and "*.example.org"; not valid: stay with the first
 };
 
 void free_extra(void*, void* data, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<ServerExtra*>(data); }
@@ -36,6 +56,9 @@ int extra_index() {
   static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, free_extra);
   return index;
 }
+
+ServerExtra* extra_of(SSL_CTX* ctx) { return static_cast<ServerExtra*>(SSL_CTX_get_ex_data(ctx, extra_index())); }
+ServerPolicy& policy_of(SSL* ssl) { return *extra_of(SSL_get_SSL_CTX(ssl))->policy; }
 
 const TlsContext* find_host(const ServerExtra& extra, std::string_view name) {
   std::string lower = base::lower(name);
@@ -55,9 +78,9 @@ int on_server_name(SSL* ssl, int*, void* argument) {
   return SSL_TLSEXT_ERR_OK;
 }
 
-int on_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in, unsigned in_size,
-            void* argument) {
-  for (const std::string& ours : static_cast<ServerExtra*>(argument)->alpn)
+int on_alpn(SSL* ssl, const unsigned char** out, unsigned char* out_size, const unsigned char* in, unsigned in_size,
+            void*) {
+  for (const std::string& ours : policy_of(ssl).alpn)
     for (unsigned at = 0; at < in_size; at += in[at] + 1u) {
       if (in[at] + 1u > in_size - at) return SSL_TLSEXT_ERR_NOACK;
       if (std::string_view(reinterpret_cast<const char*>(in + at + 1), in[at]) != ours) continue;
@@ -68,12 +91,53 @@ int on_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsi
   return SSL_TLSEXT_ERR_NOACK;
 }
 
+// RFC 5077 5.2, 5.3: 1 done, 2 done and a newer key is in use, 0 the key is not known, -1 failed.
+int on_ticket(SSL* ssl, unsigned char name[16], unsigned char iv[EVP_MAX_IV_LENGTH], EVP_CIPHER_CTX* cipher,
+              EVP_MAC_CTX* mac, int encrypt) {
+  const std::vector<TicketRing::Key>& ring = policy_of(ssl).tickets->keys();
+  auto key = ring.begin();
+  if (encrypt == 1) {
+    std::memcpy(name, key->name.data(), key->name.size());
+    if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1) return -1;
+  } else {
+    key = std::find_if(ring.begin(), ring.end(),
+                       [&](const auto& k) { return std::memcmp(name, k.name.data(), k.name.size()) == 0; });
+    if (key == ring.end()) return 0;
+  }
+  char digest[] = "SHA256";
+  OSSL_PARAM with[] = {
+      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, const_cast<unsigned char*>(key->mac.data()), key->mac.size()),
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
+  if (EVP_MAC_CTX_set_params(mac, with) != 1) return -1;
+  if (EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key->cipher.data(), iv, encrypt) != 1) return -1;
+  return encrypt == 1 || key == ring.begin() ? 1 : 2;
+}
+
+// RFC 6066 section 8. The certificate has been chosen by now; OpenSSL frees what it is given.
+int on_status_request(SSL* ssl, void*) {
+  const auto& staples = policy_of(ssl).staples;
+  auto it = staples.find(SSL_get_certificate(ssl));
+  if (it == staples.end() || base::system_clock().unix_seconds() >= it->second.next_update) return SSL_TLSEXT_ERR_NOACK;
+  const std::string& response = it->second.response;
+  void* copy = OPENSSL_memdup(response.data(), response.size());
+  if (!copy) return SSL_TLSEXT_ERR_NOACK;
+  SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<int>(response.size()));
+  return SSL_TLSEXT_ERR_OK;
+}
+
 int accept_any_client_certificate(int, X509_STORE_CTX*) { return 1; }
 
-bool set_common_policy(SSL_CTX* ctx) {
+int least_version(TlsProfile profile) {
+  return profile == TlsProfile::Modern         ? TLS1_3_VERSION
+         : profile == TlsProfile::Intermediate ? TLS1_2_VERSION
+                                               : TLS1_VERSION;
+}
+
+bool set_common_policy(SSL_CTX* ctx, TlsProfile profile, const char* legacy_suites) {
   SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 && SSL_CTX_set_cipher_list(ctx, kSuites12) == 1 &&
+  const char* suites = profile == TlsProfile::Legacy ? legacy_suites : kSuites12;
+  return SSL_CTX_set_min_proto_version(ctx, least_version(profile)) == 1 && SSL_CTX_set_cipher_list(ctx, suites) == 1 &&
          SSL_CTX_set_ciphersuites(ctx, kSuites13) == 1 && SSL_CTX_set1_groups_list(ctx, kGroups) == 1;
 }
 
@@ -89,14 +153,12 @@ Result<void> use_pair(SSL_CTX* ctx, const CertifiedKey& pair) {
   return {};
 }
 
-Result<void> use_ticket_keys(SSL_CTX* ctx, const Secret& secret) {
-  if (secret.empty()) return {};
-  if (secret.reveal().size() < kMinTicketSecret) return fail(Errc::Invalid, "the ticket secret is shorter than 32 bytes");
-  std::string keys = hkdf(Hash::Sha256, secret.reveal(), "", "buzon tls tickets 1", kOpensslTicketKeys);
-  long done = SSL_CTX_set_tlsext_ticket_keys(ctx, keys.data(), static_cast<long>(keys.size()));
-  base::wipe(keys.data(), keys.size());
-  if (done != 1) return openssl_error(Errc::Internal, "ticket keys");
-  return {};
+// The response for the certificate that the context has just taken, when it is one that clients will believe.
+void use_staple(SSL_CTX* ctx, const CertifiedKey& pair, ServerPolicy& policy) {
+  if (pair.staple.empty()) return;
+  int64_t now = base::system_clock().unix_seconds();
+  auto facts = check_staple(pair.staple, pair.chain_pem, now);
+  if (facts && usable(*facts, now)) policy.staples[SSL_CTX_get0_certificate(ctx)] = {pair.staple, facts->next_update};
 }
 
 Result<void> ask_for_certificates(SSL_CTX* ctx, const TlsServerOptions& options) {
@@ -123,21 +185,66 @@ Result<void> ask_for_certificates(SSL_CTX* ctx, const TlsServerOptions& options)
   return {};
 }
 
-Result<TlsContext> make_host(const TlsServerOptions& options, const std::vector<CertifiedKey>& pairs) {
+using Pairs = std::vector<const CertifiedKey*>;
+
+Result<TlsContext> make_host(const TlsServerOptions& options, const std::shared_ptr<ServerPolicy>& policy,
+                             const Pairs& pairs) {
   if (pairs.empty()) return fail(Errc::Invalid, "a host without certificate");
   TlsContext out(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* ctx = out.get();
-  if (!ctx || !set_common_policy(ctx)) return openssl_error(Errc::Internal, "TLS context");
+  if (!ctx || !set_common_policy(ctx, options.profile, kSuitesLegacy)) return openssl_error(Errc::Internal, "TLS context");
+  auto* extra = new ServerExtra{policy, {}};  // owned by the context from the next line on
+  BZ_CHECK(SSL_CTX_set_ex_data(ctx, extra_index(), extra) == 1, "no memory for a TLS context");
   SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);  // tickets only: nothing to keep between workers
   SSL_CTX_set_num_tickets(ctx, 1);
+  SSL_CTX_set_timeout(ctx, kTicketLife);
   constexpr std::string_view kSessionContext = "buzon";
   SSL_CTX_set_session_id_context(ctx, u8(kSessionContext), kSessionContext.size());
-  BZ_TRY_VOID(use_ticket_keys(ctx, options.ticket_secret));
-  for (const CertifiedKey& pair : pairs) {
-    BZ_TRY_VOID(use_pair(ctx, pair));
+  // OpenSSL asks the context that SNI has chosen for some of these and the first one for others: all have all.
+  if (policy->tickets) SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
+  if (!policy->alpn.empty()) SSL_CTX_set_alpn_select_cb(ctx, on_alpn, nullptr);
+  SSL_CTX_set_tlsext_status_cb(ctx, on_status_request);
+  for (const CertifiedKey* pair : pairs) {
+    BZ_TRY_VOID(use_pair(ctx, *pair));
+    use_staple(ctx, *pair, *policy);
   }
   BZ_TRY_VOID(ask_for_certificates(ctx, options));
+  return out;
+}
+
+struct Candidate {
+  const CertifiedKey* pair;
+  CertificateFacts facts;
+  bool rsa() const { return facts.key_type.starts_with("RSA "); }
+  bool names(const std::string& name) const {
+    return std::find(facts.names.begin(), facts.names.end(), name) != facts.names.end();
+  }
+};
+
+// The first key of each kind for a name, those that name it before those whose wildcard covers it.
+Pairs pairs_for(const std::vector<Candidate>& all, const std::string& name) {
+  Pairs out;
+  for (bool rsa : {false, true}) {
+    auto find = [&](auto covers) {
+      return std::find_if(all.begin(), all.end(), [&](const Candidate& c) { return c.rsa() == rsa && covers(c); });
+    };
+    auto it = find([&](const Candidate& c) { return c.names(name); });
+    if (it == all.end()) it = find([&](const Candidate& c) { return certificate_covers(c.facts, name); });
+    if (it != all.end()) out.push_back(it->pair);
+  }
+  return out;
+}
+
+Result<std::vector<Candidate>> candidates_of(const TlsServerOptions& options) {
+  std::vector<Candidate> out;
+  for (const auto& host : options.hosts) {
+    if (host.empty()) return fail(Errc::Invalid, "a host without certificate");
+    for (const CertifiedKey& pair : host) {
+      BZ_TRY(CertificateFacts facts, read_certificate(pair.chain_pem));
+      out.push_back({&pair, std::move(facts)});
+    }
+  }
   return out;
 }
 
@@ -149,33 +256,49 @@ TlsContext::TlsContext(ssl_ctx_st* take) : context_(take, [](ssl_ctx_st* c) { SS
 
 Result<TlsContext> make_tls_server(const TlsServerOptions& options) {
   if (options.hosts.empty()) return fail(Errc::Invalid, "no certificate");
-  BZ_TRY(TlsContext first, make_host(options, options.hosts[0]));
-  auto* extra = new ServerExtra;  // owned by the context from the next line on
-  BZ_CHECK(SSL_CTX_set_ex_data(first.get(), extra_index(), extra) == 1, "no memory for a TLS context");
-  extra->alpn = options.alpn;
-  for (size_t i = 1; i < options.hosts.size(); ++i) {
-    BZ_TRY(TlsContext host, make_host(options, options.hosts[i]));
-    BZ_TRY(CertificateFacts facts, read_certificate(options.hosts[i][0].chain_pem));
-    for (const std::string& name : facts.names) extra->by_name.emplace(name, host);
+  auto policy = std::make_shared<ServerPolicy>();
+  policy->alpn = options.alpn;
+  for (const Secret& key : options.ticket_keys) {
+    if (key.reveal().size() < kTicketKeySize) return fail(Errc::Invalid, "a ticket key is shorter than 32 bytes");
   }
-  // The first host's own names win over another host's wildcard: an empty context means "stay".
-  BZ_TRY(CertificateFacts own, read_certificate(options.hosts[0][0].chain_pem));
-  for (const std::string& name : own.names) extra->by_name[name] = TlsContext();
+  if (!options.ticket_keys.empty()) policy->tickets = std::make_unique<TicketRing>(options.ticket_keys);
+  BZ_TRY(auto candidates, candidates_of(options));
+  Pairs of_first;
+  for (const CertifiedKey& pair : options.hosts[0]) of_first.push_back(&pair);
+  BZ_TRY(TlsContext first, make_host(options, policy, of_first));
+  ServerExtra* extra = extra_of(first.get());
+  std::map<Pairs, TlsContext> made{{of_first, TlsContext()}};  // not valid: "stay"
+  for (const Candidate& candidate : candidates) {
+    for (const std::string& name : candidate.facts.names) {
+      if (extra->by_name.contains(name)) continue;
+      Pairs pairs = pairs_for(candidates, name);
+      auto it = made.find(pairs);
+      if (it == made.end()) {
+        BZ_TRY(TlsContext host, make_host(options, policy, pairs));
+        it = made.emplace(pairs, std::move(host)).first;
+      }
+      extra->by_name.emplace(name, it->second);
+    }
+  }
+  // A certificate without any name still answers as the first one; every other pair is checked even if no name leads to it.
+  for (const Candidate& candidate : candidates) {
+    BZ_TRY_VOID(check_certified_key(*candidate.pair));
+  }
   SSL_CTX_set_tlsext_servername_callback(first.get(), on_server_name);
   SSL_CTX_set_tlsext_servername_arg(first.get(), extra);
-  if (!options.alpn.empty()) SSL_CTX_set_alpn_select_cb(first.get(), on_alpn, extra);
   return first;
 }
 
 Result<TlsContext> make_tls_client(const TlsClientOptions& options) {
   TlsContext out(SSL_CTX_new(TLS_client_method()));
   SSL_CTX* ctx = out.get();
-  if (!ctx || !set_common_policy(ctx)) return openssl_error(Errc::Internal, "TLS context");
+  if (!ctx || !set_common_policy(ctx, options.profile, kSuitesProbe)) return openssl_error(Errc::Internal, "TLS context");
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
   if (options.check == PeerCheck::Required && options.ca_pem.empty() && !options.system_roots)
     return fail(Errc::Invalid, "a client that checks needs roots");
   SSL_CTX_set_verify(ctx, options.check == PeerCheck::Required ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   SSL_CTX_set_verify_depth(ctx, kMaxChain);
+  if (options.profile == TlsProfile::Legacy) SSL_CTX_set_tlsext_status_type(ctx, TLSEXT_STATUSTYPE_ocsp);  // a probe
   if (options.check == PeerCheck::Required && options.system_roots) SSL_CTX_set_default_verify_paths(ctx);
   if (!options.ca_pem.empty()) {
     BZ_TRY(auto roots, parse_certificates(options.ca_pem, kMaxRoots));
@@ -281,6 +404,17 @@ TlsFacts tls_facts(ssl_st* ssl) {
   facts.resumed = SSL_session_reused(ssl) == 1;
   (void)take_tls_errors();
   return facts;
+}
+
+PeerCertificates peer_certificates(ssl_st* ssl) {
+  PeerCertificates out;
+  STACK_OF(X509)* chain = SSL_get_peer_cert_chain(ssl);  // of a client: the leaf is in it
+  for (int i = 0; i < sk_X509_num(chain) && out.chain.size() < kMaxChain; ++i)
+    out.chain.push_back(certificate_der(sk_X509_value(chain, i)));
+  const unsigned char* response = nullptr;
+  long size = SSL_get_tlsext_status_ocsp_resp(ssl, &response);
+  if (response && size > 0) out.staple.assign(reinterpret_cast<const char*>(response), static_cast<size_t>(size));
+  return out;
 }
 
 std::string verify_error(ssl_st* ssl) {

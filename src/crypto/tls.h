@@ -1,6 +1,7 @@
-// TLS policy in one place: 1.2 and 1.3, ECDHE with AEAD suites only, X25519 first, no compression, no renegotiation,
-// buffers released when idle, one session ticket. A context is immutable once made and may be shared by threads and
-// connections; replacing certificates means making a new one (old connections keep theirs: SSL holds a reference).
+// TLS policy in one place: ECDHE with AEAD suites, X25519 first, no compression, no renegotiation, buffers released when
+// idle, one session ticket; three profiles of protocol versions. A context is immutable once made and may be shared by
+// threads and connections; replacing certificates means making a new one (old connections keep theirs: SSL holds a
+// reference).
 //
 // net/stream calls: SSL_new(ctx.get()), for clients prepare_client(ssl, host), then the handshake, then tls_facts(ssl).
 #pragma once
@@ -39,18 +40,27 @@ enum class ClientCertificates : uint8_t {
   Required,    // none, too
 };
 
+enum class TlsProfile : uint8_t {
+  Modern,        // 1.3 only
+  Intermediate,  // 1.2 and 1.3, AEAD suites with forward secrecy: the rule (RFC 9325)
+  Legacy,        // also 1.0 and 1.1 (RFC 8996 forbids them), CBC suites and RSA key exchange: for phones before iOS 9
+};
+
 struct TlsServerOptions {
-  // Each host: one or two certified keys for the same names; ECDSA before RSA. The first host answers clients that send no
-  // SNI or an unknown one. Names come from the certificates' SAN.
+  // The first host, of one or two certified keys (ECDSA before RSA), answers clients that send no SNI or an unknown one.
+  // For a name of any certificate (its SAN) the first ECDSA and the first RSA key that cover it stand side by side: exact
+  // names before wildcards, earlier hosts before later ones (RFC 6066 section 3, RFC 6125 section 6.4.3).
   std::vector<std::vector<CertifiedKey>> hosts{};
-  // Shared by all workers and kept over a reload, so that tickets work everywhere: at least 32 random bytes, any length.
-  // Empty: each context draws its own.
-  Secret ticket_secret{};
+  // Shared by all workers and kept over a reload, so that tickets work everywhere: the first encrypts, all decrypt (see
+  // tls_tickets.h). Empty: each context draws its own.
+  std::vector<Secret> ticket_keys{};
+  TlsProfile profile = TlsProfile::Intermediate;
   std::vector<std::string> alpn{};  // offered protocols, e.g. "imap"; a client without a common one goes on without ALPN
   // Optional and Required need authorities, and give no session tickets: a resumed session has no chain to look at.
   ClientCertificates client_certificates = ClientCertificates::Off;
   ClientAuthorities client_authorities{};
 };
+// A staple that is not for its certificate or has run out is left out: whoever reads the files says so.
 Result<TlsContext> make_tls_server(const TlsServerOptions& options);
 
 enum class PeerCheck : uint8_t {
@@ -61,6 +71,7 @@ struct TlsClientOptions {
   std::string ca_pem{};      // trusted roots; empty with system_roots=false and Required is refused
   bool system_roots = true;  // also the system's bundle
   PeerCheck check = PeerCheck::Required;
+  TlsProfile profile = TlsProfile::Intermediate;   // Legacy also takes keys and signatures that are too weak: probes only
   std::vector<CertifiedKey> client_certificate{};  // none or one
 };
 Result<TlsContext> make_tls_client(const TlsClientOptions& options);
@@ -84,6 +95,13 @@ struct TlsFacts {
   bool resumed = false;
 };
 TlsFacts tls_facts(ssl_st* ssl);
+
+// What the server sent, in DER and in its order, and the OCSP response stapled to it (empty: none). For the linter.
+struct PeerCertificates {
+  std::vector<std::string> chain;
+  std::string staple;
+};
+PeerCertificates peer_certificates(ssl_st* ssl);
 
 // The reasons on OpenSSL's per-thread error queue as one line, emptied: "tlsv1 alert unknown ca".
 std::string take_tls_errors();

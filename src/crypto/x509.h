@@ -1,6 +1,6 @@
-// Certificates: a private CA for machines without a public name, and the reading and linting of what an administrator
-// gives. Server certificates follow what phones demand: names in SAN only, EKU serverAuth, SHA-256, at most 397 days (RFC
-// 5280; Apple 103769, 102028). Files are PEM text; this room opens none. Blocking (RSA key making): start-up and tools
+// Certificates: a private CA for machines without a public name, and the reading of what an administrator gives (judged
+// by lint.h). Server certificates follow what phones demand: names in SAN only, EKU serverAuth, SHA-256, at most 397 days
+// (RFC 5280; Apple 103769, 102028). Files are PEM text; this room opens none. Blocking (RSA key making): start-up and tools
 // only.
 #pragma once
 #include <cstdint>
@@ -17,6 +17,7 @@ namespace bz::crypto {
 struct CertifiedKey {
   std::string chain_pem;  // leaf first
   Secret key_pem;         // PKCS#8, not encrypted
+  std::string staple{};   // OCSP response in DER for it; empty: none
 };
 
 enum class KeyKind : uint8_t { EcdsaP256, Rsa2048 };
@@ -53,9 +54,6 @@ Result<CertificateFacts> read_certificate(std::string_view chain_pem);
 
 // Invalid with a text for the administrator when chain and key do not belong together, or the chain is out of order.
 Result<CertificateFacts> check_certified_key(const CertifiedKey& pair);
-// What a phone would refuse, in words: expired, no SAN, no serverAuth, too long, RSA too short, SHA-1. Empty: nothing.
-std::vector<std::string> lint_server_certificate(const CertificateFacts& facts, std::string_view host,
-                                                 const base::Clock& clock);
 // From a heap of certificates in PEM (at most 10) the chain for the key: its certificate first, each followed by its
 // issuer, without roots and without what does not belong there. NotFound: none is for this key.
 Result<std::string> order_chain(std::string_view pem, const Secret& key);

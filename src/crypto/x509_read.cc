@@ -153,21 +153,4 @@ bool certificate_covers(const CertificateFacts& facts, std::string_view host) {
   return false;
 }
 
-std::vector<std::string> lint_server_certificate(const CertificateFacts& facts, std::string_view host,
-                                                 const base::Clock& clock) {
-  std::vector<std::string> out;
-  int64_t now = clock.unix_seconds();
-  if (now < facts.not_before) out.push_back("not valid yet");
-  if (now >= facts.not_after) out.push_back("expired");
-  if (facts.names.empty()) out.push_back("has no subject alternative name");
-  if (!host.empty() && !certificate_covers(facts, host)) out.push_back("does not name " + std::string(host));
-  if (!facts.server_auth) out.push_back("lacks extended key usage serverAuth");
-  if (facts.authority) out.push_back("is a CA certificate");
-  if (facts.not_after - facts.not_before > int64_t{825} * 86'400) out.push_back("is valid for more than 825 days");
-  if (facts.weak_signature) out.push_back("is signed with SHA-1 or MD5");
-  if (facts.key_type.starts_with("RSA ") && std::stoi(facts.key_type.substr(4)) < 2048)
-    out.push_back("RSA key shorter than 2048 bits");
-  return out;
-}
-
 }  // namespace bz::crypto

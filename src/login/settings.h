@@ -25,7 +25,8 @@ struct Door {
   wire::Service service = wire::Service::Imap;
   TlsMode tls = TlsMode::Implicit;
   std::vector<std::string> mechanisms;  // offered, in this order
-  crypto::ClientCertificates client_certificates = crypto::ClientCertificates::Off;
+  // With a TLS profile of its own, or asking for client certificates; not valid: that of the settings.
+  crypto::TlsContext own_tls{};
 };
 
 struct Limits {
@@ -41,15 +42,11 @@ struct Limits {
 
 struct Settings {
   std::string host;
-  crypto::TlsContext tls, tls_optional,
-      tls_required;  // the latter ask for client certificates; unset without a CA for them
+  crypto::TlsContext tls;
   Limits limits;
   uint64_t max_message = 64ull << 20;  // what EHLO says
 
-  const crypto::TlsContext& tls_of(const Door& door) const {
-    using enum crypto::ClientCertificates;
-    return door.client_certificates == Required ? tls_required : door.client_certificates == Optional ? tls_optional : tls;
-  }
+  const crypto::TlsContext& tls_of(const Door& door) const { return door.own_tls.valid() ? door.own_tls : tls; }
 };
 
 // Opens a back leg: one end of a socket pair, the other on its way to the role. Unavailable: the role is down.

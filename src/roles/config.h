@@ -4,7 +4,9 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/env.h"
@@ -17,19 +19,32 @@ enum class Front : uint8_t { Imap, Pop3, Submission, Mx, Lmtp };
 enum class ListenerTls : uint8_t { Implicit, StartTls, None };
 enum class ClientCertificates : uint8_t { Off, Optional, Required };
 
+// Protocol versions and suites (crypto/tls.h). Legacy is never the rule, only the explicit choice for a listener.
+enum class TlsProfile : uint8_t { Modern, Intermediate, Legacy };
+
 struct ListenerConfig {
   std::string name;  // unique; in logs and in SaslStart
   Front front = Front::Imap;
   std::string address;  // numeric
   uint16_t port = 0;
   ListenerTls tls = ListenerTls::Implicit;
-  std::vector<std::string> mechanisms;  // upper case, in order of preference; empty: no login here (mx, lmtp)
+  std::vector<std::string> mechanisms;    // upper case, in order of preference; empty: no login here (mx, lmtp)
+  std::optional<TlsProfile> tls_profile;  // unset: that of all
   ClientCertificates client_certificates = ClientCertificates::Off;
   bool operator==(const ListenerConfig&) const = default;
 };
 
 struct TlsConfig {
   std::string certificate_file, key_file, rsa_certificate_file, rsa_key_file;
+  std::string ocsp_file, rsa_ocsp_file;  // responses in DER to be stapled; empty: none
+  TlsProfile profile = TlsProfile::Intermediate;
+  std::string ticket_key_file;  // empty: the supervisor draws the keys
+  Millis ticket_rotation{};
+};
+
+// One more certificate of the gateway's, shown to clients that ask for its names by SNI.
+struct CertificateConfig {
+  std::string certificate_file, key_file, ocsp_file;
 };
 
 struct GatewayConfig {
@@ -122,6 +137,7 @@ struct Config {
   std::vector<ListenerConfig> listeners;
   std::vector<DirectoryConfig> directories;  // asked in this order, after the embedded one
   TlsConfig tls;
+  std::vector<CertificateConfig> certificates;
   GatewayConfig gateway;
   AuthConfig auth;
   ClientCertificateConfig client_certificates;
@@ -139,8 +155,14 @@ struct Config {
 namespace secrets {
 inline constexpr char kTlsCertificate[] = "tls.certificate", kTlsKey[] = "tls.key";                // gateway
 inline constexpr char kTlsRsaCertificate[] = "tls.rsa_certificate", kTlsRsaKey[] = "tls.rsa_key";  // gateway
-inline constexpr char kTicketSecret[] = "tls.tickets";      // gateway: session tickets, shared by the workers
-inline constexpr char kAuthSecrets[] = "auth.secrets_key";  // auth
+inline constexpr char kTlsStaple[] = "tls.ocsp", kTlsRsaStaple[] = "tls.rsa_ocsp";                 // gateway
+inline constexpr char kTicketKeys[] = "tls.tickets";  // gateway: ring of session ticket keys (crypto/tls_tickets.h)
+// gateway: the files of one [[certificate]], "tls.host.0.certificate"; what is not set is not sent
+inline constexpr char kTlsHosts[] = "tls.host.*";
+inline std::string of_host(size_t number, std::string_view what) {
+  return "tls.host." + std::to_string(number) + "." + std::string(what);
+}
+inline constexpr char kAuthSecrets[] = "auth.secrets_key";                                               // auth
 inline constexpr char kClientCa[] = "client_certificates.ca", kClientCrl[] = "client_certificates.crl";  // gateway, auth
 inline constexpr char kOauthKeys[] = "oauth.jwks";                                                       // auth
 inline constexpr char kDirectories[] = "directory.*";  // auth: all that begin so

@@ -1,6 +1,10 @@
 #include "roles/gateway.h"
 
+#include <map>
+
 #include "base/log.h"
+#include "crypto/tls_tickets.h"
+#include "roles/served_keys.h"
 
 namespace bz::roles {
 namespace {
@@ -47,38 +51,64 @@ crypto::ClientCertificates certificates_of(ClientCertificates wanted) {
   return crypto::ClientCertificates::Off;
 }
 
-std::shared_ptr<const login::Door> door_of(const ListenerConfig& listener) {
-  auto door = std::make_shared<login::Door>();
-  door->name = listener.name;
-  door->service = service_of(listener.front);
-  door->tls = tls_of(listener.tls);
-  door->mechanisms = listener.mechanisms;
-  door->client_certificates = certificates_of(listener.client_certificates);
-  return door;
+crypto::TlsProfile profile_of(TlsProfile profile) {
+  switch (profile) {
+    case TlsProfile::Modern:
+      return crypto::TlsProfile::Modern;
+    case TlsProfile::Intermediate:
+      return crypto::TlsProfile::Intermediate;
+    case TlsProfile::Legacy:
+      return crypto::TlsProfile::Legacy;
+  }
+  return crypto::TlsProfile::Intermediate;
 }
 
 }  // namespace
 
-Result<std::shared_ptr<const login::Settings>> GatewayRole::make_settings(const RoleHost& host) {
-  const Config& config = host.config();
+Result<crypto::TlsServerOptions> GatewayRole::make_tls_options(const RoleHost& host) {
   crypto::TlsServerOptions options;
-  std::vector<crypto::CertifiedKey> keys;
-  keys.push_back({std::string(host.secret(secrets::kTlsCertificate).reveal()), host.secret(secrets::kTlsKey)});
-  if (!host.secret(secrets::kTlsRsaCertificate).empty()) {
-    keys.push_back({std::string(host.secret(secrets::kTlsRsaCertificate).reveal()), host.secret(secrets::kTlsRsaKey)});
-  }
-  options.hosts.push_back(std::move(keys));
-  options.ticket_secret = host.secret(secrets::kTicketSecret);
-  auto settings = std::make_shared<login::Settings>();
-  BZ_TRY(settings->tls, crypto::make_tls_server(options));
+  options.hosts =
+      as_hosts(served_keys(host.config(), [&](std::string_view name) -> const Secret& { return host.secret(name); }));
+  BZ_TRY(options.ticket_keys, crypto::parse_ticket_keys(host.secret(secrets::kTicketKeys)));
+  return options;
+}
+
+Result<std::vector<std::shared_ptr<const login::Door>>> GatewayRole::make_doors(const RoleHost& host) {
+  const Config& config = host.config();
+  BZ_TRY(auto options, make_tls_options(host));
   if (const Secret& ca = host.secret(secrets::kClientCa); !ca.empty()) {
     BZ_TRY(options.client_authorities,
            crypto::ClientAuthorities::make(ca.reveal(), host.secret(secrets::kClientCrl).reveal()));
-    options.client_certificates = crypto::ClientCertificates::Optional;
-    BZ_TRY(settings->tls_optional, crypto::make_tls_server(options));
-    options.client_certificates = crypto::ClientCertificates::Required;
-    BZ_TRY(settings->tls_required, crypto::make_tls_server(options));
   }
+  std::map<std::pair<TlsProfile, ClientCertificates>, crypto::TlsContext> contexts;
+  std::vector<std::shared_ptr<const login::Door>> doors;
+  for (const ListenerConfig& listener : config.listeners) {
+    auto door = std::make_shared<login::Door>();
+    door->name = listener.name;
+    door->service = service_of(listener.front);
+    door->tls = tls_of(listener.tls);
+    door->mechanisms = listener.mechanisms;
+    const TlsProfile profile = listener.tls_profile.value_or(config.tls.profile);
+    if (profile != config.tls.profile || listener.client_certificates != ClientCertificates::Off) {
+      crypto::TlsContext& context = contexts[{profile, listener.client_certificates}];
+      if (!context.valid()) {
+        options.profile = profile_of(profile);
+        options.client_certificates = certificates_of(listener.client_certificates);
+        BZ_TRY(context, crypto::make_tls_server(options));
+      }
+      door->own_tls = context;
+    }
+    doors.push_back(std::move(door));
+  }
+  return doors;
+}
+
+Result<std::shared_ptr<const login::Settings>> GatewayRole::make_settings(const RoleHost& host) {
+  const Config& config = host.config();
+  BZ_TRY(auto options, make_tls_options(host));
+  options.profile = profile_of(config.tls.profile);
+  auto settings = std::make_shared<login::Settings>();
+  BZ_TRY(settings->tls, crypto::make_tls_server(options));
   settings->host = config.host;
   settings->max_message = config.mta.max_message;
   const GatewayConfig& g = config.gateway;
@@ -113,12 +143,13 @@ Result<void> GatewayRole::prepare(RoleHost& host) {
 }
 
 Result<GatewayRole::Doors> GatewayRole::open_doors(RoleHost& host) {
+  BZ_TRY(auto made, make_doors(host));
   Doors doors;
-  for (const ListenerConfig& config : host.config().listeners) {
-    int fd = host.take_listener(config.name);
-    if (fd < 0) return fail(Errc::NotFound, "no descriptor for listener " + config.name);
+  for (auto& door : made) {
+    int fd = host.take_listener(door->name);
+    if (fd < 0) return fail(Errc::NotFound, "no descriptor for listener " + door->name);
     auto open = std::make_unique<OpenDoor>();
-    open->door = door_of(config);
+    open->door = std::move(door);
     open->listener = std::make_unique<net::Listener>(
         host.loop(), fd, [this, raw = open.get()](int connection) { gate_->accept(raw->door, connection); });
     doors.push_back(std::move(open));

@@ -28,6 +28,8 @@ class GatewayRole : public Role {
   using Doors = std::vector<std::unique_ptr<OpenDoor>>;
   Result<Doors> open_doors(RoleHost& host);
   void close_doors();
+  static Result<crypto::TlsServerOptions> make_tls_options(const RoleHost& host);
+  static Result<std::vector<std::shared_ptr<const login::Door>>> make_doors(const RoleHost& host);
   Result<std::shared_ptr<const login::Settings>> make_settings(const RoleHost& host);
   Result<login::Gate::Capacity> make_capacity(const RoleHost& host);
   Result<void> end_sessions(std::string_view payload);
