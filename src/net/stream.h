@@ -14,6 +14,7 @@
 
 namespace bz::crypto {
 class TlsContext;
+struct PeerCertificates;
 }  // namespace bz::crypto
 
 namespace bz::net {
@@ -59,6 +60,7 @@ class Stream {
   Task<Result<TlsInfo>> connect_tls(const crypto::TlsContext& context, std::string host, Deadline deadline);
   bool is_tls() const;
   const TlsInfo& tls() const;
+  crypto::PeerCertificates peer_certificates() const;  // of the server we connected to; empty when plain
 
   void close();  // at once; waiters get Closed
 

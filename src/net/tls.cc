@@ -112,6 +112,10 @@ TlsInfo Stream::Impl::take_tls_info() {
   return out;
 }
 
+crypto::PeerCertificates Stream::peer_certificates() const {
+  return impl_->ssl ? crypto::peer_certificates(impl_->ssl) : crypto::PeerCertificates();
+}
+
 Task<Result<TlsInfo>> Stream::finish_tls(Deadline deadline) {
   for (;;) {
     if (impl_->closed) co_return fail(Errc::Closed, "closed here");
