@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "app/cli_tls.h"
 #include "app/config.h"
 #include "app/control_client.h"
 #include "app/init.h"
@@ -206,6 +207,8 @@ int run(const Common& common, std::vector<std::string> arguments) {
     std::cout << config_doc();
   });
   config->add_subcommand("check", "Check the file and all files it names")->callback([&] { status = check(common); });
+  add_tls_words(app, {common.config, common.json}, status);
+  add_probe_words(app, {common.config, common.json}, status);
   app.add_subcommand("version", "Print the version")->callback([] { std::cout << kVersion << "\n"; });
 
   std::string role;
