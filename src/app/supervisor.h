@@ -65,6 +65,7 @@ class Supervisor {
   void answer_reload(Reload reload);
   void forget_retired();
   void reopen_logs(std::optional<ControlReply> reply);
+  void begin_log_round();
   void stop(std::string_view why);
   void stop_next();
   void on_control(wire::ControlRequest request, ControlReply reply);
@@ -87,6 +88,8 @@ class Supervisor {
   uint64_t generation_ = 1;  // of loaded_
   std::optional<Reload> reload_;
   std::unique_ptr<Round> round_, log_round_;
+  std::vector<ControlReply> log_replies_;  // of the log round to come
+  bool logs_again_ = false;
   bool reload_again_ = false;                                // asked for while one was under way
   std::vector<std::pair<ControlReply, bool>> next_replies_;  // to be answered by that one
   std::vector<os::FileStamp> seen_, changing_;               // of loaded_.files: as loaded, and as of the last look

@@ -164,22 +164,27 @@ void Supervisor::answer_reload(Reload reload) {
   for (auto& [reply, json] : reload.replies) reply.answer(reload.report.answer(config_path_, json));
 }
 
-// Answered when no role writes to the old files any more: they may be compressed or removed then.
+// Who asks while the files are being reopened may have moved some away meanwhile: for him it is done once more.
 void Supervisor::reopen_logs(std::optional<ControlReply> reply) {
-  if (log_round_) {
-    if (reply) reply->answer({1, {}, "buzon: the logs are being reopened, try again\n"});
-    return;
-  }
-  auto waiting = std::make_shared<std::optional<ControlReply>>(std::move(reply));  // a std::function is copied
+  if (reply) log_replies_.push_back(std::move(*reply));
+  logs_again_ = true;
+  if (!log_round_) begin_log_round();
+}
+
+// Answered when no role writes to the old files any more: they may be compressed or removed then.
+void Supervisor::begin_log_round() {
+  logs_again_ = false;
+  // Shared, since a std::function is copied.
+  auto waiting = std::make_shared<std::vector<ControlReply>>(std::exchange(log_replies_, {}));
   log_round_ = std::make_unique<Round>(loop_, kRoundTime, [this, waiting](const std::vector<std::string>& complaints) {
     log_round_.reset();
     for (const std::string& complaint : complaints) log::event(log::Err, "logs_reopened").field("why", complaint);
     if (complaints.empty()) log::event(log::Info, "logs_reopened");
-    if (!*waiting) return;
     wire::ControlAnswer answer;
     answer.exit_status = complaints.empty() ? 0 : 1;
     for (const std::string& complaint : complaints) answer.error += "buzon: " + complaint + "\n";
-    (*waiting)->answer(answer);
+    for (ControlReply& reply : *waiting) reply.answer(answer);
+    if (logs_again_) begin_log_round();
   });
   for (auto& child : children_) {
     if (!child->alive()) continue;

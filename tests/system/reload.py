@@ -4,6 +4,7 @@ changes nothing. Logins in clear on a listener that allows them, and nowhere els
 import base64
 import gzip
 import json
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -346,6 +347,8 @@ def logs_are_rotated(mail, settings):
         done = len(sids)
         wait_until("logins go on", lambda: len(sids) > done + 3)
         assert old.stat().st_size == size, "nothing is written to the old file any more"
+    with concurrent.futures.ThreadPoolExecutor(8) as several:   # at the same moment: each is answered, none refused
+        list(several.map(lambda _: mail.run("logs", "reopen"), range(8)))
     stop.set()
     for thread in threads:
         thread.join()
