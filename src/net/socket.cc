@@ -91,6 +91,23 @@ Result<Endpoint> peer_of(int fd) {
   return to_endpoint(address);
 }
 
+bool is_numeric(const std::string& address) {
+  unsigned char bytes[16];
+  return inet_pton(AF_INET, address.c_str(), bytes) == 1 || inet_pton(AF_INET6, address.c_str(), bytes) == 1;
+}
+
+bool is_private(const std::string& address) {
+  unsigned char b[16];
+  if (inet_pton(AF_INET, address.c_str(), b) == 1) {
+    return b[0] == 127 || b[0] == 10 || (b[0] == 172 && b[1] >= 16 && b[1] < 32) || (b[0] == 192 && b[1] == 168) ||
+           (b[0] == 169 && b[1] == 254);
+  }
+  if (inet_pton(AF_INET6, address.c_str(), b) != 1) return false;
+  in6_addr six;
+  std::memcpy(&six, b, sizeof six);
+  return IN6_IS_ADDR_LOOPBACK(&six) || (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
+}
+
 Result<Endpoint> local_of(int fd) {
   Address address;
   address.size = sizeof address.storage;

@@ -43,6 +43,7 @@ class Splice final : private TimerNode {
   SpliceEnd await_resume() {
     end_.a_to_b = halves_[0].moved;
     end_.b_to_a = halves_[1].moved;
+    end_.b_at_line_end = !halves_[1].rest && halves_[1].last == '\n';
     return std::move(end_);
   }
   void closed() { over("closed here"); }
@@ -59,6 +60,7 @@ class Splice final : private TimerNode {
     std::unique_ptr<char[]> rest;  // read and not yet taken
     size_t rest_begin = 0, rest_end = 0;
     uint64_t moved = 0;
+    char last = 0;  // byte that was taken
   };
 
   void ready(int side, bool readable, bool writable) {
@@ -168,6 +170,7 @@ class Splice final : private TimerNode {
         break;
       }
       done += put;
+      if (put > 0) half.last = data[done - 1];
       half.moved += put;
     }
     return done;

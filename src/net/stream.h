@@ -80,7 +80,8 @@ Result<std::pair<int, int>> socket_pair();
 // most 64 KiB) and its source not read meanwhile. Both streams stay owned by the caller and must outlive the task.
 struct SpliceEnd {
   uint64_t a_to_b = 0, b_to_a = 0;
-  std::string reason;  // "a ended", "b ended", "idle", or an error's text
+  bool b_at_line_end = false;  // the last byte of b was passed on, and was LF
+  std::string reason;          // "a ended", "b ended", "idle", or an error's text
 };
 //
 // With a witness b is a back end, and its end or failure is the end of both: what it said is still passed on, then the
@@ -102,6 +103,9 @@ struct Endpoint {
 };
 Result<Endpoint> peer_of(int fd);
 Result<Endpoint> local_of(int fd);
+bool is_numeric(const std::string& address);  // IPv4 or IPv6
+// Loopback, link-local, RFC 1918 and RFC 4193: a wire of our own. False for what is no numeric address.
+bool is_private(const std::string& address);
 
 // Outward TCP connection (mta and auth only). `address` is numeric.
 Task<Result<std::unique_ptr<Stream>>> connect(Loop& loop, Endpoint to, Deadline deadline);
