@@ -14,19 +14,13 @@ struct Shape {
   size_t least, most;  // positional arguments
 };
 constexpr Shape kShapes[] = {
-    {"account", "add", 1, 1},
-    {"account", "passwd", 1, 1},
-    {"account", "list", 0, 0},
-    {"account", "show", 1, 1},
-    {"account", "disable", 1, 1},
-    {"account", "enable", 1, 1},
-    {"account", "remove", 1, 1},
-    {"account", "purge", 1, 1},
-    {"account", "quota", 2, 2},
-    {"account", "send-as", 1, 1 + directory::kMaxSendAs},
-    {"alias", "add", 2, 1 + directory::kMaxAliasTargets},
-    {"alias", "remove", 1, 2},
-    {"alias", "list", 0, 0},
+    {"account", "add", 1, 1},     {"account", "passwd", 1, 1},
+    {"account", "list", 0, 0},    {"account", "show", 1, 1},
+    {"account", "disable", 1, 1}, {"account", "enable", 1, 1},
+    {"account", "remove", 1, 1},  {"account", "purge", 1, 1},
+    {"account", "quota", 2, 2},   {"account", "send-as", 1, 1 + directory::kMaxSendAs},
+    {"account", "route", 2, 2},   {"alias", "add", 2, 1 + directory::kMaxAliasTargets},
+    {"alias", "remove", 1, 2},    {"alias", "list", 0, 0},
     {"directory", "test", 1, 1},
 };
 constexpr size_t kMaxArguments = 1100, kMaxArgument = 1024;
@@ -56,7 +50,8 @@ std::string json_list(const std::vector<std::string>& list) {
 
 std::string line_of(const directory::Account& a) {
   return a.name + "  " + std::string(directory::name(a.state)) + "  id " + std::to_string(a.id.value()) + "  quota " +
-         size_text(a.quota_bytes) + (a.display_name.empty() ? "" : "  \"" + a.display_name + "\"") + "\n";
+         size_text(a.quota_bytes) + (a.mail_host.empty() ? "" : "  on " + a.mail_host) +
+         (a.display_name.empty() ? "" : "  \"" + a.display_name + "\"") + "\n";
 }
 
 }  // namespace
@@ -68,6 +63,7 @@ std::string command_usage() {
          "       buzon account list [--all] | show NAME\n"
          "       buzon account disable|enable|remove|purge NAME\n"
          "       buzon account quota NAME SIZE | send-as NAME [ADDRESS...]\n"
+         "       buzon account route NAME SERVER|-     the mailbox is on that [[server]]; -: as the [[route]]s say\n"
          "       buzon alias add ADDRESS ACCOUNT... | remove ADDRESS [ACCOUNT] | list\n"
          "       buzon directory test USER [--password-stdin]\n"
          "       KIND: scram-sha-1, scram-sha-512, cram-md5, digest-md5, ntlm, apop; beside Argon2id and SCRAM-SHA-256\n"
@@ -154,7 +150,7 @@ std::string json_of(const directory::Account& a) {
          ",\"state\":" + json_text(directory::name(a.state)) + ",\"display_name\":" + json_text(a.display_name) +
          ",\"quota_bytes\":" + std::to_string(a.quota_bytes) + ",\"created\":" + std::to_string(a.created) +
          ",\"changed\":" + std::to_string(a.changed) + ",\"secrets\":" + json_list(a.secret_kinds) +
-         ",\"send_as\":" + json_list(a.send_as) + "}";
+         ",\"send_as\":" + json_list(a.send_as) + ",\"mail_host\":" + json_text(a.mail_host) + "}";
 }
 
 Task<wire::ControlAnswer> Service::command(wire::ControlRequest request) {
@@ -231,6 +227,7 @@ Task<Commands::Text> Commands::account() {
   if (verb == "purge") task = account_purge();
   if (verb == "quota") task = account_quota();
   if (verb == "send-as") task = account_send_as();
+  if (verb == "route") task = account_route();
   auto text = co_await std::move(task);
   co_return std::move(text);
 }
@@ -315,6 +312,22 @@ Task<Commands::Text> Commands::account_send_as() {
   auto setting = service_.directory_.set_send_as(command_.names[0], std::move(addresses));
   BZ_CO_TRY(directory::Account account, co_await std::move(setting));
   co_return done("new addresses for", account);
+}
+
+// Where sessions of the account go from now on; those that run end, since they are with the server of before.
+Task<Commands::Text> Commands::account_route() {
+  const std::string server = command_.names[1] == "-" ? "" : command_.names[1];
+  auto looking = service_.directory_.by_name(command_.names[0]);
+  BZ_CO_TRY(directory::Account account, co_await std::move(looking));
+  account.mail_host = server;
+  account.server_type.clear();
+  if (!server.empty()) {
+    BZ_CO_TRY_VOID(service_.options_.routes.place_of(account));
+  }
+  auto setting = service_.directory_.set_route(command_.names[0], server, "");
+  BZ_CO_TRY(account, co_await std::move(setting));
+  service_.end_sessions(account.id, "the mailbox has moved");
+  co_return done("new route for", account);
 }
 
 Task<Commands::Text> Commands::alias() {

@@ -10,6 +10,7 @@
 //   account disable|enable|remove|purge NAME
 //   account quota NAME SIZE           "0" is the mail store's default; "500M", "2G"
 //   account send-as NAME [ADDRESS...]  replaces the list of further From addresses; "*": anybody
+//   account route NAME SERVER|-        the mailbox is on a [[server]] of the configuration
 //   alias add ADDRESS ACCOUNT...
 //   alias remove ADDRESS [ACCOUNT]
 //   alias list
@@ -56,6 +57,7 @@ class Commands {
   Task<Text> account_purge();
   Task<Text> account_quota();
   Task<Text> account_send_as();
+  Task<Text> account_route();
   Task<Text> alias();
   Task<Result<directory::Secrets>> make_secrets(std::string account, directory::SecretKinds kinds);
   Task<Text> directory_test();  // directory_test_command.cc

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "crypto/digest.h"
 #include "crypto/password_scheme.h"
 #include "crypto/ticket.h"
 
@@ -168,6 +169,7 @@ Task<Result<std::string>> Service::next_response(ExchangePtr x, std::string chal
 Task<sasl::Step> Service::judge_password(ExchangePtr x, sasl::NeedPassword need) {
   x->know_user(directory_.login_name(need.user));
   x->delay = guard_.delay(x->start.client_address, x->user);
+  if (!options_.routes.empty()) x->password = need.password;
   x->fingerprint = cache_.fingerprint(x->user, need.password);
   auto looking = source_.login(need.user);
   auto record = co_await std::move(looking);
@@ -256,8 +258,21 @@ Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
   auto looking = source_.by_id(x->account.id);
   auto now = co_await std::move(looking);
   bool unchanged = now && now->state == directory::State::Active && now->verifier_version == x->account.verifier_version;
+  std::string route(route_of(x->start.service));
+  Place place;
+  if (unchanged) {
+    auto placed = place_session(*x, *now);
+    if (auto* refusal = std::get_if<Refusal>(&placed)) {
+      x->delay = base::Millis(0);
+      auto refusing = refuse(x, refusal->kind, refusal->reason);
+      co_await std::move(refusing);
+      co_return;
+    }
+    place = std::get<Place>(std::move(placed));
+  }
+  if (place.server != nullptr) route = "egress";
   crypto::Ticket ticket;
-  ticket.audience = route_of(x->start.service);
+  ticket.audience = route;
   ticket.service = wire::name(x->start.service);
   ticket.account = x->account.id;
   ticket.account_name = x->account.name;
@@ -265,6 +280,9 @@ Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
   ticket.session = x->start.session_id;
   ticket.client_address = x->start.client_address;
   auto signed_ticket = crypto::issue_ticket(key_.private_key, std::move(ticket), world_.clock, world_.random);
+  if (unchanged && signed_ticket && place.server != nullptr) {
+    if (auto told = tell_egress(*x, place, *signed_ticket); !told) signed_ticket = std::move(told).error();
+  }
   if (!unchanged || !signed_ticket) {
     std::string reason = !now         ? now.error().to_string()
                          : !unchanged ? "the account was changed meanwhile"
@@ -278,6 +296,7 @@ Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
   std::string where = x->source == directory_.name() ? "embedded directory" : "directory " + x->source;
   std::string verdict = where + ": account " + std::to_string(x->account.id.value()) + ", " +
                         std::string(directory::name(x->account.state)) + (x->cached ? ", password known" : "");
+  if (place.server != nullptr) verdict += ", mailbox on server " + place.server->name + " at " + place.host;
   log_end(*x, verdict, "");
   wire::SaslDone answer;
   answer.id = x->start.id;
@@ -286,8 +305,42 @@ Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
   answer.ticket = std::move(*signed_ticket);
   answer.final_data = std::move(done.final_data);
   answer.verdict = std::move(verdict);
-  answer.route = route_of(x->start.service);
+  answer.route = std::move(route);
   if (!x->abandoned) send(x->peer, wire::Type::SaslDone, answer.encode());
+}
+
+std::variant<Place, Service::Refusal> Service::place_session(const Exchange& x, const directory::Account& account) const {
+  if (options_.routes.empty() && account.mail_host.empty()) return Place{};
+  auto place = options_.routes.place_of(account);
+  if (!place) return Refusal{kTemporary, place.error().text()};
+  if (place->server == nullptr) return *place;
+  const ForeignServer& server = *place->server;
+  const wire::Service service = x.start.service;
+  if (!server.serves(service)) {
+    // Who submits through us although his mailbox is elsewhere is our mta's customer.
+    if (service == wire::Service::Submission) return Place{};
+    return Refusal{kTemporary, "server " + server.name + " has no " + std::string(wire::name(service))};
+  }
+  if (!server.has_master && x.password.empty())
+    return Refusal{kNotOffered, "server " + server.name + " needs the password itself: PLAIN or LOGIN"};
+  return *place;
+}
+
+// On egress's own channel, before the gateway hears of the ticket: what passes the gateway opens nothing at the server.
+Result<void> Service::tell_egress(Exchange& x, const Place& place, std::string_view ticket) {
+  wire::ForeignLogin login;
+  login.ticket_sha256 = crypto::sha256(ticket);
+  login.server = place.server->name;
+  login.host = place.host;
+  login.user = options_.routes.login_name(*place.server, x.account);
+  if (!place.server->by_master) login.password = x.password.reveal();
+  std::string payload = login.encode();
+  auto sent = world_.send({"egress", 0}, wire::Type::ForeignLogin, payload);
+  base::wipe(payload.data(), payload.size());
+  base::wipe(login.password.data(), login.password.size());
+  x.password.clear();
+  if (!sent) return std::move(sent).error().with_context("egress");
+  return {};
 }
 
 Task<void> Service::refuse(ExchangePtr x, uint8_t kind, std::string reason) {

@@ -25,6 +25,7 @@ struct Service::Exchange {
   bool cached = false;     // the password was right within the last hour
   bool temporary = false;  // the failure is ours, not the client's
   uint64_t fingerprint = 0;
+  Secret password{};  // of PLAIN and LOGIN, for a server that wants it; kept only while there are routes
   base::Millis delay{0};
 
   void know_user(std::string name) { user = std::move(name); }

@@ -101,13 +101,37 @@ Task<void> Service::lookup_recipient(PeerId from, wire::LookupRecipient question
   verdict.id = question.id;
   if (answer) {
     verdict.kind = static_cast<uint8_t>(answer->kind);
-    for (directory::Recipient& r : answer->recipients)
-      verdict.recipients.push_back({r.account.value(), std::move(r.name), std::move(r.address)});
+    for (directory::Recipient& r : answer->recipients) {
+      wire::LocalRecipient recipient{r.account.value(), std::move(r.name), std::move(r.address), {}, {}};
+      auto placing = place_recipient(r.account, recipient);
+      auto placed = co_await std::move(placing);
+      if (!placed) {
+        verdict.kind = kTemporary;
+        log::event(log::Err, "lookup_failed").field("question", "mail host").error(placed.error());
+        break;
+      }
+      verdict.recipients.push_back(std::move(recipient));
+    }
+    if (verdict.kind == kTemporary) verdict.recipients.clear();
   } else {
     verdict.kind = kTemporary;
     log::event(log::Err, "lookup_failed").field("question", "recipient").error(answer.error());
   }
   send(from, wire::Type::RecipientVerdict, verdict.encode());
+}
+
+// Where the mail of an account goes: to its server if that one takes mail from us, else to our store.
+Task<Result<void>> Service::place_recipient(AccountId account, wire::LocalRecipient& recipient) {
+  auto looking = source_.by_id(account);
+  BZ_CO_TRY(directory::Account known, co_await std::move(looking));
+  if (options_.routes.empty() && known.mail_host.empty()) co_return Result<void>();
+  BZ_CO_TRY(Place place, options_.routes.place_of(known));
+  if (place.server == nullptr) co_return Result<void>();
+  if (!place.server->delivery)
+    co_return fail(Errc::Denied, known.name + ": server " + place.server->name + " takes no mail from us (delivery)");
+  recipient.server = place.server->name;
+  recipient.host = std::move(place.host);
+  co_return Result<void>();
 }
 
 Task<void> Service::may_send_as(PeerId from, wire::MaySendAs question) {
@@ -131,6 +155,9 @@ Task<void> Service::lookup_account(PeerId from, wire::LookupAccount question) {
     info.kind = 1;
     info.account = answer->name;
     info.quota_bytes = answer->quota_bytes;
+    auto place = options_.routes.place_of(*answer);
+    if (!place) info.server = answer->mail_host;  // not allowed, and not ours either
+    if (place && place->server) info.server = place->server->name;
   } else if (!answer && answer.error().code() != Errc::NotFound) {
     info.kind = kTemporary;
     log::event(log::Err, "lookup_failed").field("question", "account").error(answer.error());

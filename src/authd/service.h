@@ -25,8 +25,10 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
+#include "authd/routes.h"
 #include "base/env.h"
 #include "base/task.h"
 #include "crypto/client_certificate.h"
@@ -42,7 +44,7 @@
 namespace bz::authd {
 
 struct PeerId {
-  std::string role;  // "gateway", "mta", "mailstore"
+  std::string role;  // "gateway", "mta", "mailstore", "egress"
   uint32_t index = 0;
   auto operator<=>(const PeerId&) const = default;
 };
@@ -63,6 +65,7 @@ struct Options {
   std::optional<oauth::Verifier> tokens{};                             // OAUTHBEARER, XOAUTH2; none: no token is good
   directory::GuardOptions guard{};
   base::Millis cache_life{3'600'000};
+  Routes routes{};  // accounts whose mailbox is on another server
 };
 
 // What the service reaches the world through. All outlive it.
@@ -115,10 +118,18 @@ class Service {
   Task<Result<std::string>> next_response(ExchangePtr exchange, std::string challenge);
   Task<void> accept(ExchangePtr exchange, sasl::Done done);
   Task<void> refuse(ExchangePtr exchange, uint8_t kind, std::string reason);
+  // The role that serves the session, after telling egress what it needs. Errors: SaslFail's kind and reason.
+  struct Refusal {
+    uint8_t kind;
+    std::string reason;
+  };
+  std::variant<Place, Refusal> place_session(const Exchange& exchange, const directory::Account& account) const;
+  Result<void> tell_egress(Exchange& exchange, const Place& place, std::string_view ticket);
   void log_end(const Exchange& exchange, std::string_view verdict, std::string_view reason);
 
   // service.cc
   Task<void> lookup_recipient(PeerId from, wire::LookupRecipient question);
+  Task<Result<void>> place_recipient(AccountId account, wire::LocalRecipient& recipient);
   Task<void> may_send_as(PeerId from, wire::MaySendAs question);
   Task<void> lookup_account(PeerId from, wire::LookupAccount question);
   Task<void> repeat_purges(PeerId mailstore);

@@ -120,6 +120,18 @@ Task<Result<Account>> Embedded::set_quota(std::string name, uint64_t bytes) {
   co_return std::move(stored.account);
 }
 
+Task<Result<Account>> Embedded::set_route(std::string name, std::string mail_host, std::string server_type) {
+  if (mail_host.size() > kMaxMailHost || server_type.size() > kMaxServerType)
+    co_return fail(Errc::Invalid, "the name of a mail host is too long");
+  auto loading = load_by_name(std::move(name));
+  BZ_CO_TRY(Stored stored, co_await std::move(loading));
+  stored.account.mail_host = std::move(mail_host);
+  stored.account.server_type = std::move(server_type);
+  auto saving = save(stored, kv::Batch());
+  BZ_CO_TRY_VOID(co_await std::move(saving));
+  co_return std::move(stored.account);
+}
+
 Task<Result<Account>> Embedded::set_send_as(std::string name, std::vector<std::string> addresses) {
   BZ_CO_TRY_VOID(normalize_send_as(addresses));
   auto loading = load_by_name(std::move(name));

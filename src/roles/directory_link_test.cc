@@ -33,7 +33,7 @@ TEST(DirectoryLink, every_kind_of_verdict) {
   Rig rig;
   EXPECT_EQ(rig.look_up({1, 0, {}})->kind, Kind::Elsewhere);
   EXPECT_EQ(wire::LookupRecipient::decode(rig.sent.at(0).second)->address, "ana@example.test");
-  auto local = rig.look_up({2, 1, {{7, "ana@example.test", "ana+x@example.test"}}});
+  auto local = rig.look_up({2, 1, {{7, "ana@example.test", "ana+x@example.test", {}, {}}}});
   EXPECT_EQ(local->kind, Kind::Local);
   EXPECT_EQ(local->targets.at(0).account, AccountId(7));
   EXPECT_EQ(local->targets.at(0).address.local, "ana+x");
@@ -42,7 +42,7 @@ TEST(DirectoryLink, every_kind_of_verdict) {
   // Whatever is odd is temporary: mail must not bounce for it.
   EXPECT_EQ(rig.look_up({5, 3, {}}).error().code(), Errc::Unavailable);
   EXPECT_EQ(rig.look_up({6, 1, {}}).error().code(), Errc::Unavailable);
-  EXPECT_EQ(rig.look_up({7, 1, {{0, "a", "a@b"}}}).error().code(), Errc::Unavailable);
+  EXPECT_EQ(rig.look_up({7, 1, {{0, "a", "a@b", {}, {}}}}).error().code(), Errc::Unavailable);
   EXPECT_EQ(rig.look_up({8, 99, {}}).error().code(), Errc::Unavailable);
 }
 

@@ -124,7 +124,7 @@ class Mailstore {
     ChannelPtr auth = peer("auth", [&auth](const net::Message& message) {
       if (message.type != static_cast<uint8_t>(wire::Type::LookupAccount)) return;
       const auto asked = wire::LookupAccount::decode(message.payload);
-      send(*auth, wire::Type::AccountInfo, wire::AccountInfo{asked->id, 1, "ana@example.test", 0}.encode());
+      send(*auth, wire::Type::AccountInfo, wire::AccountInfo{asked->id, 1, "ana@example.test", 0, {}}.encode());
     });
     gateway_ = peer("gateway", [](const net::Message&) {});
     mta_ = peer("mta", [](const net::Message&) {});

@@ -118,13 +118,17 @@ BZ_WIRE_FIELDS(SaslDone, kShort, &SaslDone::id, &SaslDone::account, &SaslDone::d
                &SaslDone::final_data, &SaslDone::verdict, &SaslDone::route, &SaslDone::account_id)
 BZ_WIRE_FIELDS(SaslFail, kShort, &SaslFail::id, &SaslFail::kind, &SaslFail::reason)
 BZ_WIRE_FIELDS(LookupRecipient, kShort, &LookupRecipient::id, &LookupRecipient::address)
-BZ_WIRE_FIELDS(LocalRecipient, kShort, &LocalRecipient::account_id, &LocalRecipient::account, &LocalRecipient::address)
+BZ_WIRE_FIELDS(LocalRecipient, kShort, &LocalRecipient::account_id, &LocalRecipient::account, &LocalRecipient::address,
+               &LocalRecipient::server, &LocalRecipient::host)
 BZ_WIRE_FIELDS(RecipientVerdict, kShort, &RecipientVerdict::id, &RecipientVerdict::kind, &RecipientVerdict::recipients)
 BZ_WIRE_FIELDS(MaySendAs, kShort, &MaySendAs::id, &MaySendAs::account_id, &MaySendAs::address)
 BZ_WIRE_FIELDS(SendAsVerdict, kShort, &SendAsVerdict::id, &SendAsVerdict::kind)
 BZ_WIRE_FIELDS(LookupAccount, kShort, &LookupAccount::id, &LookupAccount::account_id)
-BZ_WIRE_FIELDS(AccountInfo, kShort, &AccountInfo::id, &AccountInfo::kind, &AccountInfo::account, &AccountInfo::quota_bytes)
+BZ_WIRE_FIELDS(AccountInfo, kShort, &AccountInfo::id, &AccountInfo::kind, &AccountInfo::account, &AccountInfo::quota_bytes,
+               &AccountInfo::server)
 BZ_WIRE_FIELDS(EndSessions, kShort, &EndSessions::account_id, &EndSessions::device, &EndSessions::reason)
+BZ_WIRE_FIELDS(ForeignLogin, kShort, &ForeignLogin::ticket_sha256, &ForeignLogin::server, &ForeignLogin::host,
+               &ForeignLogin::user, &ForeignLogin::password)
 BZ_WIRE_FIELDS(ControlRequest, kControl, &ControlRequest::role, &ControlRequest::arguments, &ControlRequest::input)
 BZ_WIRE_FIELDS(ControlAnswer, kControl, &ControlAnswer::exit_status, &ControlAnswer::output, &ControlAnswer::error)
 

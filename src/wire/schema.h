@@ -52,6 +52,8 @@ enum class Type : uint8_t {
   EndSessions = 80,
   // auth -> mailstore
   PurgeAccount = 81,
+  // auth -> egress, before the SaslDone of the same ticket
+  ForeignLogin = 88,
 };
 
 // All structs: std::string encode() const; static Result<T> decode(std::string_view).
@@ -109,7 +111,7 @@ struct SaslDone {
   std::string account, device, ticket,
       final_data;           // final_data: server's last message (SCRAM), sent as a challenge first if set
   std::string verdict;      // plain words for the event log: "embedded directory: account 7, enabled"
-  std::string route;        // "mailstore" or "mta": the role to hand over to
+  std::string route;        // "mailstore", "mta" or "egress": the role to hand over to
   uint64_t account_id = 0;  // whose session it will be, for EndSessions
   BZ_WIRE_RECORD(SaslDone);
 };
@@ -128,6 +130,7 @@ struct LocalRecipient {
   uint64_t account_id = 0;
   std::string account;
   std::string address;
+  std::string server, host;  // where the mailbox is, as in ForeignLogin; empty: our mail store
   BZ_WIRE_RECORD(LocalRecipient);
 };
 struct RecipientVerdict {
@@ -157,12 +160,21 @@ struct AccountInfo {
   uint8_t kind = 0;
   std::string account;
   uint64_t quota_bytes = 0;
+  std::string server;  // that has the mailbox; empty: our mail store
   BZ_WIRE_RECORD(AccountInfo);
 };  // 0 unknown, 1 known
 struct EndSessions {
   uint64_t account_id = 0;
   std::string device, reason;
   BZ_WIRE_RECORD(EndSessions);
+};
+
+// Where a session with this ticket goes on, and how it logs in there. Holds a password: wipe what was encoded.
+struct ForeignLogin {
+  std::string ticket_sha256;   // of the ticket's bytes, raw
+  std::string server, host;    // name in the configuration; the host to connect to
+  std::string user, password;  // there; password empty: by master user
+  BZ_WIRE_RECORD(ForeignLogin);
 };
 
 // The command line tool: request and answer on STATE/run/control, each with a 4-byte big-endian length before it.

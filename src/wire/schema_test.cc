@@ -58,15 +58,16 @@ TEST(Schema, golden_vectors) {
          "05");
   golden(SaslFail{1, 2, "x"}, "0101020178");
   golden(LookupRecipient{1, "a@b"}, "010103614062");
-  golden(LocalRecipient{5, "a", "b"}, "010501610162");
-  golden(RecipientVerdict{1, 1, {{5, "a", "b"}}}, "0101010106010501610162");
+  golden(LocalRecipient{5, "a", "b", "s", "m"}, "0105016101620173016d");
+  golden(RecipientVerdict{1, 1, {{5, "a", "b", "s", "m"}}}, "010101010a0105016101620173016d");
   golden(MaySendAs{1, 2, "a"}, "0101020161");
   golden(SendAsVerdict{1, 1}, "010101");
   golden(LookupAccount{1, 2}, "010102");
-  golden(AccountInfo{1, 1, "a", 1000},
+  golden(AccountInfo{1, 1, "a", 1000, "s"},
          "010101"
-         "0161e807");
+         "0161e8070173");
   golden(EndSessions{1, "d", "r"}, "010101640172");
+  golden(ForeignLogin{"h", "s", "m", "u", "p"}, "0101680173016d01750170");
   golden(ControlRequest{"auth", {"account", "add"}, "pw"},
          "01046175746802076163636f756e74036164640270"
          "77");

@@ -1,0 +1,58 @@
+#include "authd/routes.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace bz::authd {
+
+bool host_fits(std::string_view pattern, std::string_view host) {
+  if (!pattern.starts_with("*.")) return base::iequals(pattern, host);
+  pattern.remove_prefix(1);
+  return host.size() > pattern.size() && base::iequals(host.substr(host.size() - pattern.size()), pattern);
+}
+
+bool ForeignServer::serves(wire::Service service) const {
+  return (service == wire::Service::Imap && imap) || (service == wire::Service::Pop3 && pop3) ||
+         (service == wire::Service::Submission && submission) || (service == wire::Service::Lmtp && delivery);
+}
+
+const ForeignServer* Routes::find(std::string_view name) const {
+  auto it = std::find_if(servers.begin(), servers.end(), [&](const auto& server) { return server.name == name; });
+  return it == servers.end() ? nullptr : &*it;
+}
+
+Result<Place> Routes::place_of(const directory::Account& account) const {
+  if (!account.mail_host.empty()) {
+    if (base::iequals(account.mail_host, own_host)) return Place{};
+    for (const ForeignServer& server : servers) {
+      if (server.name == account.mail_host && !server.host.empty()) return Place{&server, server.host};
+      if (base::iequals(server.host, account.mail_host)) return Place{&server, server.host};
+    }
+    for (const ForeignServer& server : servers) {
+      // Of several that allow the host, the directory may choose one by its name.
+      if (!account.server_type.empty() && find(account.server_type) && server.name != account.server_type) continue;
+      const bool fits = std::any_of(server.hosts.begin(), server.hosts.end(),
+                                    [&](const std::string& pattern) { return host_fits(pattern, account.mail_host); });
+      if (fits) return Place{&server, base::lower(account.mail_host)};
+    }
+    return fail(Errc::Denied, "the directory names the mail host " + account.mail_host + ", which no [[server]] allows");
+  }
+  for (const RouteRule& rule : rules) {
+    if (!rule.account.empty() && rule.account != account.name) continue;
+    if (!rule.domain.empty() && rule.domain != directory::domain_part(account.name)) continue;
+    if (!rule.type.empty() && rule.type != account.server_type) continue;
+    if (rule.server == "-") return Place{};
+    const ForeignServer* server = find(rule.server);
+    if (server == nullptr)
+      return fail(Errc::Denied, "a [[route]] names the server " + rule.server + ", which is not there");
+    return Place{server, server->host};
+  }
+  return Place{};
+}
+
+std::string Routes::login_name(const ForeignServer& server, const directory::Account& account) const {
+  return server.local_part ? std::string(directory::local_part(account.name)) : account.name;
+}
+
+}  // namespace bz::authd

@@ -1,0 +1,66 @@
+#include "authd/routes.h"
+
+#include <gtest/gtest.h>
+
+namespace bz::authd {
+namespace {
+
+Routes routes() {
+  Routes out;
+  ForeignServer old{"old", "imap.old.test"}, cluster{"cluster", "", {"*.cluster.test"}},
+      other{"other", "", {"*.cluster.test"}};
+  old.local_part = true;
+  out.servers = {old, cluster, other};
+  out.rules = {
+      {"boss@x.test", "", "", "-"}, {"", "x.test", "", "old"}, {"", "", "exchange", "old"}, {"", "y.test", "", "gone"}};
+  return out;
+}
+
+directory::Account account(std::string name, std::string mail_host = "", std::string type = "") {
+  directory::Account out;
+  out.name = std::move(name);
+  out.mail_host = std::move(mail_host);
+  out.server_type = std::move(type);
+  return out;
+}
+
+TEST(Routes, take_the_mail_host_then_the_first_rule_then_our_own_store) {
+  struct Case {
+    directory::Account account;
+    std::string server, host;  // "!": refused
+  };
+  const Case cases[] = {
+      {account("ana@x.test"), "old", "imap.old.test"},
+      {account("boss@x.test"), "", ""},
+      {account("boss@x.test", "old"), "old", "imap.old.test"},
+      {account("boss@x.test", "IMAP.old.test"), "old", "imap.old.test"},
+      {account("ana@z.test"), "", ""},
+      {account("ana@z.test", "", "exchange"), "old", "imap.old.test"},
+      {account("ana@z.test", "N7.cluster.test"), "cluster", "n7.cluster.test"},
+      {account("ana@z.test", "n7.cluster.test", "other"), "other", "n7.cluster.test"},
+      {account("ana@z.test", "n7.cluster.test", "no-such"), "cluster", "n7.cluster.test"},
+      {account("ana@z.test", "cluster"), "!", ""},
+      {account("ana@z.test", "cluster.test"), "!", ""},
+      {account("ana@z.test", "evilcluster.test"), "!", ""},
+      {account("ana@x.test", "169.254.169.254"), "!", ""},
+      {account("ana@y.test"), "!", ""},
+  };
+  const Routes all = routes();
+  for (const Case& c : cases) {
+    auto place = all.place_of(c.account);
+    SCOPED_TRACE(c.account.name + " " + c.account.mail_host);
+    ASSERT_EQ(place.has_value(), c.server != "!");
+    if (!place) continue;
+    EXPECT_EQ(place->server ? place->server->name : "", c.server);
+    EXPECT_EQ(place->host, c.host);
+  }
+}
+
+TEST(Routes, name_the_user_as_the_server_does) {
+  const Routes all = routes();
+  EXPECT_EQ(all.login_name(all.servers[0], account("ana@x.test")), "ana");
+  EXPECT_EQ(all.login_name(all.servers[1], account("ana@x.test")), "ana@x.test");
+}
+
+}  // namespace
+}  // namespace bz::authd
