@@ -8,6 +8,9 @@
 namespace bz::imap {
 
 inline constexpr std::string_view kCapabilitiesBeforeLogin = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE";
+// While the session may go to another server: what the gateway itself understands, and no promise for what comes after. The
+// tagged OK of the login says the rest.
+inline constexpr std::string_view kCapabilitiesOfAnyServer = "IMAP4rev1 SASL-IR ID";
 inline constexpr std::string_view kCapabilitiesAfterLogin =
     "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE SPECIAL-USE CREATE-SPECIAL-USE "
     "LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH SEARCHRES WITHIN PARTIAL CONDSTORE QRESYNC "

@@ -160,7 +160,8 @@ Task<Result<std::unique_ptr<net::Stream>>> hand_over(Client& client, const wire:
   if (bytes.empty()) co_return fail(Errc::TooLarge, "tag or ticket too long");
   bytes += rest;
   BZ_CO_TRY(std::unique_ptr<net::Stream> leg, client.services.open_leg(role));
-  net::Deadline limit = net::Deadline::in(client.settings->limits.back_end);
+  const Limits& limits = client.settings->limits;
+  net::Deadline limit = net::Deadline::in(role == "egress" ? limits.foreign : limits.back_end);
   auto sent = co_await leg->write_all(bytes, limit);
   if (!sent) co_return std::move(sent).error();
   std::array<char, 1024> first;

@@ -239,7 +239,8 @@ void ImapFront::id(const std::string& tag, const imap::Id& id) {
 }
 
 std::string ImapFront::capabilities() const {
-  std::string out(imap::kCapabilitiesBeforeLogin);
+  const std::string& its = client_.door->capabilities;
+  std::string out = its.empty() ? std::string(imap::kCapabilitiesBeforeLogin) : its;
   if (!client_.secure() && client_.door->tls == TlsMode::StartTls) out += " STARTTLS";
   if (!client_.may_log_in() || !offers("PLAIN")) out += " LOGINDISABLED";
   if (client_.may_log_in()) {

@@ -50,6 +50,35 @@ TEST(ImapFront, shows_external_and_plus_only_where_the_connection_has_what_they_
   rig.run(shows_what_the_connection_can(rig));
 }
 
+// Where the session may go to any server, nothing is promised; and the login there may take its time.
+Task<void> promises_nothing(Rig& rig) {
+  rig.on_start = [&](const wire::SaslStart& s) { rig.answer(wire::Type::SaslDone, Rig::done(s.id, "egress").encode()); };
+  rig.settings->limits.back_end = Millis(1);
+  Door door = kOpen;
+  door.capabilities = "IMAP4rev1 SASL-IR ID";
+  auto phone = rig.connect(door);
+  auto hearing = hear(*phone, "ready\r\n");
+  std::string greeting = co_await std::move(hearing);
+  EXPECT_THAT(greeting, StartsWith("* OK [CAPABILITY IMAP4rev1 SASL-IR ID AUTH=PLAIN "));
+  auto written = co_await phone->write_all("a1 LOGIN ana pw\r\n", soon());
+  EXPECT_TRUE(written.has_value());
+  while (rig.legs.empty()) co_await rig.loop.sleep(net::Deadline::in(Millis(1)));
+  auto& [role, leg] = rig.legs.front();
+  EXPECT_EQ(role, "egress");
+  auto taking = take(*leg);
+  co_await std::move(taking);
+  co_await rig.loop.sleep(net::Deadline::in(Millis(20)));
+  auto said = co_await leg->write_all("a1 NO [UNAVAILABLE] later\r\n", soon());
+  EXPECT_TRUE(said.has_value());
+  auto end = hear(*phone, "later\r\n");
+  std::string text = co_await std::move(end);
+  EXPECT_EQ(text, "a1 NO [UNAVAILABLE] later\r\n");
+}
+TEST(ImapFront, promises_nothing_while_the_server_is_not_known) {
+  Rig rig;
+  rig.run(promises_nothing(rig));
+}
+
 Task<void> hands_over(Rig& rig) {
   rig.on_start = [&](const wire::SaslStart& s) { rig.answer(wire::Type::SaslDone, Rig::done(s.id, "mailstore").encode()); };
   auto phone = rig.connect(kOpen);

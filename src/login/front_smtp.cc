@@ -121,6 +121,7 @@ SmtpFront::Next SmtpFront::hello(const smtp::Command& command) {
   if (!esmtp_) return say(Reply(250, "", settings.host));
   smtp::EhloFacts facts;
   facts.max_message = settings.max_message;
+  facts.any_server = client_.door->any_server && !mx();
   facts.starttls = !client_.secure() && client_.door->tls == TlsMode::StartTls;
   if (client_.may_log_in()) facts.mechanisms = client_.offered();
   return say(smtp::ehlo_reply(mx() ? smtp::ServerMode::Mx : smtp::ServerMode::Submission, facts, settings.host));

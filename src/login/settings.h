@@ -27,6 +27,8 @@ struct Door {
   std::vector<std::string> mechanisms;  // offered, in this order
   // With a TLS profile of its own, or asking for client certificates; not valid: that of the settings.
   crypto::TlsContext own_tls{};
+  std::string capabilities{};  // IMAP before login; empty: those of our own mail store
+  bool any_server = false;     // submission: EHLO shows only what every server can do
 };
 
 struct Limits {
@@ -35,6 +37,7 @@ struct Limits {
   Millis tls_sniff{100};     // waiting for a TLS hello before the greeting of a STARTTLS door
   Millis idle{2'400'000};    // nothing moves through a session
   Millis back_end{5'000};    // first answer of a back end after the hand-over
+  Millis foreign{40'000};    // the same of egress, which logs in at another server meanwhile
   Millis auth{20'000};       // each answer of auth
   unsigned login_tries = 4;  // failed ones before the connection is closed
   unsigned bad_commands = 10;

@@ -7,8 +7,10 @@ namespace bz::smtp {
 std::vector<std::string> ehlo_keywords(ServerMode mode, const EhloFacts& facts) {
   std::vector<std::string> out{"PIPELINING"};
   out.push_back(facts.max_message == 0 ? "SIZE" : "SIZE " + std::to_string(facts.max_message));
-  for (const char* keyword : {"8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING"}) out.emplace_back(keyword);
-  if (mode != ServerMode::Lmtp) out.emplace_back("DSN");
+  out.emplace_back("8BITMIME");
+  for (const char* keyword : {"SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING"})
+    if (!facts.any_server) out.emplace_back(keyword);
+  if (mode != ServerMode::Lmtp && !facts.any_server) out.emplace_back("DSN");
   if (mode == ServerMode::Lmtp && facts.extension) out.emplace_back(kLmtpExtension);
   if (facts.starttls) out.emplace_back("STARTTLS");
   if (!facts.mechanisms.empty()) {

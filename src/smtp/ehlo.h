@@ -13,9 +13,10 @@ namespace bz::smtp {
 enum class ServerMode : uint8_t { Mx, Submission, Lmtp };
 
 struct EhloFacts {
-  uint64_t max_message = 64ull << 20;     // 0: SIZE without a number
-  bool starttls = false;                  // offered now: only by the gateway, and never when TLS is on
-  bool extension = true;                  // LMTP: the client is our mta (lmtp_ext.h)
+  uint64_t max_message = 64ull << 20;  // 0: SIZE without a number
+  bool starttls = false;               // offered now: only by the gateway, and never when TLS is on
+  bool any_server = false;             // only what nearly every submission server can do: it may be another one's session
+  bool extension = true;               // LMTP: the client is our mta (lmtp_ext.h)
   std::vector<std::string> mechanisms{};  // offered now; empty: no AUTH keyword
 };
 
