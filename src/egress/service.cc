@@ -1,0 +1,239 @@
+#include "egress/service.h"
+
+#include "base/log.h"
+#include "crypto/digest.h"
+#include "egress/answers.h"
+#include "egress/client_facts.h"
+#include "net/channel.h"
+
+namespace bz::egress {
+namespace {
+
+constexpr net::Millis kHandoffTime{5'000}, kWriteTime{30'000}, kGoodbye{5'000};
+constexpr size_t kReadSize = 4096;
+
+HealthOptions health_options(const Settings& settings) {
+  HealthOptions options;
+  options.max_logins = settings.max_logins_per_host;
+  return options;
+}
+
+}  // namespace
+
+struct Service::Session {
+  net::Stream leg;
+  std::shared_ptr<const Settings> settings;
+  wire::Handoff handoff{};
+  std::string unread{};  // of our client
+  crypto::Ticket ticket{};
+  Credential credential{};
+  net::Stream* server = nullptr;  // while bytes are moved
+  std::string ending{};           // why it must end
+  void end(const std::string& reason) {
+    ending = reason.empty() ? "ended" : reason;
+    (server != nullptr ? *server : leg).close();
+  }
+};
+
+Service::Service(const Outside& outside, const base::Clock& clock, std::shared_ptr<const Settings> settings,
+                 std::function<crypto::TicketVerifier*()> verifier)
+    : outside_(outside),
+      clock_(clock),
+      settings_(std::move(settings)),
+      verifier_(std::move(verifier)),
+      health_(health_options(*settings_), clock, outside.random),
+      connector_(outside, health_),
+      credentials_(outside.loop),
+      tasks_(outside.loop) {}
+
+Service::~Service() { tasks_.cancel(); }
+
+void Service::accept(int leg) {
+  if (tasks_.size() >= settings_->max_sessions) {
+    log::event(log::Warn, "leg_refused").field("why", "too many sessions");
+    net::OwnedFd closing(leg);
+    return;
+  }
+  tasks_.spawn(serve(leg));
+}
+
+Task<void> Service::serve(int leg) {
+  auto session = std::unique_ptr<Session>(new Session{net::Stream(outside_.loop, leg), settings_});
+  const uint64_t key = next_++;
+  struct Entry {  // leaves the list also when the task is cancelled
+    std::map<uint64_t, Session*>& list;
+    uint64_t key;
+    ~Entry() { list.erase(key); }
+  } entry{running_, key};
+  running_.emplace(key, session.get());
+  auto taking = take_over(*session);
+  auto taken = co_await taking;
+  if (!taken) {
+    log::event(log::Warn, "leg_refused").field("sid", session->handoff.session_id).error(taken.error());
+    const bool known = !session->handoff.session_id.empty();
+    auto saying = say(*session, known ? refusal(session->handoff, Verdict::Unavailable) : std::string());
+    co_await saying;
+    co_return;
+  }
+  const auto began = clock_.mono();
+  auto connecting = connect(*session);
+  auto result = co_await connecting;
+  report(*session, result, clock_.mono() - began);
+  const auto* failure = std::get_if<ConnectFailure>(&result);
+  session->credential.password.clear();
+  if (failure != nullptr) {
+    auto saying = say(*session, refusal(session->handoff, failure->verdict));
+    co_await saying;
+    co_return;
+  }
+  auto relaying = relay(*session, std::move(std::get<Connected>(result)));
+  co_await relaying;
+}
+
+void Service::report(const Session& session, const ConnectResult& result, base::MonoTime::duration took) {
+  const auto* failure = std::get_if<ConnectFailure>(&result);
+  log::Event event(failure != nullptr ? log::Warn : log::Info, "foreign_login");
+  event.field("sid", session.handoff.session_id).field("service", wire::name(session.handoff.service));
+  event.field("account", session.ticket.account_name).field("server", session.credential.server);
+  event.field("host", session.credential.host);
+  event.field("address", failure != nullptr ? failure->address : std::get<Connected>(result).address);
+  event.field("by", session.credential.password.empty() ? "master" : "password");
+  event.field("verdict", name(failure != nullptr ? failure->verdict : Verdict::Open));
+  if (failure != nullptr) event.field("phase", name(failure->phase)).field("cause", failure->reason);
+  event.field("ms", std::chrono::duration_cast<net::Millis>(took).count());
+}
+
+// The header as the gateway sent it, the ticket, and the credential that belongs to it.
+Task<Result<void>> Service::take_over(Session& session) {
+  const auto deadline = net::Deadline::in(kHandoffTime);
+  std::string bytes;
+  while (true) {
+    BZ_CO_TRY(auto parsed, wire::parse_handoff(bytes));
+    if (parsed) {
+      session.handoff = std::move(parsed->handoff);
+      session.unread = bytes.substr(parsed->consumed);
+      break;
+    }
+    char buffer[kReadSize];
+    auto reading = session.leg.read_some(buffer, deadline);
+    BZ_CO_TRY(const size_t size, co_await reading);
+    if (size == 0) co_return fail(Errc::Closed, "the gateway left during the hand-over");
+    bytes.append(buffer, size);
+  }
+  const wire::Handoff& handoff = session.handoff;
+  crypto::TicketVerifier* verifier = verifier_();
+  if (verifier == nullptr) co_return fail(Errc::Unavailable, "the key of auth is not known yet");
+  BZ_CO_TRY(session.ticket, verifier->verify(handoff.ticket, handoff.session_id, handoff.peer_address));
+  if (session.ticket.service != wire::name(handoff.service)) co_return fail(Errc::Denied, "a ticket for another service");
+  auto ended = ended_.find(session.ticket.account);
+  if (ended != ended_.end() && session.ticket.issued_ms <= ended->second)
+    co_return fail(Errc::Denied, "the account was changed meanwhile");
+  auto asking = credentials_.take(crypto::sha256(handoff.ticket), net::Deadline::in(session.settings->credential_time));
+  BZ_CO_TRY(session.credential, co_await asking);
+  co_return Result<void>();
+}
+
+Result<Target> Service::target_of(const Session& session) const {
+  const Credential& credential = session.credential;
+  auto found = session.settings->servers.find(credential.server);
+  if (found == session.settings->servers.end())
+    return fail(Errc::NotFound, "no server " + credential.server + " in the configuration");
+  Target target;
+  target.server = found->second;
+  const Server& server = *target.server;
+  target.host = credential.host;
+  target.service = session.handoff.service;
+  LoginPlan& plan = target.plan;
+  plan.hello = session.settings->host;
+  plan.user = credential.user;
+  plan.password = credential.password;
+  if (plan.password.empty()) {
+    if (server.master_user.empty() || server.master_password.empty())
+      return fail(Errc::Denied, "no password of the user, and the server has no master user");
+    plan.password = server.master_password;
+    plan.user = server.master_user;
+    if (server.master_style == MasterStyle::SaslAuthzid) {
+      plan.authzid = credential.user;
+    } else {
+      plan.user = credential.user + "*" + server.master_user;
+    }
+  }
+  const bool xclient = server.send_client == SendClient::Xclient;
+  if (xclient || server.send_client == SendClient::Id) plan.id = id_fields(session.handoff);
+  if (xclient) plan.xclient = xclient_attributes(session.handoff, credential.user);
+  if (server.send_client == SendClient::Proxy) target.proxy_header = proxy_header(session.handoff);
+  return target;
+}
+
+Task<ConnectResult> Service::connect(Session& session) {
+  auto target = target_of(session);
+  if (!target) co_return ConnectResult(ConnectFailure{Phase::Connect, Verdict::Broken, target.error().text(), {}});
+  auto opening = connector_.open(std::move(*target), session.settings);
+  auto result = co_await opening;
+  co_return result;
+}
+
+Task<void> Service::relay(Session& session, Connected connected) {
+  net::Stream& server = *connected.stream;
+  const auto limit = net::Deadline::in(kWriteTime);
+  const std::string first = welcome(session.handoff, connected.capabilities) + connected.unread;
+  auto answering = session.leg.write_all(first, limit);
+  auto answered = co_await answering;
+  if (answered && !session.unread.empty()) {
+    auto passing = server.write_all(session.unread, limit);
+    answered = co_await passing;
+  }
+  net::SpliceEnd moved;
+  if (answered) {
+    session.server = &server;
+    auto moving = net::splice(session.leg, server, session.settings->idle_time);
+    moved = co_await moving;
+    session.server = nullptr;
+  } else {
+    moved.reason = answered.error().to_string();
+  }
+  log::event(log::Info, "end")
+      .field("sid", session.handoff.session_id)
+      .field("account", session.ticket.account_name)
+      .field("in", moved.a_to_b)
+      .field("out", moved.b_to_a)
+      .field("reason", session.ending.empty() ? moved.reason : session.ending);
+  // Only behind a whole line: elsewhere the words would be taken for the rest of what was cut.
+  const bool at_rest = moved.b_to_a == 0 || moved.b_at_line_end;
+  const bool speak = !session.ending.empty() && at_rest;
+  auto saying = say(session, speak ? farewell(session.handoff.service, session.ending) : std::string());
+  co_await saying;
+}
+
+Task<void> Service::say(Session& session, std::string words) {
+  const auto limit = net::Deadline::in(kGoodbye);
+  if (!words.empty()) {
+    auto writing = session.leg.write_all(words, limit);
+    auto written = co_await writing;
+    if (!written) co_return;
+  }
+  auto ending = session.leg.shutdown(limit);
+  auto ended = co_await ending;
+  if (!ended) log::event(log::Debug, "shutdown").field("sid", session.handoff.session_id).error(ended.error());
+}
+
+size_t Service::end_sessions(AccountId account, const std::string& device, const std::string& reason) {
+  const int64_t now = clock_.unix_millis();
+  std::erase_if(ended_, [&](const auto& entry) { return entry.second + crypto::kTicketLifeMs < now; });
+  ended_[account] = now;
+  std::vector<Session*> ending;  // end() may resume a session, which leaves the list
+  for (const auto& [key, session] : running_) {
+    if (session->ticket.account == account && (device.empty() || session->ticket.device == device))
+      ending.push_back(session);
+  }
+  for (Session* session : ending) session->end(reason);
+  return ending.size();
+}
+
+void Service::end_all(const std::string& reason) {
+  std::vector<Session*> ending;
+  for (const auto& [key, session] : running_) ending.push_back(session);
+  for (Session* session : ending) session->end(reason);
+}
+
+}  // namespace bz::egress

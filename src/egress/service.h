@@ -1,0 +1,57 @@
+// Takes back legs of the gateway whose mailbox is on another server and runs their sessions: checks the ticket, fetches the
+// credential that auth sent, logs in there, gives our client its answer and moves bytes both ways without reading them.
+// Owned by the egress role; one loop.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "crypto/ticket.h"
+#include "egress/connector.h"
+#include "egress/credentials.h"
+#include "wire/handoff.h"
+
+namespace bz::egress {
+
+class Service {
+ public:
+  // `verifier` is asked for each leg and may be null until the public key of auth is known. All references outlive the
+  // service.
+  Service(const Outside& outside, const base::Clock& clock, std::shared_ptr<const Settings> settings,
+          std::function<crypto::TicketVerifier*()> verifier);
+  ~Service();
+  void accept(int leg);  // owns the descriptor
+  void credential(wire::ForeignLogin record) { credentials_.put(std::move(record)); }
+  void set(std::shared_ptr<const Settings> settings) { settings_ = std::move(settings); }
+  // Ends the sessions of an account (device empty: of all its devices), with BYE where the protocol is at rest; tickets
+  // signed before open no more. How many.
+  size_t end_sessions(AccountId account, const std::string& device, const std::string& reason);
+  void end_all(const std::string& reason);
+  size_t sessions() const { return tasks_.size(); }
+  const Health& health() const { return health_; }
+
+ private:
+  struct Session;
+  Task<void> serve(int leg);
+  Task<Result<void>> take_over(Session& session);
+  Task<ConnectResult> connect(Session& session);
+  static void report(const Session& session, const ConnectResult& result, base::MonoTime::duration took);
+  Task<void> relay(Session& session, Connected connected);
+  Task<void> say(Session& session, std::string words);
+  Result<Target> target_of(const Session& session) const;
+
+  const Outside& outside_;
+  const base::Clock& clock_;
+  std::shared_ptr<const Settings> settings_;
+  std::function<crypto::TicketVerifier*()> verifier_;
+  Health health_;
+  Connector connector_;
+  Credentials credentials_;
+  std::map<uint64_t, Session*> running_;
+  uint64_t next_ = 0;
+  std::map<AccountId, int64_t> ended_;  // account -> Unix milliseconds: tickets from before are refused
+  net::TaskGroup tasks_;
+};
+
+}  // namespace bz::egress
