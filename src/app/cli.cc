@@ -179,15 +179,19 @@ int run(const Common& common, std::vector<std::string> arguments) {
   init_app->add_option("--domain", options.domain, "domain whose mail is ours")->capture_default_str();
   init_app->callback([&] { status = make(options); });
 
-  for (auto [name, role, what] : {std::tuple{"account", "auth", "add, passwd, list, show, disable, enable, remove, purge"},
-                                  {"alias", "auth", "add, remove, list"},
-                                  {"directory", "auth", "test: a login told step by step"},
-                                  {"queue", "mta", "list, flush, remove"}}) {
+  for (auto [name, role, what] :
+       {std::tuple{"account", "auth", "add, passwd, list, show, disable, enable, route, remove, purge"},
+        {"alias", "auth", "add, remove, list"},
+        {"directory", "auth", "test: a login told step by step"},
+        {"queue", "mta", "list, flush, remove"}}) {
     CLI::App* sub = passed_on(app, name, what);
     sub->callback([&, sub, role = std::string(role)] { status = administer(common, role, words_of(sub)); });
   }
   app.add_subcommand("status", "Are all roles up?")->callback([&] {
     status = ask_role(common, "supervisor", {"status"}, {});
+  });
+  app.add_subcommand("servers", "Which other people's mail servers are up, where there are any?")->callback([&] {
+    status = ask_role(common, "egress", {"servers"}, {});
   });
   app.add_subcommand("reload", "Read configuration and certificates again")->callback([&] { status = reload(common); });
   CLI::App* logs = app.add_subcommand("logs", "Log files");

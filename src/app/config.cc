@@ -15,6 +15,7 @@
 #include "directory/entry.h"
 #include "directory/guard.h"
 #include "intl/idna.h"
+#include "net/stream.h"
 #include "roles/directories.h"
 #include "sasl/mechanism.h"
 
@@ -171,6 +172,11 @@ void set_defaults(std::span<const Key<Target>> keys, Target& target) {
   }
 }
 
+// Tables that come more than once; each kind has a reader of its own.
+bool is_table_list(std::string_view name) {
+  return name == "listener" || name == "directory" || name == "certificate" || name == "server" || name == "route";
+}
+
 template <class Target>
 struct TableReader {
   std::span<const Key<Target>> keys;
@@ -180,8 +186,7 @@ struct TableReader {
   Result<void> read(const toml::table& table, const std::string& prefix, Target& target) {
     for (const auto& [name, node] : table) {
       std::string full = prefix + std::string(name.str());
-      // Arrays of tables have readers of their own.
-      if (full == "listener" || full == "directory" || full == "certificate") continue;
+      if (std::is_same_v<Target, Config> && is_table_list(full)) continue;
       const auto* key = find(full);
       if (key) {
         auto value = value_of(*key, node);
@@ -237,19 +242,6 @@ Result<void> check_mechanisms(ListenerConfig& listener, Where where, std::string
   return {};
 }
 
-// RFC 1918, RFC 4193, loopback and link-local: the only places for listeners without TLS.
-bool is_private(const std::string& address) {
-  unsigned char b[16];
-  if (inet_pton(AF_INET, address.c_str(), b) == 1) {
-    return b[0] == 127 || b[0] == 10 || (b[0] == 172 && b[1] >= 16 && b[1] < 32) || (b[0] == 192 && b[1] == 168) ||
-           (b[0] == 169 && b[1] == 254);
-  }
-  if (inet_pton(AF_INET6, address.c_str(), b) != 1) return false;
-  in6_addr six;
-  std::memcpy(&six, b, sizeof six);
-  return IN6_IS_ADDR_LOOPBACK(&six) || (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
-}
-
 // The one way to write it, so that equal ones can be compared. False: not numeric.
 bool normalise_address(std::string& address) {
   unsigned char bytes[16];
@@ -273,7 +265,7 @@ Result<void> check_listener(ListenerConfig& listener, Where where, std::string_v
   if (listener.front == Front::Mx && listener.tls != ListenerTls::StartTls) {
     return bad(where, key, "mx needs tls = \"starttls\": other hosts know nothing else");
   }
-  if (plain && !is_private(listener.address)) {
+  if (plain && !net::is_private(listener.address)) {
     return bad(where, key,
                "tls = \"none\" needs a loopback or private address (127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, "
                "192.168.0.0/16, 169.254.0.0/16, ::1, fc00::/7, fe80::/10), not " +
@@ -282,33 +274,45 @@ Result<void> check_listener(ListenerConfig& listener, Where where, std::string_v
   return check_mechanisms(listener, where, key);
 }
 
-Result<void> read_listeners(const toml::table& root, std::string_view file, Config& config) {
-  const toml::node* node = root.get("listener");
-  if (!node) return bad({file, 1}, "listener", "is missing; at least one [[listener]] is needed");
+// All [[name]] tables, each read with its keys and given to `take`, which may refuse it.
+template <class Target, class Take>
+Result<void> read_tables(const toml::table& root, std::string_view name, std::span<const Key<Target>> keys, size_t limit,
+                         std::string_view file, Take take) {
+  const toml::node* node = root.get(name);
+  if (!node) return {};
   const toml::array* array = node->as_array();
-  if (!array || array->empty() || array->size() > 100)
-    return bad(where_of(file, *node), "listener", "must be [[listener]], 1 to 100 of them");
-  std::set<std::string> names;
-  std::set<std::pair<std::string, uint16_t>> places;
+  if (!array || array->empty() || array->size() > limit) {
+    return bad(where_of(file, *node), name,
+               "must be [[" + std::string(name) + "]], 1 to " + std::to_string(limit) + " of them");
+  }
   size_t number = 0;
   for (const toml::node& item : *array) {
-    std::string key = "listener " + std::to_string(++number);
+    std::string key = std::string(name) + " " + std::to_string(++number);
     const toml::table* table = item.as_table();
     if (!table) return bad(where_of(file, item), key, "must be a table");
-    ListenerConfig listener;
-    set_defaults(listener_keys(), listener);
-    TableReader<ListenerConfig> reader{listener_keys(), file};
-    BZ_TRY_VOID(reader.read(*table, "", listener));
+    Target target;
+    set_defaults(keys, target);
+    TableReader<Target> reader{keys, file};
+    BZ_TRY_VOID(reader.read(*table, "", target));
     BZ_TRY_VOID(reader.check_required(where_of(file, item).line));
-    BZ_TRY_VOID(check_listener(listener, where_of(file, item), key));
-    if (!names.insert(listener.name).second) return bad(where_of(file, item), key, "name is used twice");
-    // The kernel would allow it (SO_REUSEPORT) and give connections to either.
-    if (!places.insert({listener.address, listener.port}).second) {
-      return bad(where_of(file, item), key, "address and port are used twice");
-    }
-    config.listeners.push_back(std::move(listener));
+    BZ_TRY_VOID(take(std::move(target), where_of(file, item), std::string_view(key)));
   }
   return {};
+}
+
+Result<void> read_listeners(const toml::table& root, std::string_view file, Config& config) {
+  if (!root.get("listener")) return bad({file, 1}, "listener", "is missing; at least one [[listener]] is needed");
+  std::set<std::string> names;
+  std::set<std::pair<std::string, uint16_t>> places;
+  auto take = [&](ListenerConfig listener, Where where, std::string_view key) -> Result<void> {
+    BZ_TRY_VOID(check_listener(listener, where, key));
+    if (!names.insert(listener.name).second) return bad(where, key, "name is used twice");
+    // The kernel would allow it (SO_REUSEPORT) and give connections to either.
+    if (!places.insert({listener.address, listener.port}).second) return bad(where, key, "address and port are used twice");
+    config.listeners.push_back(std::move(listener));
+    return {};
+  };
+  return read_tables(root, "listener", listener_keys(), 100, file, take);
 }
 
 Result<void> check_directory(const DirectoryConfig& directory, Where where, std::string_view key) {
@@ -324,26 +328,14 @@ Result<void> check_directory(const DirectoryConfig& directory, Where where, std:
 }
 
 Result<void> read_directories(const toml::table& root, std::string_view file, Config& config) {
-  const toml::node* node = root.get("directory");
-  if (!node) return {};
-  const toml::array* array = node->as_array();
-  if (!array || array->size() > 20)
-    return bad(where_of(file, *node), "directory", "must be [[directory]], at most 20 of them");
   std::set<std::string> names;
-  for (const toml::node& item : *array) {
-    std::string key = "directory " + std::to_string(config.directories.size() + 1);
-    const toml::table* table = item.as_table();
-    if (!table) return bad(where_of(file, item), key, "must be a table");
-    DirectoryConfig directory;
-    set_defaults(directory_keys(), directory);
-    TableReader<DirectoryConfig> reader{directory_keys(), file};
-    BZ_TRY_VOID(reader.read(*table, "", directory));
-    BZ_TRY_VOID(reader.check_required(where_of(file, item).line));
-    BZ_TRY_VOID(check_directory(directory, where_of(file, item), key));
-    if (!names.insert(directory.name).second) return bad(where_of(file, item), key, "name is used twice");
+  auto take = [&](DirectoryConfig directory, Where where, std::string_view key) -> Result<void> {
+    BZ_TRY_VOID(check_directory(directory, where, key));
+    if (!names.insert(directory.name).second) return bad(where, key, "name is used twice");
     config.directories.push_back(std::move(directory));
-  }
-  return {};
+    return {};
+  };
+  return read_tables(root, "directory", directory_keys(), 20, file, take);
 }
 
 Result<void> read_certificates(const toml::table& root, std::string_view file, Config& config) {
@@ -380,6 +372,62 @@ bool is_host_name(std::string_view name) {
 void to_a_labels(std::string& name) {
   auto ascii = intl::to_a_labels(name);
   if (ascii) name = std::move(*ascii);
+}
+
+bool is_mail_host(const std::string& host) { return is_host_name(host) || net::is_numeric(host); }
+
+Result<void> check_server(roles::ServerConfig& server, Where where, std::string_view key) {
+  for (char c : server.name) {
+    if (!base::is_alpha(c) && !base::is_digit(c) && c != '-' && c != '_')
+      return bad(where, key, "name must be letters, digits, - and _");
+  }
+  if (server.name == "-") return bad(where, key, "name \"-\" means our own mail store");
+  to_a_labels(server.host);
+  server.host = base::lower(server.host);
+  if (server.host.empty() && server.hosts.empty())
+    return bad(where, key, "host is missing (or hosts, for those the directory names)");
+  if (!server.host.empty() && !is_mail_host(server.host))
+    return bad(where, key, "host must be a DNS name or a numeric address");
+  for (const std::string& pattern : server.hosts) {
+    std::string name = pattern.starts_with("*.") ? pattern.substr(2) : pattern;
+    if (!is_mail_host(name)) return bad(where, key, "hosts: \"" + pattern + "\" is neither a name nor \"*.name\"");
+  }
+  bool clear = false;
+  for (roles::ListenerTls tls : {server.imap_tls, server.pop3_tls, server.submission_tls, server.delivery_tls})
+    clear = clear || tls == roles::ListenerTls::None;
+  if (clear && net::is_numeric(server.host) && !net::is_private(server.host))
+    return bad(where, key, "tls \"none\" needs a loopback or private address");
+  if (server.master_user.empty() != server.master_password_file.empty())
+    return bad(where, key, "master_user goes together with master_password_file");
+  if (server.login == "master" && server.master_user.empty())
+    return bad(where, key, "login = \"master\" needs master_user");
+  return {};
+}
+
+Result<void> read_servers(const toml::table& root, std::string_view file, Config& config) {
+  const auto known = [&](std::string_view name) {
+    return std::any_of(config.servers.begin(), config.servers.end(),
+                       [&](const auto& server) { return server.name == name; });
+  };
+  auto take_server = [&](roles::ServerConfig server, Where where, std::string_view key) -> Result<void> {
+    BZ_TRY_VOID(check_server(server, where, key));
+    if (known(server.name)) return bad(where, key, "name is used twice");
+    config.servers.push_back(std::move(server));
+    return {};
+  };
+  auto take_route = [&](roles::RouteConfig route, Where where, std::string_view key) -> Result<void> {
+    if (route.account.empty() && route.domain.empty() && route.type.empty())
+      return bad(where, key, "needs account, domain or type");
+    auto server =
+        std::find_if(config.servers.begin(), config.servers.end(), [&](const auto& s) { return s.name == route.server; });
+    if (route.server != "-" && server == config.servers.end())
+      return bad(where, key, "there is no [[server]] " + route.server);
+    if (route.server != "-" && server->host.empty()) return bad(where, key, "server " + route.server + " has no host");
+    config.routes.push_back(std::move(route));
+    return {};
+  };
+  BZ_TRY_VOID(read_tables(root, "server", server_keys(), 1000, file, take_server));
+  return read_tables(root, "route", route_keys(), 10'000, file, take_route);
 }
 
 // What the listeners' logins need of the rest.
@@ -439,6 +487,9 @@ Result<void> check_whole(const toml::table& root, std::string_view file, Config&
   if (smart.host.empty() && !smart.user.empty()) return bad(line("smart_host"), "smart_host.host", "is missing");
   if (config.gateway.max_pre_login > config.gateway.max_sessions) {
     return bad(line("gateway"), "gateway.max_pre_login", "must not be over gateway.max_sessions");
+  }
+  if (!config.servers.empty() && config.gateway.foreign_time < config.egress.login_time + base::Millis(5'000)) {
+    return bad(line("gateway"), "gateway.foreign_time", "must be at least 5 s more than egress.login_time");
   }
   if (config.auth.realm.empty()) config.auth.realm = config.host;
   return check_logins(config, line("auth"));
@@ -507,6 +558,7 @@ Result<Config> parse_config(std::string_view text, std::string_view file_name) {
   BZ_TRY_VOID(read_listeners(parsed.table(), file_name, config));
   BZ_TRY_VOID(read_directories(parsed.table(), file_name, config));
   BZ_TRY_VOID(read_certificates(parsed.table(), file_name, config));
+  BZ_TRY_VOID(read_servers(parsed.table(), file_name, config));
   BZ_TRY_VOID(check_whole(parsed.table(), file_name, config));
   return config;
 }
@@ -524,6 +576,12 @@ std::string config_doc() {
   doc_of(out, directory_keys(), "");
   out += "# One table for each further certificate, besides those of tls above.\n# [[certificate]]\n\n";
   doc_of(out, certificate_keys(), "");
+  out += "# One table for each mail server of somebody else's that holds mailboxes of ours.\n# [[server]]\n\n";
+  doc_of(out, server_keys(), "");
+  out +=
+      "# Whose mailbox is there: the first that fits counts, after what the directory says of the account.\n# "
+      "[[route]]\n\n";
+  doc_of(out, route_keys(), "");
   return out;
 }
 

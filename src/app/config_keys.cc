@@ -1,5 +1,7 @@
 #include "app/config_keys.h"
 
+#include "base/text.h"
+
 namespace bz::app {
 namespace {
 
@@ -7,6 +9,8 @@ using roles::CertificateConfig;
 using roles::Config;
 using roles::DirectoryConfig;
 using roles::ListenerConfig;
+using roles::RouteConfig;
+using roles::ServerConfig;
 using enum KeyKind;
 
 constexpr int64_t kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute, kDay = 24 * kHour;
@@ -16,6 +20,12 @@ roles::TlsProfile profile_of(const std::string& text) {
   return text == "modern"   ? roles::TlsProfile::Modern
          : text == "legacy" ? roles::TlsProfile::Legacy
                             : roles::TlsProfile::Intermediate;
+}
+
+roles::ListenerTls tls_of(std::string_view word) {
+  return word == "implicit"   ? roles::ListenerTls::Implicit
+         : word == "starttls" ? roles::ListenerTls::StartTls
+                              : roles::ListenerTls::None;
 }
 
 #define TO(field) [](Config& c, KeyValue v) { c.field = std::move(v.text); }
@@ -49,6 +59,7 @@ constexpr Key<Config> kKeys[] = {
     {"gateway.handshake_time", Duration, "\"30s\"", kSecond, 10 * kMinute, "", "time for a TLS handshake", TIME(gateway.handshake_time)},
     {"gateway.login_time", Duration, "\"3m\"", kSecond, kHour, "", "time from connection to login", TIME(gateway.login_time)},
     {"gateway.back_end_time", Duration, "\"5s\"", 100, kMinute, "", "how long a back end may take for its first answer to a session", TIME(gateway.back_end_time)},
+    {"gateway.foreign_time", Duration, "\"40s\"", 5 * kSecond, 5 * kMinute, "", "the same of a login at a [[server]]; more than egress.login_time", TIME(gateway.foreign_time)},
     {"gateway.auth_time", Duration, "\"20s\"", 100, kMinute, "", "how long auth may take for each answer", TIME(gateway.auth_time)},
     {"gateway.tls_sniff", Duration, "\"100ms\"", 0, 2 * kSecond, "", "on STARTTLS ports: wait this long for a TLS hello before the greeting; phones probe so", TIME(gateway.tls_sniff)},
     {"gateway.idle_time", Duration, "\"40m\"", kMinute, kDay, "", "a session on which nothing moves for so long is closed; the back ends' own limits are shorter", TIME(gateway.idle_time)},
@@ -109,6 +120,11 @@ constexpr Key<Config> kKeys[] = {
     {"mx.port", Number, "25", 1, 65535, "", "port of other hosts' MX; for tests only", NUMBER(mta.mx_port)},
     {"dns.config_file", Text, "", 1, 4096, "", "resolver configuration (unbound.conf); for tests only", TO(mta.dns_config_file), false, RESTART(mta.dns_config_file)},
 
+    {"egress.connect_time", Duration, "\"10s\"", kSecond, kMinute, "", "time to reach one address of a [[server]], its TLS handshake included", TIME(egress.connect_time)},
+    {"egress.login_time", Duration, "\"30s\"", 2 * kSecond, 2 * kMinute, "", "time from the look-up of its name to the login", TIME(egress.login_time)},
+    {"egress.max_sessions", Number, "20000", 10, 1'000'000, "", "sessions at such servers", NUMBER(egress.max_sessions)},
+    {"egress.max_logins_per_host", Number, "200", 1, 100'000, "", "logins under way at one host; beyond it clients are asked to try later", NUMBER(egress.max_logins_per_host)},
+
     {"supervisor.restart_wait_max", Duration, "\"10s\"", 100, kMinute, "", "longest wait before a role that ended by itself is started again", TIME(restart_wait_max)},
     {"upkeep.hour", Number, "2", 0, 23, "", "hour of the day (UTC) at which the space of removed messages goes back to the disk; choose a quiet one", NUMBER(upkeep_hour)},
     {"upkeep.every", Duration, "\"0s\"", 0, kDay, "", "how often instead, from the start of a role on; for a store in which very much is removed each day; 0s: once a day", TIME(upkeep_every)},
@@ -116,6 +132,7 @@ constexpr Key<Config> kKeys[] = {
     {"users.auth", Text, "\"buzon-auth\"", 1, 32, "", "user of the role when started as root", TO(users.auth), false, RESTART(users.auth)},
     {"users.mailstore", Text, "\"buzon-mailstore\"", 1, 32, "", "user of the role when started as root", TO(users.mailstore), false, RESTART(users.mailstore)},
     {"users.mta", Text, "\"buzon-mta\"", 1, 32, "", "user of the role when started as root", TO(users.mta), false, RESTART(users.mta)},
+    {"users.egress", Text, "\"buzon-egress\"", 1, 32, "", "user of the role when started as root", TO(users.egress), false, RESTART(users.egress)},
 };
 
 constexpr Key<ListenerConfig> kListenerKeys[] = {
@@ -130,10 +147,7 @@ constexpr Key<ListenerConfig> kListenerKeys[] = {
     {"address", Text, "\"::\"", 1, 45, "", "numeric address; \"::\" is every address, IPv4 too", [](ListenerConfig& l, KeyValue v) { l.address = v.text; }},
     {"port", Number, "", 1, 65535, "", "TCP port", [](ListenerConfig& l, KeyValue v) { l.port = static_cast<uint16_t>(v.number); }, true},
     {"tls", Text, "\"implicit\"", 1, 16, "implicit|starttls|none", "none: passwords and mail in clear, only on a loopback or private address; lmtp knows nothing else, mx needs starttls",
-     [](ListenerConfig& l, KeyValue v) {
-       l.tls = v.text == "implicit" ? roles::ListenerTls::Implicit
-             : v.text == "starttls" ? roles::ListenerTls::StartTls : roles::ListenerTls::None;
-     }},
+     [](ListenerConfig& l, KeyValue v) { l.tls = tls_of(v.text); }},
     {"mechanisms", TextList, "[\"PLAIN\", \"LOGIN\", \"SCRAM-SHA-256\"]", 0, 16, "", "login mechanisms offered under TLS, best first for clients that take the first; on mx too, for phones that know port 25 only. PLAIN, LOGIN, SCRAM-SHA-1, -256 and -512, each also with -PLUS, CRAM-MD5, DIGEST-MD5, NTLM, EXTERNAL, OAUTHBEARER, XOAUTH2", [](ListenerConfig& l, KeyValue v) { l.mechanisms = std::move(v.texts); }},
     {"client_certificates", Text, "\"off\"", 3, 8, "off|optional|required", "ask clients for a certificate in the TLS handshake; needed for EXTERNAL",
      [](ListenerConfig& l, KeyValue v) {
@@ -143,6 +157,7 @@ constexpr Key<ListenerConfig> kListenerKeys[] = {
      }},
     {"tls_profile", Text, "", 1, 16, "modern|intermediate|legacy", "unset: tls.profile. legacy also speaks TLS 1.0 and 1.1 with old suites, for phones before iOS 9: whoever can listen may read those sessions; give such phones a port of their own",
      [](ListenerConfig& l, KeyValue v) { l.tls_profile = profile_of(v.text); }},
+    {"imap_capabilities", Text, "", 1, 1000, "", "what IMAP shows before login, without AUTH= and STARTTLS; unset: what our own store can do, or while there are [[server]]s what any can: \"IMAP4rev1 SASL-IR ID\"", [](ListenerConfig& l, KeyValue v) { l.imap_capabilities = std::move(v.text); }},
 };
 
 constexpr Key<DirectoryConfig> kDirectoryKeys[] = {
@@ -176,6 +191,39 @@ constexpr Key<CertificateConfig> kCertificateKeys[] = {
     {"key_file", Text, "", 1, 4096, "", "its private key in PEM, mode 0600", [](CertificateConfig& c, KeyValue v) { c.key_file = std::move(v.text); }, true},
     {"ocsp_file", Text, "", 1, 4096, "", "OCSP response in DER to be stapled to it", [](CertificateConfig& c, KeyValue v) { c.ocsp_file = std::move(v.text); }},
 };
+
+#define SERVER_TEXT(field) [](ServerConfig& s, KeyValue v) { s.field = std::move(v.text); }
+#define SERVER_PORT(field) [](ServerConfig& s, KeyValue v) { s.field = static_cast<uint16_t>(v.number); }
+#define SERVER_TLS(field) [](ServerConfig& s, KeyValue v) { s.field = tls_of(v.text); }
+constexpr Key<ServerConfig> kServerKeys[] = {
+    {"name", Text, "", 1, 32, "", "unique name, for [[route]], `buzon account route` and the log", SERVER_TEXT(name), true},
+    {"host", Text, "", 1, 253, "", "its DNS name or numeric address; unset: only hosts that the directory names (see hosts)", SERVER_TEXT(host)},
+    {"hosts", TextList, "[]", 0, 100, "", "mail hosts that the directory may name for an account, with the settings of this table: \"mail7.example.net\", \"*.example.net\"", [](ServerConfig& s, KeyValue v) { s.hosts = std::move(v.texts); }},
+    {"imap_port", Number, "993", 0, 65535, "", "0: no IMAP there", SERVER_PORT(imap_port)},
+    {"imap_tls", Text, "\"implicit\"", 1, 16, "implicit|starttls|none", "none: only to a loopback or private address", SERVER_TLS(imap_tls)},
+    {"pop3_port", Number, "0", 0, 65535, "", "995, say; 0: no POP3 there", SERVER_PORT(pop3_port)},
+    {"pop3_tls", Text, "\"implicit\"", 1, 16, "implicit|starttls|none", "as imap_tls", SERVER_TLS(pop3_tls)},
+    {"submission_port", Number, "0", 0, 65535, "", "587, say; 0: its users submit through us", SERVER_PORT(submission_port)},
+    {"submission_tls", Text, "\"starttls\"", 1, 16, "implicit|starttls|none", "as imap_tls", SERVER_TLS(submission_tls)},
+    {"delivery", Text, "\"smtp\"", 1, 16, "smtp|lmtp", "how mail for its accounts is brought there", [](ServerConfig& s, KeyValue v) { s.lmtp = v.text == "lmtp"; }},
+    {"delivery_port", Number, "0", 0, 65535, "", "25 or 24, say; 0: we take no mail for its accounts", SERVER_PORT(delivery_port)},
+    {"delivery_tls", Text, "\"starttls\"", 1, 16, "implicit|starttls|none", "as imap_tls; the certificate is checked here too", SERVER_TLS(delivery_tls)},
+    {"tls_name", Text, "", 1, 253, "", "name that its certificate must bear; unset: the host's", SERVER_TEXT(tls_name)},
+    {"tls_ca_file", Text, "", 1, 4096, "", "roots in PEM that its certificate must come from; unset: the system's", SERVER_TEXT(tls_ca_file)},
+    {"login", Text, "\"user\"", 1, 16, "user|master", "user: with the password the user gave us (PLAIN, LOGIN), with the master user after other mechanisms; master: always as master user", SERVER_TEXT(login)},
+    {"login_name", Text, "\"address\"", 1, 16, "address|local", "how the user is called there: ana@example.org or ana", SERVER_TEXT(login_name)},
+    {"master_user", Text, "", 1, 255, "", "a user there who may log in for others", SERVER_TEXT(master_user)},
+    {"master_password_file", Text, "", 1, 4096, "", "file that holds its password, mode 0600", SERVER_TEXT(master_password_file)},
+    {"master_style", Text, "\"user*master\"", 1, 16, "user*master|sasl-authzid", "how the master user says for whom: in the name, or as the authorization identity (RFC 4616)", SERVER_TEXT(master_style)},
+    {"send_client", Text, "\"none\"", 1, 16, "none|id|xclient|proxy", "how it is told the client's address; it must trust us for that: ID of IMAP, XCLIENT (and ID), or a PROXY v2 header", SERVER_TEXT(send_client)},
+};
+
+constexpr Key<RouteConfig> kRouteKeys[] = {
+    {"account", Text, "", 1, 254, "", "login name", [](RouteConfig& r, KeyValue v) { r.account = base::lower(v.text); }},
+    {"domain", Text, "", 1, 253, "", "domain of the login name", [](RouteConfig& r, KeyValue v) { r.domain = base::lower(v.text); }},
+    {"type", Text, "", 1, 32, "", "server type that the directory gives the account", [](RouteConfig& r, KeyValue v) { r.type = std::move(v.text); }},
+    {"server", Text, "", 1, 32, "", "name of a [[server]]; \"-\": our own mail store", [](RouteConfig& r, KeyValue v) { r.server = std::move(v.text); }, true},
+};
 // clang-format on
 
 }  // namespace
@@ -184,6 +232,8 @@ std::span<const Key<Config>> config_keys() { return kKeys; }
 std::span<const Key<ListenerConfig>> listener_keys() { return kListenerKeys; }
 std::span<const Key<DirectoryConfig>> directory_keys() { return kDirectoryKeys; }
 std::span<const Key<CertificateConfig>> certificate_keys() { return kCertificateKeys; }
+std::span<const Key<ServerConfig>> server_keys() { return kServerKeys; }
+std::span<const Key<RouteConfig>> route_keys() { return kRouteKeys; }
 
 std::string_view describe(KeyKind kind) {
   switch (kind) {

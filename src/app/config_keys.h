@@ -21,8 +21,7 @@ struct KeyValue {
   bool flag = false;
 };
 
-// Target: roles::Config, or for the keys of one [[listener]], [[directory]] or [[certificate]] roles::ListenerConfig,
-// roles::DirectoryConfig or roles::CertificateConfig.
+// Target: roles::Config, or the struct of one [[listener]], [[directory]], [[certificate]], [[server]] or [[route]].
 template <class Target>
 struct Key {
   std::string_view name;  // "gateway.workers"
@@ -41,5 +40,7 @@ std::span<const Key<roles::Config>> config_keys();
 std::span<const Key<roles::ListenerConfig>> listener_keys();
 std::span<const Key<roles::DirectoryConfig>> directory_keys();
 std::span<const Key<roles::CertificateConfig>> certificate_keys();
+std::span<const Key<roles::ServerConfig>> server_keys();
+std::span<const Key<roles::RouteConfig>> route_keys();
 
 }  // namespace bz::app

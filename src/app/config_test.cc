@@ -211,5 +211,49 @@ TEST(Config, doc_holds_every_key) {
   for (const auto& key : listener_keys()) EXPECT_THAT(doc, HasSubstr(std::string(key.name) + " = "));
 }
 
+const std::string kServer = "[[server]]\nname = \"old\"\nhost = \"imap.old.test\"\n";
+
+TEST(Config, servers_and_routes_are_tables_of_their_own) {
+  auto config = parse_config(kGood + kServer + R"(delivery = "lmtp"
+delivery_port = 24
+[[server]]
+name = "many"
+hosts = ["*.old.test"]
+[[route]]
+domain = "X.test"
+server = "old"
+[[route]]
+account = "ana@y.test"
+server = "-"
+)",
+                             "buzon.toml");
+  ASSERT_TRUE(config.has_value()) << config.error().text();
+  ASSERT_EQ(config->servers.size(), 2u);
+  EXPECT_EQ(config->servers[0].imap_port, 993);
+  EXPECT_EQ(config->servers[0].imap_tls, roles::ListenerTls::Implicit);
+  EXPECT_EQ(config->servers[0].submission_port, 0);
+  EXPECT_TRUE(config->servers[0].lmtp);
+  EXPECT_EQ(config->servers[0].login, "user");
+  ASSERT_EQ(config->routes.size(), 2u);
+  EXPECT_EQ(config->routes[0].domain, "x.test");
+}
+
+TEST(Config, servers_that_cannot_work_are_refused) {
+  EXPECT_THAT(refusal(kGood + "[[server]]\nname = \"old\"\n"), HasSubstr("server 1: host is missing"));
+  EXPECT_THAT(refusal(kGood + kServer + kServer), HasSubstr("server 2: name is used twice"));
+  EXPECT_THAT(refusal(kGood + kServer + "login = \"master\"\n"), HasSubstr("needs master_user"));
+  EXPECT_THAT(refusal(kGood + kServer + "master_user = \"m\"\n"), HasSubstr("goes together with master_password_file"));
+  EXPECT_THAT(refusal(kGood + kServer + "hosts = [\"*\"]\n"), HasSubstr("neither a name"));
+  EXPECT_THAT(refusal(kGood + "[[server]]\nname = \"a\"\nhost = \"192.0.2.1\"\nimap_tls = \"none\"\n"),
+              HasSubstr("needs a loopback or private address"));
+  EXPECT_THAT(refusal(kGood + "[[server]]\nname = \"../x\"\nhost = \"a.test\"\n"), HasSubstr("name must be letters"));
+  EXPECT_THAT(refusal(kGood + "[[route]]\ndomain = \"x.test\"\nserver = \"old\"\n"),
+              HasSubstr("there is no [[server]] old"));
+  EXPECT_THAT(refusal(kGood + kServer + "[[route]]\nserver = \"old\"\n"), HasSubstr("needs account, domain or type"));
+  EXPECT_THAT(refusal(kGood + kServer + "prot = 1\n"), HasSubstr("unknown key"));
+  EXPECT_THAT(refusal("gateway.foreign_time = \"20s\"\n" + kGood + kServer), HasSubstr("more than egress.login_time"));
+  EXPECT_EQ(refusal(kGood + "route = \"old\"\n"), "buzon.toml:10: route: unknown key; the nearest known one is port");
+}
+
 }  // namespace
 }  // namespace bz::app

@@ -64,7 +64,7 @@ unsigned Supervisor::workers_of(const roles::Config& config) {
 Result<void> Supervisor::start() {
   raise_descriptor_limit();
   BZ_TRY(state_, os::make_folder(os::kHere, state_path(config_path_, loaded_.config), 0700));
-  BZ_TRY_VOID(make_state(state_.get(), loaded_.config.users));
+  BZ_TRY_VOID(make_state(state_.get(), loaded_.config));
   auto lock = os::lock_file(state_.get(), "run/lock");
   if (!lock) return std::move(lock).error().with_context("another buzon serves this state folder");
   lock_ = std::move(*lock);
@@ -99,13 +99,18 @@ void Supervisor::log_listeners(const Listeners& before) const {
   }
 }
 
+Result<void> Supervisor::know_user(const RoleFacts& role, const roles::Config& config) {
+  std::optional<os::User>& user = users_[role.name];
+  if (!os::is_root() || user) return {};
+  BZ_TRY(user, role_user(role, config.users));
+  if (user->uid == 0) log::event(log::Warn, "role_runs_as_root").field("role", role.name);
+  return {};
+}
+
 Result<void> Supervisor::make_children() {
   for (const RoleFacts& role : role_facts()) {
-    std::optional<os::User>& user = users_[role.name];
-    if (os::is_root()) {
-      BZ_TRY(user, role_user(role, loaded_.config.users));
-      if (user->uid == 0) log::event(log::Warn, "role_runs_as_root").field("role", role.name);
-    }
+    if (!is_wanted(role, loaded_.config)) continue;
+    BZ_TRY_VOID(know_user(role, loaded_.config));
     if (role.name != "gateway") {
       make_child(role, 0);
       continue;
@@ -163,20 +168,14 @@ void Supervisor::give_listeners(Child& child) {
 void Supervisor::tell(Child& child) {
   child.generation = generation_;
   child.send(wire::Type::Config, wire::ConfigText{loaded_.text, loaded_.file_name}.encode());
-  auto give = [&](std::string_view name, const Secret& secret) {
-    child.send(wire::Type::Secret, wire::NamedBytes{std::string(name), std::string(secret.reveal())}.encode());
-  };
   for (std::string_view name : child.role().secrets) {
-    if (name.ends_with('*')) {
-      name.remove_suffix(1);
-      for (auto it = loaded_.secrets.lower_bound(std::string(name));
-           it != loaded_.secrets.end() && it->first.starts_with(name); ++it) {
-        give(it->first, it->second);
-      }
-    } else if (auto it = loaded_.secrets.find(std::string(name)); it != loaded_.secrets.end()) {
-      give(name, it->second);
-    } else if (name == roles::secrets::kTicketKeys) {
-      give(name, ticket_keys_);
+    if (name == roles::secrets::kTicketKeys && !loaded_.secrets.contains(std::string(name))) {
+      child.send(wire::Type::Secret, wire::NamedBytes{std::string(name), std::string(ticket_keys_.reveal())}.encode());
+      continue;
+    }
+    for (auto it = loaded_.secrets.lower_bound(std::string(name)); it != loaded_.secrets.end(); ++it) {
+      if (it->first != name && !(name.ends_with('.') && it->first.starts_with(name))) break;
+      child.send(wire::Type::Secret, wire::NamedBytes{it->first, std::string(it->second.reveal())}.encode());
     }
   }
 }

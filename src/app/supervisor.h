@@ -40,6 +40,7 @@ class Supervisor {
   };
   using Asker = std::optional<std::pair<ControlReply, bool>>;
   Result<void> make_children();
+  Result<void> know_user(const RoleFacts& role, const roles::Config& config);
   Child& make_child(const RoleFacts& role, uint32_t index);
   void begin_gateways();
   void fill(Child& child);  // a new process: all it needs

@@ -50,6 +50,15 @@ void Supervisor::reload(std::string_view why, Asker asker) {
 
 Result<void> Supervisor::adopt(Loaded loaded) {
   std::vector<uint32_t> numbers = worker_numbers(workers_of(loaded.config));
+  // The first [[server]]: its role has no folder and no process yet.
+  const RoleFacts& egress = *find_role("egress");
+  const bool begin_egress =
+      is_wanted(egress, loaded.config) && !is_wanted(egress, loaded_.config) &&
+      std::none_of(children_.begin(), children_.end(), [&](const auto& child) { return &child->role() == &egress; });
+  if (begin_egress) {
+    BZ_TRY_VOID(know_user(egress, loaded.config));
+    BZ_TRY_VOID(make_state(state_.get(), loaded.config));
+  }
   BZ_TRY(Listeners listeners, Listeners::open(loaded.config.listeners, numbers, listeners_));
   const bool other_files = loaded.files != loaded_.files;
   loaded_ = std::move(loaded);
@@ -59,6 +68,10 @@ Result<void> Supervisor::adopt(Loaded loaded) {
   ++generation_;
   log_listeners(before);
   for (auto& child : children_) child->set_longest_wait(loaded_.config.restart_wait_max);
+  if (begin_egress) {
+    auto started = make_child(egress, 0).start();
+    if (!started) log::event(log::Err, "cannot_start").field("role", egress.name).error(started.error());
+  }
   return {};
 }
 

@@ -19,7 +19,11 @@ namespace secrets = roles::secrets;
 constexpr size_t kMaxConfig = 48 << 10, kMaxFile = 48 << 10;  // both travel in one channel message
 
 const RoleFacts kRoles[] = {
-    {"mta", "queue", &roles::UsersConfig::mta, {secrets::kSmartHostPassword, secrets::kSmartHostCa, secrets::kDnsConfig}},
+    {"mta",
+     "queue",
+     &roles::UsersConfig::mta,
+     {secrets::kSmartHostPassword, secrets::kSmartHostCa, secrets::kDnsConfig, secrets::kServerCa}},
+    {"egress", "egress", &roles::UsersConfig::egress, {secrets::kDnsConfig, secrets::kServerCa, secrets::kServerMaster}},
     {"mailstore", "mail", &roles::UsersConfig::mailstore, {}},
     {"gateway",
      "empty",
@@ -33,8 +37,8 @@ const RoleFacts kRoles[] = {
 };
 
 constexpr std::pair<std::string_view, std::string_view> kPeers[] = {
-    {"gateway", "auth"},   {"gateway", "mailstore"}, {"gateway", "mta"},
-    {"mailstore", "auth"}, {"mta", "auth"},          {"mta", "mailstore"},
+    {"gateway", "auth"}, {"gateway", "mailstore"}, {"gateway", "mta"},    {"mailstore", "auth"},
+    {"mta", "auth"},     {"mta", "mailstore"},     {"gateway", "egress"}, {"egress", "auth"},
 };
 
 enum class Guarded : bool { No, Yes };
@@ -162,6 +166,10 @@ Result<void> read_files(Loaded& loaded, int folder) {
     BZ_TRY_VOID(read_into(loaded, folder, secrets::directory_password(d.name), d.bind_password_file, Guarded::Yes));
     BZ_TRY_VOID(read_into(loaded, folder, secrets::directory_ca(d.name), d.ca_file, Guarded::No));
   }
+  for (const roles::ServerConfig& server : c.servers) {
+    BZ_TRY_VOID(read_into(loaded, folder, secrets::kServerCa + server.name, server.tls_ca_file, Guarded::No));
+    BZ_TRY_VOID(read_into(loaded, folder, secrets::kServerMaster + server.name, server.master_password_file, Guarded::Yes));
+  }
   BZ_TRY_VOID(check_certificates(loaded));
   return check_secrets(loaded);
 }
@@ -173,6 +181,10 @@ std::span<const RoleFacts> role_facts() { return kRoles; }
 const RoleFacts* find_role(std::string_view name) {
   auto it = std::find_if(std::begin(kRoles), std::end(kRoles), [&](const RoleFacts& role) { return role.name == name; });
   return it == std::end(kRoles) ? nullptr : it;
+}
+
+bool is_wanted(const RoleFacts& role, const roles::Config& config) {
+  return role.name != "egress" || !config.servers.empty();
 }
 
 std::span<const std::pair<std::string_view, std::string_view>> peers() { return kPeers; }
@@ -233,16 +245,17 @@ Result<os::User> role_user(const RoleFacts& role, const roles::UsersConfig& user
                   " is missing; make it with: useradd --system --no-create-home --shell /usr/sbin/nologin " + name);
 }
 
-Result<void> make_state(int state, const roles::UsersConfig& users) {
+Result<void> make_state(int state, const roles::Config& config) {
   BZ_TRY(os::Fd log, os::make_folder(state, "log", 0700));
   BZ_TRY(os::Fd run, os::make_folder(state, "run", 0700));
   for (const RoleFacts& role : kRoles) {
+    if (!is_wanted(role, config)) continue;
     std::string folder(role.folder);
     // The gateway's folder belongs to nobody who could write to it.
     bool own = role.name != "gateway";
     BZ_TRY(os::Fd made, os::make_folder(state, folder, own ? 0700 : 0755));
     if (!os::is_root() || !own) continue;
-    BZ_TRY(os::User user, role_user(role, users));
+    BZ_TRY(os::User user, role_user(role, config.users));
     BZ_TRY_VOID(os::give_to(state, folder, user.uid, user.gid));
   }
   return {};

@@ -18,11 +18,13 @@ struct RoleFacts {
   std::string_view name;
   std::string_view folder;  // below STATE, the role's own
   const std::string roles::UsersConfig::* user;
-  std::vector<std::string_view> secrets;  // roles::secrets; "x.*": all that begin with "x."
+  std::vector<std::string_view> secrets;  // roles::secrets; one that ends in a dot: all whose name begins so
 };
 // In the order in which they are stopped: who delivers first, then who stores, then the doors, then the directory.
 std::span<const RoleFacts> role_facts();
 const RoleFacts* find_role(std::string_view name);
+// egress runs only where there are servers to go to.
+bool is_wanted(const RoleFacts& role, const roles::Config& config);
 // Pairs of roles with a channel between their processes.
 std::span<const std::pair<std::string_view, std::string_view>> peers();
 
@@ -48,6 +50,6 @@ std::string state_path(const std::string& config_path, const roles::Config& conf
 // NotFound with the command that makes the user.
 Result<os::User> role_user(const RoleFacts& role, const roles::UsersConfig& users);
 // Makes what is missing below STATE and gives each role its own.
-Result<void> make_state(int state, const roles::UsersConfig& users);
+Result<void> make_state(int state, const roles::Config& config);
 
 }  // namespace bz::app

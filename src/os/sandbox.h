@@ -10,6 +10,7 @@
 // auth       its folder                 yes               EPERM, or yes     yes     (yes: see allow_outward)
 // mailstore  its folder                 yes               EPERM             yes
 // mta        its folder, resolver, CAs  yes               yes               yes
+// egress     its folder, resolver, CAs  yes               yes               yes
 // No role may exec, fork, trace, mount, change users or listen.
 #pragma once
 #include <string>

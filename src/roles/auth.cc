@@ -10,6 +10,27 @@ namespace {
 constexpr size_t kPoolQueue = 1000;
 constexpr size_t kSealKeySize = 32;
 
+authd::Routes routes_of(const Config& config) {
+  authd::Routes routes;
+  routes.own_host = config.host;
+  for (const ServerConfig& server : config.servers) {
+    authd::ForeignServer out;
+    out.name = server.name;
+    out.host = server.host;
+    out.hosts = server.hosts;
+    out.imap = server.imap_port != 0;
+    out.pop3 = server.pop3_port != 0;
+    out.submission = server.submission_port != 0;
+    out.delivery = server.delivery_port != 0;
+    out.by_master = server.login == "master";
+    out.has_master = !server.master_user.empty();
+    out.local_part = server.login_name == "local";
+    routes.servers.push_back(std::move(out));
+  }
+  for (const RouteConfig& rule : config.routes) routes.rules.push_back({rule.account, rule.domain, rule.type, rule.server});
+  return routes;
+}
+
 Result<authd::CertificateRules> certificate_rules(const RoleHost& host) {
   using Name = authd::CertificateRules::Name;
   authd::CertificateRules rules;
@@ -60,6 +81,7 @@ Result<authd::Options> options_of(const RoleHost& host) {
   options.cache_life = config.auth.cache_time;
   BZ_TRY(options.certificates, certificate_rules(host));
   BZ_TRY(options.tokens, token_verifier(host));
+  options.routes = routes_of(config);
   return options;
 }
 

@@ -30,6 +30,7 @@ struct ListenerConfig {
   ListenerTls tls = ListenerTls::Implicit;
   std::vector<std::string> mechanisms;    // upper case, in order of preference; empty: no login here (mx, lmtp)
   std::optional<TlsProfile> tls_profile;  // unset: that of all
+  std::string imap_capabilities;  // shown before login; empty: ours, or what any server can do while there are servers
   ClientCertificates client_certificates = ClientCertificates::Off;
   bool operator==(const ListenerConfig&) const = default;
 };
@@ -50,7 +51,8 @@ struct CertificateConfig {
 struct GatewayConfig {
   unsigned workers = 0;  // 0: one per core
   size_t max_pre_login = 0, max_pre_login_per_address = 0, max_sessions = 0;
-  Millis handshake_time{}, login_time{}, tls_sniff{}, idle_time{}, back_end_time{}, auth_time{}, drain_time{};
+  Millis handshake_time{}, login_time{}, tls_sniff{}, idle_time{}, back_end_time{}, foreign_time{}, auth_time{},
+      drain_time{};
   unsigned max_login_tries = 0, max_bad_commands = 0;
 };
 
@@ -111,8 +113,32 @@ struct MtaConfig {
   unsigned max_deliveries = 0, max_deliveries_per_host = 0;
 };
 
+// A mail server of somebody else's that holds mailboxes of ours. Ports 0: that service is not there.
+struct ServerConfig {
+  std::string name, host;          // host empty: only hosts that the directory names
+  std::vector<std::string> hosts;  // patterns of these
+  uint16_t imap_port = 0, pop3_port = 0, submission_port = 0, delivery_port = 0;
+  ListenerTls imap_tls{}, pop3_tls{}, submission_tls{}, delivery_tls{};
+  bool lmtp = false;  // delivery by LMTP
+  std::string tls_name, tls_ca_file;
+  std::string login, login_name;  // "user|master", "address|local"
+  std::string master_user, master_password_file, master_style;
+  std::string send_client;  // "none|id|xclient|proxy"
+  bool operator==(const ServerConfig&) const = default;
+};
+
+// Accounts that fit all that is set have their mailbox on `server`; the first that fits counts.
+struct RouteConfig {
+  std::string account, domain, type, server;
+};
+
+struct EgressConfig {
+  Millis connect_time{}, login_time{};
+  size_t max_sessions = 0, max_logins_per_host = 0;
+};
+
 struct UsersConfig {
-  std::string gateway, auth, mailstore, mta;
+  std::string gateway, auth, mailstore, mta, egress;
 };
 
 struct DirectoryConfig {
@@ -145,6 +171,9 @@ struct Config {
   GuardConfig guard;
   MailstoreConfig mailstore;
   MtaConfig mta;
+  EgressConfig egress;
+  std::vector<ServerConfig> servers;
+  std::vector<RouteConfig> routes;
   UsersConfig users;
   Millis restart_wait_max{};
   unsigned upkeep_hour = 0;  // of the day, UTC
@@ -158,18 +187,20 @@ inline constexpr char kTlsRsaCertificate[] = "tls.rsa_certificate", kTlsRsaKey[]
 inline constexpr char kTlsStaple[] = "tls.ocsp", kTlsRsaStaple[] = "tls.rsa_ocsp";                 // gateway
 inline constexpr char kTicketKeys[] = "tls.tickets";  // gateway: ring of session ticket keys (crypto/tls_tickets.h)
 // gateway: the files of one [[certificate]], "tls.host.0.certificate"; what is not set is not sent
-inline constexpr char kTlsHosts[] = "tls.host.*";
+inline constexpr char kTlsHosts[] = "tls.host.";
 inline std::string of_host(size_t number, std::string_view what) {
   return "tls.host." + std::to_string(number) + "." + std::string(what);
 }
 inline constexpr char kAuthSecrets[] = "auth.secrets_key";                                               // auth
 inline constexpr char kClientCa[] = "client_certificates.ca", kClientCrl[] = "client_certificates.crl";  // gateway, auth
 inline constexpr char kOauthKeys[] = "oauth.jwks";                                                       // auth
-inline constexpr char kDirectories[] = "directory.*";  // auth: all that begin so
+inline constexpr char kDirectories[] = "directory.";  // auth: all that begin so
 inline std::string directory_password(const std::string& name) { return "directory." + name + ".password"; }
 inline std::string directory_ca(const std::string& name) { return "directory." + name + ".ca"; }
 inline constexpr char kSmartHostPassword[] = "smart_host.password", kSmartHostCa[] = "smart_host.ca";  // mta
-inline constexpr char kDnsConfig[] = "dns.config";                                                     // mta
+inline constexpr char kDnsConfig[] = "dns.config";                                                     // mta, egress
+// Behind these, the name of a [[server]]: roots of its certificate (mta, egress), password of its master user (egress).
+inline constexpr char kServerCa[] = "server.ca.", kServerMaster[] = "server.master.";
 }  // namespace secrets
 
 }  // namespace bz::roles

@@ -1,9 +1,11 @@
 #include "roles/gateway.h"
 
+#include <algorithm>
 #include <map>
 
 #include "base/log.h"
 #include "crypto/tls_tickets.h"
+#include "imap/capability.h"
 #include "roles/served_keys.h"
 
 namespace bz::roles {
@@ -51,6 +53,16 @@ crypto::ClientCertificates certificates_of(ClientCertificates wanted) {
   return crypto::ClientCertificates::Off;
 }
 
+// What the door shows before login: with other people's servers behind it only what any of them can do.
+void promise(login::Door& door, const ListenerConfig& listener, const Config& config) {
+  const auto any = [&](uint16_t ServerConfig::* port) {
+    return std::any_of(config.servers.begin(), config.servers.end(), [&](const auto& server) { return server.*port != 0; });
+  };
+  door.capabilities = listener.imap_capabilities;
+  if (door.capabilities.empty() && any(&ServerConfig::imap_port)) door.capabilities = imap::kCapabilitiesOfAnyServer;
+  door.any_server = any(&ServerConfig::submission_port);
+}
+
 crypto::TlsProfile profile_of(TlsProfile profile) {
   switch (profile) {
     case TlsProfile::Modern:
@@ -88,6 +100,7 @@ Result<std::vector<std::shared_ptr<const login::Door>>> GatewayRole::make_doors(
     door->service = service_of(listener.front);
     door->tls = tls_of(listener.tls);
     door->mechanisms = listener.mechanisms;
+    promise(*door, listener, config);
     const TlsProfile profile = listener.tls_profile.value_or(config.tls.profile);
     if (profile != config.tls.profile || listener.client_certificates != ClientCertificates::Off) {
       crypto::TlsContext& context = contexts[{profile, listener.client_certificates}];
@@ -117,6 +130,7 @@ Result<std::shared_ptr<const login::Settings>> GatewayRole::make_settings(const 
                       .tls_sniff = g.tls_sniff,
                       .idle = g.idle_time,
                       .back_end = g.back_end_time,
+                      .foreign = g.foreign_time,
                       .auth = g.auth_time,
                       .login_tries = g.max_login_tries,
                       .bad_commands = g.max_bad_commands};
@@ -193,7 +207,8 @@ Task<void> GatewayRole::drain(RoleHost& host) {
 }
 
 Result<std::unique_ptr<net::Stream>> GatewayRole::open_leg(RoleHost& host, std::string_view role) {
-  if (role != "mailstore" && role != "mta") return fail(Errc::Denied, "no sessions go to " + std::string(role));
+  if (role != "mailstore" && role != "mta" && role != "egress")
+    return fail(Errc::Denied, "no sessions go to " + std::string(role));
   Peer* peer = host.peer(role);
   if (!peer || !peer->up()) return fail(Errc::Unavailable, std::string(role) + " is not there");
   BZ_TRY(auto ends, net::socket_pair());

@@ -1,4 +1,5 @@
 #include "roles/auth.h"
+#include "roles/egress.h"
 #include "roles/gateway.h"
 #include "roles/mailstore.h"
 #include "roles/mta.h"
@@ -7,6 +8,7 @@ namespace bz::roles {
 
 std::unique_ptr<Role> make_role(std::string_view name) {
   if (name == "auth") return std::make_unique<AuthRole>();
+  if (name == "egress") return std::make_unique<EgressRole>();
   if (name == "gateway") return std::make_unique<GatewayRole>();
   if (name == "auth") return std::make_unique<AuthRole>();
   if (name == "mailstore") return std::make_unique<MailstoreRole>();
