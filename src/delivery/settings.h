@@ -1,5 +1,6 @@
 // What deliveries need from outside. Immutable for the life of the worker.
 #pragma once
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,7 +12,18 @@
 
 namespace bz::delivery {
 
+// A server of the configuration to which mail for its accounts is brought; TLS is required unless the wire is private, and
+// its certificate checked.
+struct MailServer {
+  uint16_t port = 0;
+  enum class Tls : uint8_t { Implicit, StartTls, None } tls = Tls::StartTls;
+  bool lmtp = false;
+  std::string tls_name;        // empty: the host's
+  crypto::TlsContext context;  // PeerCheck::Required
+};
+
 struct Settings {
+  std::map<std::string, MailServer, std::less<>> servers{};
   std::string host;          // our name in EHLO
   queue::RouteConfig route;  // the same as the queue's
   // Smart host: TLS is required and its certificate checked against the configured name.

@@ -68,6 +68,13 @@ Task<std::vector<queue::Attempt>> SmtpAgent::deliver(queue::Job job, const queue
   std::vector<Host> hosts;
   if (const auto* smart = std::get_if<queue::SmartHost>(&target)) {
     hosts.push_back({smart->host, smart->port, true});
+  } else if (const auto* at = std::get_if<queue::AtServer>(&target)) {
+    auto server = settings_.servers.find(at->server);
+    if (server == settings_.servers.end() || server->second.port == 0) {
+      const smtp::Reply gone(451, "4.3.5", "Server " + at->server + " is not in the configuration, or takes no mail");
+      co_return same_for_all(job.recipients.size(), gone, at->host);
+    }
+    hosts.push_back({at->host, server->second.port, false, &server->second});
   } else if (const auto* mx = std::get_if<queue::ByMx>(&target)) {
     auto planning = plan(*mx);
     const auto planned = co_await planning;
@@ -139,13 +146,14 @@ Task<LinkOrReply> SmtpAgent::link_to(Host host) {
     auto answer = co_await asking;
     if (!answer && answer.error().code() == Errc::NotFound) {
       // A smart host that does not resolve is our mistake, not the recipient's.
+      if (host.server) co_return LinkOrReply(smtp::Reply(451, "4.4.4", "The server " + host.name + " has no address"));
       co_return LinkOrReply(host.smart ? smtp::Reply(451, "4.4.4", "The smart host has no address")
                                        : smtp::Reply(550, "5.1.2", "The host " + host.name + " has no address"));
     }
     if (!answer) co_return LinkOrReply(smtp::Reply(451, "4.4.3", "The host " + host.name + " cannot be looked up now"));
     addresses = std::move(*answer);
   }
-  if (!host.smart) {
+  if (!host.smart && !host.server) {
     addresses = queue::without_own(std::move(addresses), settings_.route);
     if (addresses.empty()) co_return LinkOrReply(smtp::Reply(554, "5.4.6", "The mail would come back to us"));
   }
@@ -164,7 +172,7 @@ Task<LinkOrReply> SmtpAgent::link_to(Host host) {
       // A refusal of the whole session says nothing about the recipients: later, another host.
       if (why.permanent()) why = smtp::Reply(450, "4.7.0", "The server refused us: " + why.to_string());
       // RFC 7435: a broken handshake is worse than none, where none would have done.
-      if (host.smart || !link->handshake_failed()) break;
+      if (host.smart || host.server || !link->handshake_failed()) break;
     }
   }
   co_return LinkOrReply(std::move(why));
@@ -173,6 +181,9 @@ Task<LinkOrReply> SmtpAgent::link_to(Host host) {
 Task<LinkOrReply> SmtpAgent::connect(Host host, std::string address, bool plain) {
   net::Endpoint to{std::move(address), host.port};
   const auto where = to.to_string();
+  const bool clear = host.server && host.server->tls == MailServer::Tls::None;
+  if (clear && !net::is_private(to.address))
+    co_return LinkOrReply(smtp::Reply(450, "4.7.5", "Without TLS only to a loopback or private address, not " + where));
   auto connecting = net::connect(loop_, std::move(to), net::Deadline::in(settings_.connect_time));
   auto stream = co_await connecting;
   if (!stream) co_return LinkOrReply(smtp::Reply(451, "4.4.1", "No connection to " + host.name + " at " + where));
@@ -180,19 +191,26 @@ Task<LinkOrReply> SmtpAgent::connect(Host host, std::string address, bool plain)
   config.hello_name = settings_.host;
   config.tls = host.smart ? smtp::TlsDuty::Required : plain ? smtp::TlsDuty::Never : smtp::TlsDuty::IfOffered;
   if (host.smart) config.credentials = settings_.smart_host_login;
+  if (host.server) {
+    config.tls = clear ? smtp::TlsDuty::Never : smtp::TlsDuty::Required;
+    config.lmtp = host.server->lmtp;
+  }
   config.login = [this](std::string_view mechanism, const smtp::ClientCredentials& who) {
     return sasl_login(mechanism, who, random_);
   };
-  const auto& tls = host.smart ? settings_.verified : settings_.opportunistic;
-  if (host.smart && settings_.smart_host_implicit_tls) {
-    auto shaking = (*stream)->connect_tls(tls, host.name, net::Deadline::in(settings_.handshake_time));
+  const auto& tls = host.server ? host.server->context : host.smart ? settings_.verified : settings_.opportunistic;
+  const std::string name = host.server && !host.server->tls_name.empty() ? host.server->tls_name : host.name;
+  const bool at_once =
+      host.server ? host.server->tls == MailServer::Tls::Implicit : host.smart && settings_.smart_host_implicit_tls;
+  if (at_once) {
+    auto shaking = (*stream)->connect_tls(tls, name, net::Deadline::in(settings_.handshake_time));
     const auto facts = co_await shaking;
     if (!facts) {
-      co_return LinkOrReply(smtp::Reply(450, "4.7.5", "TLS with the smart host failed: " + facts.error().text()));
+      co_return LinkOrReply(smtp::Reply(450, "4.7.5", "TLS with " + host.name + " failed: " + facts.error().text()));
     }
     config.tls_active = true;
   }
-  auto link = std::make_unique<Link>(std::move(*stream), std::move(config), tls, host.name, settings_);
+  auto link = std::make_unique<Link>(std::move(*stream), std::move(config), tls, name, settings_);
   auto greeting = link->open();
   co_await greeting;
   co_return LinkOrReply(std::move(link));

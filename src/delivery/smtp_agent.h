@@ -1,6 +1,6 @@
-// Delivers to other hosts: the smart host (TLS required, certificate checked, login) or the domain's MX hosts in order
-// (opportunistic TLS, RFC 7435). A host that cannot be spoken to leads to the next one; an answer about the message is
-// final for this attempt (RFC 5321 5.1).
+// Delivers to other hosts: the smart host (TLS required, certificate checked, login), the server that has the mailbox, or
+// the domain's MX hosts in order (opportunistic TLS, RFC 7435). A host that cannot be spoken to leads to the next one; an
+// answer about the message is final for this attempt (RFC 5321 5.1).
 #pragma once
 #include "delivery/pool.h"
 #include "net/dns.h"
@@ -19,6 +19,7 @@ class SmtpAgent {
     std::string name;
     uint16_t port = 25;
     bool smart = false;
+    const MailServer* server = nullptr;
   };
   Task<queue::MxPlan> plan(queue::ByMx target);
   Task<std::vector<queue::Attempt>> deliver_to(std::vector<Host> hosts, queue::Job job, const queue::Entry& entry,

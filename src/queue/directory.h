@@ -13,7 +13,8 @@ namespace bz::queue {
 struct LocalTarget {
   AccountId account;
   std::string account_name;
-  smtp::Address address;  // to which it is delivered
+  smtp::Address address;         // to which it is delivered
+  std::string server{}, host{};  // where the mailbox is, by the administrator's [[server]]s; empty: our mail store
 };
 
 struct RecipientVerdict {
@@ -34,6 +35,8 @@ class Directory {
   virtual Task<Result<RecipientVerdict>> lookup_recipient(smtp::Address address) = 0;
   // The null address asks: as anybody, the null sender included? True for hosts whose mail is relayed, not for people.
   virtual Task<Result<bool>> may_send_as(AccountId account, smtp::Address address) = 0;
+  // Is the mailbox on another server? Then there is no Sent copy of ours to file.
+  virtual Task<Result<bool>> is_elsewhere(AccountId) { co_return false; }
 };
 
 }  // namespace bz::queue

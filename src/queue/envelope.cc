@@ -155,6 +155,12 @@ std::string encode_recipients(const std::vector<Recipient>& all, size_t from, si
     put_u8(out, static_cast<uint8_t>(r.cls));
     put_progress(out, r);
   }
+  for (size_t i = from; i < to; ++i) {
+    if (all[i].server.empty()) continue;
+    put_varint(out, i - from);
+    put_bytes(out, all[i].server);
+    put_bytes(out, all[i].host);
+  }
   return out;
 }
 
@@ -173,6 +179,14 @@ Result<void> decode_recipients(std::string_view bytes, std::vector<Recipient>& a
     r.cls = static_cast<RecipientClass>(cls);
     r.rcpt.sent_copy = r.cls == RecipientClass::SentCopy;
     append_to.push_back(std::move(r));
+  }
+  while (in.ok() && !in.at_end()) {
+    const uint64_t index = in.varint();
+    const std::string_view server = in.bytes(), host = in.bytes();
+    if (!in.ok() || index >= count || server.empty()) return corrupt("recipients record");
+    Recipient& r = append_to[append_to.size() - count + index];
+    r.server = server;
+    r.host = host;
   }
   if (!in.finished()) return corrupt("recipients record");
   return {};

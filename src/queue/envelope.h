@@ -29,6 +29,7 @@ enum class RecipientState : uint8_t {
 struct Recipient {
   smtp::RcptTo rcpt;  // address, NOTIFY, ORCPT, account
   RecipientClass cls = RecipientClass::Relay;
+  std::string server{}, host{};  // Local: a [[server]] that has the mailbox; empty: our mail store
   RecipientState state = RecipientState::Waiting;
   bool relayed = false;  // Success by a server without DSN
   enum class Delay : uint8_t { Untold = 0, ToTell = 1, Told = 2 } delay = Delay::Untold;

@@ -52,6 +52,15 @@ TEST(Envelope, RecordsRoundTrip) {
   ASSERT_TRUE(decode_recipients(encode_recipients(all, 0, 2), read));
   ASSERT_TRUE(decode_recipients(encode_recipients(all, 2, 3), read));
   EXPECT_EQ(read, all);
+  auto elsewhere = recipient("c@d");
+  elsewhere.server = "old";
+  elsewhere.host = "imap.old.test";
+  const std::vector<Recipient> mixed = {recipient("a@b"), elsewhere, recipient("e@f")};
+  ASSERT_TRUE(decode_recipients(encode_recipients(mixed, 0, 3), read));
+  EXPECT_EQ(std::vector<Recipient>(read.begin() + 3, read.end()), mixed);
+  auto lie = encode_recipients(mixed, 1, 2);
+  lie[lie.size() - 19] = 1;  // names the second of one recipient
+  EXPECT_FALSE(decode_recipients(lie, read));
   Recipient plain;
   ASSERT_TRUE(decode_progress(encode_progress(all[0]), plain));
   EXPECT_EQ(plain.state, RecipientState::Failed);

@@ -209,6 +209,8 @@ Task<Result<std::vector<Recipient>>> Queue::resolve(smtp::Address sender) {
     r.cls = RecipientClass::Local;
     r.rcpt.recipient = target.address;
     r.rcpt.account = target.account;
+    r.server = target.server;
+    r.host = target.host;
     out.push_back(r);
   }
   co_return out;  // empty: a sender of ours that does not exist

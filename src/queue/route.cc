@@ -10,6 +10,7 @@
 namespace bz::queue {
 
 std::string destination_of(const Recipient& recipient, const RouteConfig& config) {
+  if (!recipient.server.empty()) return "server:" + recipient.server + ":" + recipient.host;
   if (recipient.cls != RecipientClass::Relay) return std::string(Schedule::kLocal);
   if (!config.smart_host.empty()) return "host:" + config.smart_host + ":" + std::to_string(config.smart_host_port);
   const auto& domain = recipient.rcpt.recipient.domain;
@@ -17,6 +18,11 @@ std::string destination_of(const Recipient& recipient, const RouteConfig& config
 }
 
 Target target_of(std::string_view destination) {
+  if (destination.starts_with("server:")) {
+    const auto parts = base::split(destination, ':');
+    if (parts.size() < 3) return std::monostate{};
+    return AtServer{std::string(parts[1]), std::string(destination.substr(8 + parts[1].size()))};
+  }
   if (destination.starts_with("mx:")) return ByMx{std::string(destination.substr(3))};
   if (!destination.starts_with("host:")) return std::monostate{};
   destination.remove_prefix(5);

@@ -23,7 +23,8 @@ struct RouteConfig {
   bool operator==(const RouteConfig&) const = default;
 };
 
-// "local", "host:relay.example:587" or "mx:example.org": recipients with equal destinations share a connection.
+// "local", "server:old:imap.old.example", "host:relay.example:587" or "mx:example.org": recipients with equal destinations
+// share a connection.
 std::string destination_of(const Recipient& recipient, const RouteConfig& config);
 
 struct SmartHost {
@@ -33,7 +34,10 @@ struct SmartHost {
 struct ByMx {
   std::string domain;  // or "[192.0.2.1]"
 };
-using Target = std::variant<std::monostate, SmartHost, ByMx>;  // monostate: the mail store
+struct AtServer {  // of the configuration, at this host
+  std::string server, host;
+};
+using Target = std::variant<std::monostate, SmartHost, ByMx, AtServer>;  // monostate: the mail store
 Target target_of(std::string_view destination);
 
 struct MxAnswer {

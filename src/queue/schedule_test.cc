@@ -174,6 +174,12 @@ TEST(Route, Destinations) {
   r.cls = RecipientClass::SentCopy;
   EXPECT_EQ(destination_of(r, config), "local");
   EXPECT_TRUE(std::holds_alternative<std::monostate>(target_of("local")));
+  r.cls = RecipientClass::Local;
+  r.server = "old";
+  r.host = "2001:db8::1";
+  EXPECT_EQ(destination_of(r, config), "server:old:2001:db8::1");
+  EXPECT_EQ(std::get<AtServer>(target_of("server:old:2001:db8::1")).server, "old");
+  EXPECT_EQ(std::get<AtServer>(target_of("server:old:2001:db8::1")).host, "2001:db8::1");
 }
 
 using Mx = std::vector<MxAnswer>;

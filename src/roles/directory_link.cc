@@ -28,7 +28,8 @@ Result<queue::RecipientVerdict> verdict_of(const wire::RecipientVerdict& answer)
   for (const wire::LocalRecipient& recipient : answer.recipients) {
     auto address = smtp::parse_address(recipient.address);
     if (!address || recipient.account_id == 0) return fail(Errc::Unavailable, "auth named no account or address");
-    verdict.targets.push_back({AccountId(recipient.account_id), recipient.account, std::move(*address)});
+    verdict.targets.push_back(
+        {AccountId(recipient.account_id), recipient.account, std::move(*address), recipient.server, recipient.host});
   }
   if (verdict.targets.empty()) return fail(Errc::Unavailable, "auth named no account");
   return verdict;
@@ -54,6 +55,16 @@ Task<Result<bool>> DirectoryLink::may_send_as(AccountId account, smtp::Address a
   const auto* verdict = std::get_if<wire::SendAsVerdict>(&*answer);
   if (!verdict || verdict->kind > 1) co_return fail(Errc::Unavailable, "auth cannot say at the moment");
   co_return verdict->kind == 1;
+}
+
+Task<Result<bool>> DirectoryLink::is_elsewhere(AccountId account) {
+  uint64_t id = ++last_id_;
+  auto asking = ask(id, wire::Type::LookupAccount, wire::LookupAccount{id, account.value()}.encode());
+  auto answer = co_await std::move(asking);
+  if (!answer) co_return std::move(answer).error();
+  const auto* info = std::get_if<wire::AccountInfo>(&*answer);
+  if (!info || info->kind > 1) co_return fail(Errc::Unavailable, "auth cannot say at the moment");
+  co_return !info->server.empty();
 }
 
 Task<Result<DirectoryLink::Answer>> DirectoryLink::ask(uint64_t id, wire::Type type, std::string payload) {
@@ -85,6 +96,12 @@ Result<void> DirectoryLink::on_message(uint8_t type, std::string_view payload) {
     BZ_TRY(auto verdict, wire::RecipientVerdict::decode(payload));
     uint64_t id = verdict.id;
     settle(id, Answer(std::move(verdict)));
+    return {};
+  }
+  if (type == static_cast<uint8_t>(wire::Type::AccountInfo)) {
+    BZ_TRY(auto info, wire::AccountInfo::decode(payload));
+    uint64_t id = info.id;
+    settle(id, Answer(std::move(info)));
     return {};
   }
   if (type != static_cast<uint8_t>(wire::Type::SendAsVerdict)) return fail(Errc::Invalid, "not an answer of auth");

@@ -21,13 +21,14 @@ class DirectoryLink : public queue::Directory {
 
   Task<Result<queue::RecipientVerdict>> lookup_recipient(smtp::Address address) override;
   Task<Result<bool>> may_send_as(AccountId account, smtp::Address address) override;
+  Task<Result<bool>> is_elsewhere(AccountId account) override;
 
   // From the channel. Invalid: not a record of the schema. An answer nobody waits for is dropped.
   Result<void> on_message(uint8_t type, std::string_view payload);
   void on_down();
 
  private:
-  using Answer = std::variant<wire::RecipientVerdict, wire::SendAsVerdict>;
+  using Answer = std::variant<wire::RecipientVerdict, wire::SendAsVerdict, wire::AccountInfo>;
   struct Waiting {
     base::Completion<Answer>::Promise promise;
     std::unique_ptr<net::Loop::Timer> timer;

@@ -98,6 +98,8 @@ Task<Result<std::unique_ptr<lmtpd::Inlet>>> LaneAccounts::open_address(smtp::Add
   if (verdict.kind == Kind::Disabled) co_return fail(Errc::Denied, "the account is disabled");
   auto list = std::make_unique<ListInlet>();
   for (const queue::LocalTarget& target : verdict.targets) {
+    // Here it would lie where its owner never looks.
+    if (!target.server.empty()) co_return fail(Errc::Unavailable, "the mailbox is on server " + target.server);
     auto opening = open(target.account);
     auto opened = co_await std::move(opening);
     if (!opened) co_return std::move(opened).error();

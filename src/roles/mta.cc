@@ -60,6 +60,21 @@ Result<delivery::Settings> delivery_settings_of(const RoleHost& host) {
   crypto::TlsClientOptions verified;
   verified.ca_pem = host.secret(secrets::kSmartHostCa).reveal();
   verified.system_roots = verified.ca_pem.empty();
+  for (const ServerConfig& server : host.config().servers) {
+    crypto::TlsClientOptions options;
+    options.ca_pem = host.secret(secrets::kServerCa + server.name).reveal();
+    options.system_roots = options.ca_pem.empty();
+    using Tls = delivery::MailServer::Tls;
+    delivery::MailServer out;
+    out.port = server.delivery_port;
+    out.tls = server.delivery_tls == ListenerTls::Implicit   ? Tls::Implicit
+              : server.delivery_tls == ListenerTls::StartTls ? Tls::StartTls
+                                                             : Tls::None;
+    out.lmtp = server.lmtp;
+    out.tls_name = server.tls_name;
+    BZ_TRY(out.context, crypto::make_tls_client(options));
+    settings.servers[server.name] = std::move(out);
+  }
   BZ_TRY(settings.verified, crypto::make_tls_client(verified));
   crypto::TlsClientOptions opportunistic;
   opportunistic.check = crypto::PeerCheck::None;

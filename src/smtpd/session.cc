@@ -240,6 +240,8 @@ void Session::hello(const smtp::Command& command) {
 Task<Result<bool>> Session::may_send_as(smtp::Address sender) {
   auto asking = services_.directory.may_send_as(facts_.account, smtp::Address());
   BZ_CO_TRY(facts_.relays, co_await asking);
+  auto asking_where = services_.directory.is_elsewhere(facts_.account);
+  BZ_CO_TRY(facts_.elsewhere, co_await asking_where);
   // A null sender is a disposition notification of the user's program (RFC 8098 2.1).
   if (facts_.relays || sender.is_null()) co_return true;
   auto asking_for_one = services_.directory.may_send_as(facts_.account, std::move(sender));
@@ -322,6 +324,8 @@ void Session::add_recipients(const smtp::RcptTo& rcpt, const RecipientVerdict& v
   for (const auto& target : verdict.targets) {
     r.rcpt.recipient = target.address;
     r.rcpt.account = target.account;
+    r.server = target.server;
+    r.host = target.host;
     add_once();
   }
 }
@@ -402,7 +406,8 @@ Task<void> Session::end_of_chunk(smtp::BdatChunk chunk, smtp::Fault) {
 Task<void> Session::finish() {
   fsm_.on(ServerEvent::MessageEnd);
   auto recipients = std::exchange(recipients_, {});
-  if (facts_.mode == ServerMode::Submission && !facts_.relays && settings_.sent_copy) recipients.push_back(sent_copy());
+  const bool ours = !facts_.relays && !facts_.elsewhere;
+  if (facts_.mode == ServerMode::Submission && ours && settings_.sent_copy) recipients.push_back(sent_copy());
   const auto incoming = std::exchange(incoming_, nullptr);
   auto finishing = incoming->finish(std::move(recipients));
   const auto reply = co_await finishing;

@@ -34,7 +34,8 @@ struct Facts {
   std::string tls_version, tls_cipher;
   AccountId account;  // Submission: from the ticket
   std::string account_name, device;
-  bool relays = false;  // Submission, as of the last MAIL: a host that sends other people's mail, not a person
+  bool elsewhere = false;  // Submission: the mailbox is on another server
+  bool relays = false;     // Submission, as of the last MAIL: a host that sends other people's mail, not a person
 };
 
 struct Services {
