@@ -1,0 +1,370 @@
+#!/usr/bin/env python3
+"""Users whose mailbox is on a stranger's Dovecot, through our gateway: imaplib, curl and mbsync log in and see that mailbox; a master user
+serves SCRAM; a wrong password, a wrong certificate and a dead server are said in plain words; mail arrives there; an account moves home."""
+import base64
+import contextlib
+import hashlib
+import hmac
+import imaplib
+import os
+import pathlib
+import smtplib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
+from buzon import Buzon, wait_until  # noqa: E402
+import strangers  # noqa: E402
+
+NAME = "mail.outside.test"
+# A passdb for a master user before the harness's one for everybody; LMTP for mail that arrives; who may tell us client addresses.
+EXTRA = """
+auth_master_user_separator = *
+login_trusted_networks = 127.0.0.0/8
+passdb {{
+  driver = static
+  args = password=master-secret
+  master = yes
+  username_filter = master
+  result_success = continue
+}}
+protocol lmtp {{
+  postmaster_address = postmaster@outside.test
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {lmtp_port}
+  }}
+}}
+"""
+
+
+def settings(dovecot, postfix):
+    return f"""
+[[server]]
+name = "dovecot"
+host = "127.0.0.1"
+imap_port = {dovecot.imaps_port}
+tls_name = "{NAME}"
+tls_ca_file = "{dovecot.ca}"
+delivery = "lmtp"
+delivery_port = {dovecot.lmtp_port}
+delivery_tls = "none"
+send_client = "id"
+master_user = "master"
+master_password_file = "{dovecot.folder}/master"
+
+[[server]]
+name = "starttls"
+host = "127.0.0.1"
+imap_port = {dovecot.imap_port}
+imap_tls = "starttls"
+tls_name = "{NAME}"
+tls_ca_file = "{dovecot.ca}"
+
+[[server]]
+name = "submission"
+host = "127.0.0.1"
+imap_port = 0
+submission_port = {postfix.submission_port}
+tls_name = "{NAME}"
+tls_ca_file = "{postfix.ca}"
+
+[[server]]
+name = "wrong-name"
+host = "127.0.0.1"
+imap_port = {dovecot.imaps_port}
+tls_ca_file = "{dovecot.ca}"
+
+[[server]]
+name = "wrong-ca"
+host = "127.0.0.1"
+imap_port = {dovecot.imaps_port}
+tls_name = "{NAME}"
+
+[[server]]
+name = "dead"
+host = "127.0.0.1"
+imap_port = {strangers.free_port()}
+tls_name = "{NAME}"
+
+[[route]]
+account = "ana@example.test"
+server = "dovecot"
+"""
+
+
+def refused(mail, name, password=None):
+    """The words of a refused login, and whether the connection ended."""
+    class Client(imaplib.IMAP4_SSL):
+        def _create_socket(client, timeout):
+            return mail.connect("imaps")
+    client = Client(mail.host)
+    try:
+        client.login(mail.address(name), password or mail.password(name))
+    except imaplib.IMAP4.error as error:
+        return str(error)
+    raise AssertionError("the login was not refused")
+
+
+def last_login(mail):
+    return mail.events("egress", "foreign_login")[-1]
+
+
+def by_imaplib(mail, dovecot):
+    with mail.connect("imaps") as raw:
+        greeting = raw.recv(1000).decode()
+        assert "IDLE" not in greeting and "SASL-IR" in greeting, greeting   # no promise before the server is known
+    with mail.imap("ana") as client:
+        assert "NAMESPACE" in client.capabilities or client.capability()[1], client.capabilities
+        kind, answer = client.xatom("ID", "NIL")
+        assert b"Dovecot" in client.response("ID")[1][0], answer
+        assert client.append("INBOX", None, None, b"Subject: one\r\n\r\nhello\r\n")[0] == "OK"
+        client.select("INBOX")
+        assert client.fetch("1", "BODY.PEEK[]")[1][0][1] == b"Subject: one\r\n\r\nhello\r\n"
+        big = b"Subject: big\r\n\r\n" + b"x" * 76 * 40_000
+        assert client.append("INBOX", None, None, big)[0] == "OK"
+        client.noop()
+        assert client.fetch("2", "BODY.PEEK[]")[1][0][1] == big
+    event = last_login(mail)
+    assert event["verdict"] == "open" and event["by"] == "password", event
+    with mail.imap("ben") as client:   # the other account is ours
+        client.xatom("ID", "NIL")
+        assert b"buzon" in client.response("ID")[1][0]
+        assert client.select("INBOX")[1] == [b"0"]
+    log = (dovecot.folder / "log").read_text()
+    assert "rip=127.0.0.1" in log and "secured" in log, log[-2000:]
+    print("imaplib: the account's mailbox is Dovecot's, 3 MB both ways; the other one is ours")
+
+
+def by_curl(mail):
+    url = f"imaps://{mail.host}:{mail.port('imaps')}"
+    base = ["curl", "-sS", "--cacert", mail.ca, "--connect-to", f"{mail.host}:{mail.port('imaps')}:127.0.0.1:{mail.port('imaps')}", "-u",
+            f"{mail.address('ana')}:{mail.password('ana')}"]
+    for options in ([], ["--login-options", "AUTH=PLAIN"], ["--login-options", "AUTH=LOGIN"]):
+        done = subprocess.run([*base, *options, f"{url}/INBOX;MAILINDEX=1"], capture_output=True, timeout=60)
+        assert done.returncode == 0 and done.stdout.startswith(b"Subject: one"), (options, done.stderr, done.stdout[:200])
+    print("curl: LOGIN, AUTH=PLAIN and AUTH=LOGIN")
+
+
+def by_mbsync(mail):
+    local = mail.folder / "mbsync"
+    local.mkdir()
+    config = mail.folder / "mbsyncrc"
+    config.write_text(f"""
+IMAPAccount a
+Host {mail.host}
+Port {mail.port('imaps')}
+User {mail.address('ana')}
+Pass {mail.password('ana')}
+SSLType IMAPS
+CertificateFile {mail.ca}
+
+IMAPStore far
+Account a
+
+MaildirStore near
+Path {local}/
+Inbox {local}/INBOX
+SubFolders Verbatim
+
+Channel c
+Far :far:
+Near :near:
+Patterns INBOX
+Create Near
+SyncState *
+""")
+    done = subprocess.run(["mbsync", "-c", str(config), "c"], capture_output=True, text=True, timeout=120)
+    files = list((local / "INBOX").rglob("*:2,*")) + list((local / "INBOX/new").iterdir())
+    assert done.returncode == 0 and len(set(files)) == 2, (done.stderr, files)
+    print("mbsync: both messages")
+
+
+def scram_sha_256(user, password):
+    """The client's side (RFC 5802, RFC 7677) as imaplib's authenticate() wants it."""
+    nonce = base64.b64encode(os.urandom(18)).decode()
+    first = f"n={user},r={nonce}"
+    state = []
+
+    def answer(challenge):
+        if not challenge:
+            return f"n,,{first}".encode()
+        if challenge.startswith(b"v="):
+            assert base64.b64decode(challenge[2:]) == state[0], "the server's signature"
+            return b""
+        fields = dict(part.split("=", 1) for part in challenge.decode().split(","))
+        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(fields["s"]), int(fields["i"]))
+
+        def mac(key, text):
+            return hmac.new(key, text, "sha256").digest()
+        key = mac(salted, b"Client Key")
+        bare = f"c=biws,r={fields['r']}"
+        message = f"{first},{challenge.decode()},{bare}".encode()
+        state.append(mac(mac(salted, b"Server Key"), message))
+        proof = bytes(a ^ b for a, b in zip(key, mac(hashlib.sha256(key).digest(), message)))
+        return f"{bare},p={base64.b64encode(proof).decode()}".encode()
+    return answer
+
+
+def by_master(mail):
+    """A client of SCRAM leaves no password to pass on: the master user goes in for it, where there is one."""
+    class Client(imaplib.IMAP4_SSL):
+        def _create_socket(client, timeout):
+            return mail.connect("imaps")
+    client = Client(mail.host)
+    client.authenticate("SCRAM-SHA-256", scram_sha_256(mail.address("ana"), mail.password("ana")))
+    assert client.select("INBOX")[1] == [b"2"]
+    client.logout()
+    assert last_login(mail)["by"] == "master", last_login(mail)
+    mail.run("account", "route", mail.address("dan"), "starttls")   # a server without one
+    client = Client(mail.host)
+    try:
+        client.authenticate("SCRAM-SHA-256", scram_sha_256(mail.address("dan"), mail.password("dan")))
+        raise AssertionError("a session without a password")
+    except imaplib.IMAP4.error as error:
+        assert "CANNOT" in str(error), error
+    client.login(mail.address("dan"), mail.password("dan"))   # the same connection goes on with the password
+    client.logout()
+    mail.run("account", "route", mail.address("dan"), "-")
+    print("SCRAM-SHA-256: by the master user, or refused in favour of a password")
+
+
+def mail_arrives(mail):
+    with smtplib.SMTP("127.0.0.1", mail.port("smtp"), timeout=30) as client:
+        client.sendmail("someone@outside.test", [mail.address("ana")], b"Subject: from outside\r\n\r\nx\r\n")
+
+    def there():
+        with mail.imap("ana", "INBOX") as client:
+            return client.search(None, "SUBJECT", '"from outside"')[1][0]
+    wait_until("mail for ana is at Dovecot", there)
+    # What ana submits goes through us; her Sent mailbox is not ours to fill.
+    context = mail.tls()
+    with mail.connect("submissions") as raw, contextlib.suppress(OSError):
+        raw.recv(100)
+    client = smtplib.SMTP("127.0.0.1", mail.port("submission"), timeout=30)
+    client._host = mail.host
+    client.starttls(context=context)
+    client.login(mail.address("ana"), mail.password("ana"))
+    client.sendmail(mail.address("ana"), [mail.address("ben")], f"From: {mail.address('ana')}\r\nSubject: hello ben\r\n\r\nx\r\n".encode())
+    client.quit()
+    wait_until("ben has it", lambda: mail.count("ben") == 1)
+    print("mail from outside reaches Dovecot by LMTP; submission goes through us")
+
+
+def by_postfix(mail, postfix):
+    """Submission at the account's own server: its Postfix sees the client log in and takes the message."""
+    mail.run("account", "route", mail.address("cal"), "submission")
+    for password, code in (("wrong", 535), (mail.password("cal"), 235)):
+        with smtplib.SMTP("127.0.0.1", mail.port("submission"), timeout=30) as client:
+            client._host = mail.host
+            client.starttls(context=mail.tls())
+            client.ehlo()
+            assert "chunking" not in client.esmtp_features and "size" in client.esmtp_features, client.esmtp_features
+            try:
+                assert client.login(mail.address("cal"), password)[0] == code
+            except smtplib.SMTPAuthenticationError as error:
+                assert error.smtp_code == code, error
+                continue
+            client.sendmail(mail.address("cal"), ["someone@outside.test"], b"Subject: from cal\r\n\r\n" + b"x\r\n" * 100_000)
+    wait_until("Postfix has it", postfix.received)
+    assert b"Subject: from cal" in postfix.received()[0].read_bytes()
+    assert not mail.events("mta", "queued"), mail.events("mta", "queued")
+    print("submission: Postfix takes it from the client itself")
+
+
+def failures(mail, dovecot):
+    for server, phase in (("wrong-name", "tls"), ("wrong-ca", "tls"), ("dead", "connect")):
+        mail.run("account", "route", mail.address("ben"), server)
+        words = refused(mail, "ben")
+        assert "UNAVAILABLE" in words, words
+        event = last_login(mail)
+        assert event["phase"] == phase and event["verdict"] == "unavailable", event
+        print(f"{server}: {words}; the log says {event['phase']}: {event['cause']}")
+    assert "AUTHENTICATIONFAILED" in refused(mail, "ben", "wrong")   # ours to say: nobody is asked
+    assert mail.run("account", "route", mail.address("ben"), "no-such", check=False).returncode == 1
+    # A password that is right here and wrong there.
+    mail.run("account", "passwd", mail.address("ana"), "--password-stdin", input="other-password")
+    words = refused(mail, "ana", "other-password")
+    assert "AUTHENTICATIONFAILED" in words, words
+    assert last_login(mail)["verdict"] == "refused", last_login(mail)
+    mail.run("account", "passwd", mail.address("ana"), "--password-stdin", input=mail.password("ana"))
+    for role in ("gateway", "auth", "egress", "mailstore", "mta"):
+        text = (mail.state / "log" / f"{role}.log").read_text(errors="replace")
+        assert mail.password("ana") not in text and "other-password" not in text and "master-secret" not in text, role
+    print("wrong password there:", words)
+
+
+def starttls(mail):
+    mail.run("account", "route", mail.address("cal"), "starttls")
+    with mail.imap("cal", "INBOX") as client:
+        client.append("INBOX", None, None, b"Subject: cal\r\n\r\n\r\n")
+    assert last_login(mail)["server"] == "starttls"
+    print("STARTTLS")
+
+
+def moves_home(mail):
+    """The session that runs is told; the next login is with the new server."""
+    mail.run("account", "route", mail.address("ana"), "dovecot")
+    with mail.imap("ana", "INBOX") as client:
+        before = client.search(None, "ALL")[1][0].split()
+        assert len(before) == 3, before
+        mail.run("account", "route", mail.address("ana"), mail.host)   # our own name: our own store
+        with contextlib.suppress(imaplib.IMAP4.abort, OSError):
+            line = client.readline()
+            assert b"BYE" in line, line
+            print("told:", line.decode().strip())
+    assert mail.count("ana") == 0   # ours, and empty
+    mail.run("account", "route", mail.address("ana"), "-")
+    with mail.imap("ana", "INBOX") as client:   # by the [[route]] again
+        assert len(client.search(None, "ALL")[1][0].split()) == 3
+    print("moved home and back")
+
+
+def goes_away(mail, dovecot):
+    dovecot.__exit__()
+    dovecot.process = None
+    words = refused(mail, "ana")
+    assert "UNAVAILABLE" in words, words
+    assert "UNAVAILABLE" in refused(mail, "ana")
+    assert last_login(mail)["phase"] in ("connect", "health"), last_login(mail)
+    servers = mail.run("servers").stdout
+    down = [line for line in servers.splitlines() if line.startswith(f"dovecot at 127.0.0.1:{dovecot.imaps_port} down, failures ")]
+    assert len(down) == 1, servers
+    with mail.imap("dan"):   # ours goes on
+        pass
+    print("server down:", words)
+
+
+def main():
+    dovecot = strangers.Dovecot(password="the-password", name=NAME, extra=EXTRA)
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: dovecot.process and dovecot.__exit__())
+        postfix = stack.enter_context(strangers.Postfix(name=NAME, password="the-password"))
+        (dovecot.folder / "master").write_text("master-secret\n")
+        (dovecot.folder / "master").chmod(0o600)
+        with Buzon(accounts=[], host="localhost") as mail:
+            for name in ("ana", "ben", "cal", "dan"):
+                mail.add_account(name, "the-password")
+            with mail.imap("ana", "INBOX"):   # ours, while there are no servers
+                assert not mail.pid("egress")
+            with open(mail.config, "a") as file:
+                file.write(settings(dovecot, postfix))
+            mail.run("reload")
+            wait_until("egress runs", lambda: "egress: ready" in mail.run("status", check=False).stdout)
+            by_imaplib(mail, dovecot)
+            by_curl(mail)
+            by_mbsync(mail)
+            by_master(mail)
+            by_postfix(mail, postfix)
+            mail_arrives(mail)
+            starttls(mail)
+            failures(mail, dovecot)
+            mail.restart()
+            moves_home(mail)
+            goes_away(mail, dovecot)
+
+
+if __name__ == "__main__":
+    main()
