@@ -249,6 +249,7 @@ Pop3Front::Next Pop3Front::not_offered() {
 Pop3Front::Next Pop3Front::capabilities() {
   pop3::CapabilityFacts facts;
   facts.stls = !client_.secure() && client_.door->tls == TlsMode::StartTls && !utf8_;
+  facts.any_server = client_.door->any_server;
   if (client_.may_log_in()) facts.mechanisms = client_.offered();
   pop3::capabilities(client_.out, facts);
   return Next::Go;

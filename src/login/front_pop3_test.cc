@@ -34,6 +34,20 @@ TEST(Pop3Front, says_what_it_can_before_login) {
   rig.run(says_what_it_can(rig));
 }
 
+// The session may go to any server: its own CAPA tells after the login what it can do.
+Task<void> promises_nothing(Rig& rig) {
+  Door door = kOpen;
+  door.any_server = true;
+  auto phone = rig.connect(door);
+  auto talking = talk(*phone, "CAPA\r\nQUIT\r\n", "");
+  std::string text = co_await std::move(talking);
+  EXPECT_THAT(text, HasSubstr("follow\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nUSER\r\nSASL PLAIN"));
+}
+TEST(Pop3Front, promises_nothing_while_the_server_is_not_known) {
+  Rig rig;
+  rig.run(promises_nothing(rig));
+}
+
 Task<void> hands_over(Rig& rig) {
   rig.on_start = [&](const wire::SaslStart& s) { rig.answer(wire::Type::SaslDone, Rig::done(s.id, "mailstore").encode()); };
   auto phone = rig.connect(kOpen);

@@ -28,7 +28,7 @@ struct Door {
   // With a TLS profile of its own, or asking for client certificates; not valid: that of the settings.
   crypto::TlsContext own_tls{};
   std::string capabilities{};  // IMAP before login; empty: those of our own mail store
-  bool any_server = false;     // submission: EHLO shows only what every server can do
+  bool any_server = false;     // submission, POP3: EHLO, CAPA show what any server can
 };
 
 struct Limits {

@@ -1,6 +1,7 @@
 #include "pop3/capability.h"
 
 #include <algorithm>
+#include <span>
 
 #include "pop3/response.h"
 
@@ -14,7 +15,8 @@ std::vector<std::string> sasl_mechanisms(const std::vector<std::string>& mechani
 
 void capabilities(std::string& out, const CapabilityFacts& facts) {
   ok(out, "Capabilities follow");
-  for (std::string_view line : kCapabilities) out.append(line).append("\r\n");
+  const auto lines = facts.any_server ? std::span<const std::string_view>(kCapabilitiesOfAnyServer) : kCapabilities;
+  for (std::string_view line : lines) out.append(line).append("\r\n");
   if (facts.stls) out += "STLS\r\n";
   const auto mechanisms = sasl_mechanisms(facts.mechanisms);
   if (std::find(mechanisms.begin(), mechanisms.end(), "PLAIN") != mechanisms.end()) out += "USER\r\n";

@@ -11,10 +11,13 @@ namespace bz::pop3 {
 inline constexpr std::string_view kCapabilities[] = {
     "TOP",          "UIDL",          "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING",
     "EXPIRE NEVER", "LOGIN-DELAY 0", "UTF8 USER",  "LANG",           "IMPLEMENTATION buzon"};
+// What nearly every server can do, shown while it is not known whose session it will be.
+inline constexpr std::string_view kCapabilitiesOfAnyServer[] = {"TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE"};
 
 // USER and SASL are shown in both states, STLS only where it is possible (RFC 2449 section 5, RFC 2595 section 4).
 struct CapabilityFacts {
   bool stls = false;
+  bool any_server = false;
   std::vector<std::string> mechanisms{};  // of the listener; APOP is none of SASL and is not shown
 };
 

@@ -60,7 +60,7 @@ void promise(login::Door& door, const ListenerConfig& listener, const Config& co
   };
   door.capabilities = listener.imap_capabilities;
   if (door.capabilities.empty() && any(&ServerConfig::imap_port)) door.capabilities = imap::kCapabilitiesOfAnyServer;
-  door.any_server = any(&ServerConfig::submission_port);
+  door.any_server = any(door.service == wire::Service::Pop3 ? &ServerConfig::pop3_port : &ServerConfig::submission_port);
 }
 
 crypto::TlsProfile profile_of(TlsProfile profile) {

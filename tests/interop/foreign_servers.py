@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Users whose mailbox is on a stranger's Dovecot, through our gateway: imaplib, curl and mbsync log in and see that mailbox; a master user
+"""Users whose mailbox is on a stranger's Dovecot, through our gateway: imaplib, poplib, curl and mbsync log in and see that mailbox; a master user
 serves SCRAM; a wrong password, a wrong certificate and a dead server are said in plain words; mail arrives there; an account moves home."""
 import base64
 import contextlib
@@ -8,6 +8,7 @@ import hmac
 import imaplib
 import os
 import pathlib
+import poplib
 import smtplib
 import subprocess
 import sys
@@ -28,6 +29,16 @@ passdb {{
   username_filter = master
   result_success = continue
 }}
+service pop3-login {{
+  chroot =
+  inet_listener pop3 {{
+    port = 0
+  }}
+  inet_listener pop3s {{
+    port = {pop3s_port}
+    ssl = yes
+  }}
+}}
 protocol lmtp {{
   postmaster_address = postmaster@outside.test
 }}
@@ -46,6 +57,7 @@ def settings(dovecot, postfix):
 name = "dovecot"
 host = "127.0.0.1"
 imap_port = {dovecot.imaps_port}
+pop3_port = {dovecot.pop3s_port}
 tls_name = "{NAME}"
 tls_ca_file = "{dovecot.ca}"
 delivery = "lmtp"
@@ -180,6 +192,32 @@ SyncState *
     files = list((local / "INBOX").rglob("*:2,*")) + list((local / "INBOX/new").iterdir())
     assert done.returncode == 0 and len(set(files)) == 2, (done.stderr, files)
     print("mbsync: both messages")
+
+
+def by_poplib(mail):
+    """The same mailbox by POP3, and the words of a server that has none."""
+    def connect():
+        return poplib.POP3_SSL(mail.host, mail.port("pop3s"), context=mail.tls(), timeout=30)
+    client = connect()
+    assert "UIDL" in client.capa() and "EXPIRE" not in client.capa(), client.capa()   # no promise before the server is known
+    client.user(mail.address("ana"))
+    client.pass_(mail.password("ana"))
+    assert client.stat()[0] == 2, client.stat()
+    assert b"Subject: one" in client.retr(1)[1] and int(client.list(2).split()[2]) > 3_000_000
+    assert b"buzon" not in b"".join(client._longcmd("CAPA")[1]), "Dovecot's own CAPA"
+    client.quit()
+    event = last_login(mail)
+    assert event["service"] == "pop3" and event["verdict"] == "open", event
+    mail.run("account", "route", mail.address("dan"), "starttls")   # a server without POP3
+    client = connect()
+    client.user(mail.address("dan"))
+    try:
+        client.pass_(mail.password("dan"))
+        raise AssertionError("a session at a server without POP3")
+    except poplib.error_proto as error:
+        assert "SYS/TEMP" in str(error), error
+    mail.run("account", "route", mail.address("dan"), "-")
+    print("poplib: USER and PASS reach Dovecot's POP3")
 
 
 def scram_sha_256(user, password):
@@ -356,6 +394,7 @@ def main():
             by_imaplib(mail, dovecot)
             by_curl(mail)
             by_mbsync(mail)
+            by_poplib(mail)
             by_master(mail)
             by_postfix(mail, postfix)
             mail_arrives(mail)
