@@ -24,6 +24,11 @@ directory::Account account(std::string name, std::string mail_host = "", std::st
   return out;
 }
 
+TEST(Routes, without_servers_every_mailbox_is_here_whatever_the_directory_calls_the_host) {
+  auto place = Routes{.own_host = "mail.example.org"}.place_of(account("ana@example.org", "imap.example.org"));
+  ASSERT_TRUE(place);
+  EXPECT_EQ(place->server, nullptr);
+}
 TEST(Routes, take_the_mail_host_then_the_first_rule_then_our_own_store) {
   struct Case {
     directory::Account account;
