@@ -96,6 +96,19 @@ def smtp(before=("STARTTLS",), after=("AUTH PLAIN LOGIN",), greeting="220 mail.t
         lines = ["mail.test", *words]
         connection.sendall("".join(f"250{'-' if i + 1 < len(lines) else ' '}{w}\r\n" for i, w in enumerate(lines)).encode())
 
+    last = []   # of the server that bans: when its newest connection is over
+
+    def talk_in_order(connection):
+        """A ban counts for the next connection, so that one is served when the one before has been read to its end."""
+        previous, over = (last[-1] if last else None), threading.Event()
+        last.append(over)
+        try:
+            if previous:
+                previous.wait(2)
+            talk(connection)
+        finally:
+            over.set()
+
     def talk(connection):
         if ban and ban.is_set():
             return connection.sendall(b"554 go away\r\n")
@@ -115,7 +128,7 @@ def smtp(before=("STARTTLS",), after=("AUTH PLAIN LOGIN",), greeting="220 mail.t
                 lines, words = connection.makefile("rb"), after
             else:
                 connection.sendall(b"250 well\r\n")
-    return talk
+    return talk_in_order if ban else talk
 
 
 def silent(connection):
