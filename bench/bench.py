@@ -219,7 +219,7 @@ def main():
     rows = options.rows.split(",")
     lmtp_port = strangers.free_port()
     settings = f'[[listener]]\nname = "lmtp"\nservice = "lmtp"\naddress = "127.0.0.1"\nport = {lmtp_port}\ntls = "none"\n'
-    cold = [f"u{n}@example.test" for n in range(20)]
+    cold = [f"u{n}@example.test" for n in range(100)]
     with Buzon(accounts=["ana", "ben", *(user.split("@")[0] for user in cold)], settings=settings + "[guard]\nmax_failures = 100000\n[mailstore]\nmax_sessions_per_account = 10000\n") as mail, \
             strangers.Dovecot(extra=FAST, argon2=True) as dovecot:
         password = mail.password("ana")

@@ -1,7 +1,12 @@
 #include "crypto/password.h"
 
 #include <argon2.h>
+#include <openssl/crypto.h>
+#include <sodium.h>
 
+#include <cerrno>
+
+#include "base/check.h"
 #include "base/text.h"
 
 namespace bz::crypto {
@@ -26,21 +31,66 @@ std::optional<PasswordCost> cost_of(std::string_view verifier) {
   return PasswordCost{*memory, *passes, *lanes};
 }
 
-Result<std::string> hash_with_salt(std::string_view password, std::string_view salt, const PasswordCost& cost) {
-  std::string out(argon2_encodedlen(cost.passes, cost.memory_kib, cost.lanes, kSaltSize, kHashSize, Argon2_id), '\0');
-  int code = argon2id_hash_encoded(cost.passes, cost.memory_kib, cost.lanes, password.data(), password.size(), salt.data(),
-                                   salt.size(), kHashSize, out.data(), out.size());
+std::string unpadded_base64(std::string_view bytes) {
+  std::string text = base::base64(bytes);
+  while (text.ends_with('=')) text.pop_back();
+  return text;
+}
+
+std::optional<std::string> from_unpadded_base64(std::string_view text) {
+  std::string padded(text);
+  padded.resize((text.size() + 3) / 4 * 4, '=');
+  return base::from_base64(padded);
+}
+
+std::string phc_string(const PasswordCost& cost, std::string_view salt, std::string_view hash) {
+  return std::string(kPrefix) + "m=" + std::to_string(cost.memory_kib) + ",t=" + std::to_string(cost.passes) +
+         ",p=" + std::to_string(cost.lanes) + "$" + unpadded_base64(salt) + "$" + unpadded_base64(hash);
+}
+
+// libsodium has vector code for AVX2 and AVX-512, Debian's libargon2 has none and takes 1.7 times as long; but libsodium
+// knows one lane and salts of 16 bytes only. All hashes made here by default are such.
+bool fits_sodium(const PasswordCost& cost, size_t salt_size, size_t hash_size) {
+  return cost.lanes == 1 && salt_size == crypto_pwhash_argon2id_SALTBYTES && cost.memory_kib >= 8 && hash_size >= 16 &&
+         hash_size <= 64;
+}
+
+Result<std::string> sodium_hash(const Secret& password, std::string_view salt, const PasswordCost& cost, size_t size) {
+  static const bool ready = sodium_init() >= 0;
+  BZ_CHECK(ready, "libsodium does not start");
+  std::string out(size, '\0');
+  std::string_view text = password.reveal();
+  if (crypto_pwhash_argon2id(reinterpret_cast<unsigned char*>(out.data()), out.size(), text.data(), text.size(),
+                             reinterpret_cast<const unsigned char*>(salt.data()), cost.passes,
+                             size_t{cost.memory_kib} * 1024, crypto_pwhash_argon2id_ALG_ARGON2ID13) == 0)
+    return out;
+  return errno == ENOMEM ? fail(Errc::Unavailable, "no memory for Argon2id")
+                         : fail(Errc::Invalid, "Argon2id parameters out of range");
+}
+
+Result<std::string> argon2_hash(const Secret& password, std::string_view salt, const PasswordCost& cost, size_t size) {
+  std::string out(size, '\0');
+  std::string_view text = password.reveal();
+  int code = argon2id_hash_raw(cost.passes, cost.memory_kib, cost.lanes, text.data(), text.size(), salt.data(), salt.size(),
+                               out.data(), out.size());
+  if (code == ARGON2_OK) return out;
   if (code == ARGON2_MEMORY_ALLOCATION_ERROR) return fail(Errc::Unavailable, "no memory for Argon2id");
-  if (code != ARGON2_OK) return fail(Errc::Invalid, argon2_error_message(code));
-  out.resize(out.find('\0'));
-  return out;
+  return fail(Errc::Invalid, argon2_error_message(code));
+}
+
+Result<std::string> argon2id(const Secret& password, std::string_view salt, const PasswordCost& cost, size_t size) {
+  return fits_sodium(cost, salt.size(), size) ? sodium_hash(password, salt, cost, size)
+                                              : argon2_hash(password, salt, cost, size);
 }
 
 }  // namespace
 
 Result<std::string> hash_password(const Secret& password, const PasswordCost& cost, base::Random& random) {
   if (password.reveal().size() > kMaxPasswordSize) return fail(Errc::TooLarge, "password over 1024 bytes");
-  return hash_with_salt(password.reveal(), random.bytes(kSaltSize), cost);
+  std::string salt = random.bytes(kSaltSize);
+  auto hash = argon2id(password, salt, cost, kHashSize);
+  if (!hash) return hash.error();
+  return phc_string(cost, salt, *hash);
 }
 
 Result<void> verify_password(std::string_view verifier, const Secret& password) {
@@ -48,11 +98,14 @@ Result<void> verify_password(std::string_view verifier, const Secret& password) 
   if (!cost || cost->memory_kib > 1024 * 1024 || cost->passes > 64 || cost->lanes > 64)
     return fail(Errc::Invalid, "not an Argon2id verifier within limits");
   if (password.reveal().size() > kMaxPasswordSize) return fail(Errc::AuthFailed, "password over 1024 bytes");
-  int code = argon2id_verify(std::string(verifier).c_str(), password.reveal().data(), password.reveal().size());
-  if (code == ARGON2_OK) return {};
-  if (code == ARGON2_VERIFY_MISMATCH) return fail(Errc::AuthFailed, "wrong password");
-  if (code == ARGON2_MEMORY_ALLOCATION_ERROR) return fail(Errc::Unavailable, "no memory for Argon2id");
-  return fail(Errc::Invalid, argon2_error_message(code));
+  auto fields = base::split(verifier.substr(kPrefix.size()), '$');
+  auto salt = fields.size() == 3 ? from_unpadded_base64(fields[1]) : std::nullopt;
+  auto hash = fields.size() == 3 ? from_unpadded_base64(fields[2]) : std::nullopt;
+  if (!salt || !hash || hash->empty()) return fail(Errc::Invalid, "not an Argon2id verifier");
+  auto made = argon2id(password, *salt, *cost, hash->size());
+  if (!made) return made.error();
+  if (CRYPTO_memcmp(made->data(), hash->data(), hash->size()) != 0) return fail(Errc::AuthFailed, "wrong password");
+  return {};
 }
 
 bool needs_rehash(std::string_view verifier, const PasswordCost& cost) {
@@ -62,13 +115,8 @@ bool needs_rehash(std::string_view verifier, const PasswordCost& cost) {
 
 // Salt and hash are both random: no password is known to give them.
 std::string decoy_verifier(const PasswordCost& cost, base::Random& random) {
-  auto unpadded = [](std::string text) {
-    while (text.ends_with('=')) text.pop_back();
-    return text;
-  };
-  return std::string(kPrefix) + "m=" + std::to_string(cost.memory_kib) + ",t=" + std::to_string(cost.passes) +
-         ",p=" + std::to_string(cost.lanes) + "$" + unpadded(base::base64(random.bytes(kSaltSize))) + "$" +
-         unpadded(base::base64(random.bytes(kHashSize)));
+  std::string salt = random.bytes(kSaltSize);
+  return phc_string(cost, salt, random.bytes(kHashSize));
 }
 
 }  // namespace bz::crypto

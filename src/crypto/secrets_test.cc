@@ -1,4 +1,5 @@
 // Signatures, seals and passwords.
+#include <argon2.h>
 #include <gtest/gtest.h>
 
 #include "base/text.h"
@@ -83,6 +84,28 @@ TEST(Password, reads_a_verifier_made_by_the_reference_command_line_tool) {
                               Secret("password")));
 }
 
+// With one lane and a salt of 16 bytes another library computes than otherwise: both must be Argon2id.
+TEST(Password, reads_what_the_reference_implementation_made_whichever_library_checks_it) {
+  const std::string sixteen = "sixteen bytes ok", eight = "somesalt";
+  for (const std::string& salt : {sixteen, eight})
+    for (uint32_t lanes : {1u, 2u, 4u})
+      for (size_t size : {16u, 24u, 32u, 64u, 100u}) {
+        std::string encoded(256, '\0');
+        ASSERT_EQ(argon2id_hash_encoded(2, 64, lanes, "pencil", 6, salt.data(), salt.size(), size, encoded.data(),
+                                        encoded.size()),
+                  ARGON2_OK);
+        encoded.resize(encoded.find('\0'));
+        EXPECT_TRUE(verify_password(encoded, Secret("pencil"))) << encoded;
+        EXPECT_EQ(verify_password(encoded, Secret("pencils")).error().code(), Errc::AuthFailed) << encoded;
+      }
+  base::SeededRandom random(7);
+  for (uint32_t lanes : {1u, 2u}) {
+    auto made = hash_password(Secret("pencil"), PasswordCost{64, 2, lanes}, random);
+    ASSERT_TRUE(made);
+    EXPECT_EQ(argon2id_verify(made->c_str(), "pencil", 6), ARGON2_OK) << *made;
+  }
+}
+
 TEST(Password, decoy_costs_the_same_and_never_opens) {
   base::SeededRandom random(5);
   std::string decoy = decoy_verifier(kCheap, random);
@@ -91,8 +114,12 @@ TEST(Password, decoy_costs_the_same_and_never_opens) {
 }
 
 TEST(Password, dear_or_foreign_verifiers_are_refused_before_any_work) {
-  for (const char* verifier : {"", "$1$abc", "$argon2id$v=19$m=4294967295,t=2,p=1$c29tZXNhbHQ$AAAA",
-                               "$argon2id$v=19$m=64,t=4000000,p=1$c29tZXNhbHQ$AAAA", "$argon2id$v=19$m=64,t=1$x$y"})
+  for (const char* verifier :
+       {"", "$1$abc", "$argon2id$v=19$m=4294967295,t=2,p=1$c29tZXNhbHQ$AAAA",
+        "$argon2id$v=19$m=64,t=4000000,p=1$c29tZXNhbHQ$AAAA", "$argon2id$v=19$m=64,t=1$x$y",
+        "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ", "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$",
+        "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$AA!A", "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$AAAA$AAAA",
+        "$argon2id$v=19$m=4,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAA"})
     EXPECT_EQ(verify_password(verifier, Secret("x")).error().code(), Errc::Invalid) << verifier;
   EXPECT_EQ(
       verify_password("$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$AAAAAAAA", Secret(std::string(1025, 'x'))).error().code(),
