@@ -96,19 +96,25 @@ Try<Page> read_page(const Database& base, const Range& range, Tier tier) {
   return page;
 }
 
-Result<Bytes> read_chunks(const Database& base, PartitionId id, const BlobRef& ref, uint64_t offset, uint64_t length) {
+// Blobs up to this size are decompressed where they are found in memory: that takes less than the way to the pool and back.
+constexpr uint64_t kDecodeHere = 16 << 10;
+
+Try<Bytes> read_chunks(const Database& base, PartitionId id, const BlobRef& ref, uint64_t offset, uint64_t length,
+                       Tier tier) {
   Bytes out;
   if (offset >= ref.length) return out;
   const uint64_t end = offset + std::min(length, ref.length - offset);
   Bytes whole;
   for (uint64_t n = offset / kBlobChunk; n * kBlobChunk < end; ++n) {
     rocksdb::PinnableSlice stored;
-    const auto status = base.db->Get({}, base.blobs, chunk_key(id, ref.id, static_cast<uint32_t>(n)), &stored);
+    const auto status =
+        base.db->Get(read_options(tier), base.blobs, chunk_key(id, ref.id, static_cast<uint32_t>(n)), &stored);
+    if (status.IsIncomplete()) return std::nullopt;
     if (status.IsNotFound() && out.empty()) return fail(Errc::NotFound, "no such blob");
     if (!status.ok()) return status.IsNotFound() ? fail(Errc::Corrupt, "a chunk is missing") : from_status(status, "blob");
     const uint64_t start = n * kBlobChunk, size = std::min<uint64_t>(kBlobChunk, ref.length - start);
     whole.clear();
-    BZ_TRY_VOID(decode_chunk(view(stored), size, whole));
+    if (auto decoded = decode_chunk(view(stored), size, whole); !decoded) return Result<Bytes>(std::move(decoded).error());
     const uint64_t from = std::max(offset, start) - start;
     out.append(whole, from, std::min(end - start, size) - from);
   }
@@ -242,8 +248,8 @@ Done<Bytes> RocksPartition::read_blob(const BlobRef& ref, uint64_t offset, uint6
   }
   return read<Bytes>([&](const Request& r) { return touches_blob(r, ref.id); },
                      [id = id(), ref, offset, length](const Database& base, Tier tier) -> Try<Bytes> {
-                       if (tier == rocksdb::kBlockCacheTier) return std::nullopt;  // decompression belongs to the pool
-                       return read_chunks(base, id, ref, offset, length);
+                       if (tier == rocksdb::kBlockCacheTier && ref.length > kDecodeHere) return std::nullopt;
+                       return read_chunks(base, id, ref, offset, length, tier);
                      });
 }
 

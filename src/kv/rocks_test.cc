@@ -103,6 +103,26 @@ TEST_F(RocksTest, GenerationGrowsWithEveryStart) {
   EXPECT_EQ(store->generation(), 2u);
 }
 
+TEST_F(RocksTest, SmallBlobsInMemoryAreReadAtOnceAndOthersByThePool) {
+  auto p = open(*store);
+  const BlobRef small = blob(*p, 10'000, 1), large = blob(*p, 100'000, 2);
+  ASSERT_TRUE(wait(p->commit(Batch().link(small).link(large))));
+  auto at_once = p->read_blob(small, 5000, 100'000);
+  EXPECT_TRUE(at_once.await_ready());
+  EXPECT_EQ(wait(std::move(at_once)).value().size(), 5000u);
+  auto later = p->read_blob(large, 0, UINT64_MAX);
+  EXPECT_FALSE(later.await_ready());
+  EXPECT_EQ(wait(std::move(later)).value().size(), 100'000u);
+  // From the disk, where a value of 4 KiB and more lies in a file of its own that no cache knows.
+  p.reset();
+  store.reset();
+  store = open_rocks(path).value();
+  p = open(*store);
+  auto from_disk = p->read_blob(small, 0, UINT64_MAX);
+  EXPECT_FALSE(from_disk.await_ready());
+  EXPECT_EQ(wait(std::move(from_disk)).value().size(), 10'000u);
+}
+
 TEST_F(RocksTest, CheckpointIsACopyOfThatMoment) {
   auto p = open(*store);
   const BlobRef ref = blob(*p, 1'000'000, 1);

@@ -171,7 +171,10 @@ Task<bool> Session::flush() {
 
 Task<bool> Session::flush_if_large() {
   if (out_.size() < config_.write_at) co_return !broken_;
-  co_return co_await flush();
+  if (!co_await flush()) co_return false;
+  base::Yield yield(stream_->loop());  // a client that reads as fast as we write must not keep the lane
+  co_await yield;
+  co_return !broken_;
 }
 
 // Everything that was read is consumed here. The idle client costs no buffer.
