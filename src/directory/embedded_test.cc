@@ -55,6 +55,8 @@ TEST(NormalAddress, takes_what_smtp_takes_without_quotes) {
   EXPECT_EQ(normal_address("ñandú@ejemplo.es"), "ñandú@ejemplo.es");
   EXPECT_EQ(normal_address("@example.org"), "@example.org");
   EXPECT_EQ(normal_address("n\u0303andu\u0301@M\u00FCnchen.example"), "\u00F1and\u00FA@xn--mnchen-3ya.example");
+  EXPECT_EQ(normal_address("H\u0331@x.test"), "\u1E96@x.test") << "the small letter composes, the capital does not";
+  EXPECT_EQ(normal_address("\uFF28\u0331@x.test"), "\u1E96@x.test") << "a capital out of a compatible form";
   EXPECT_EQ(normal_address("a@\u00FC\u200D.example"), std::nullopt);
   EXPECT_EQ(normal_address("a\u00A0b@x.test"), std::nullopt) << "a blank in other clothes";
   EXPECT_EQ(normal_address("\u00AD@x.test"), std::nullopt) << "nothing is left of it";

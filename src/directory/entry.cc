@@ -300,21 +300,27 @@ Result<Name> Name::decode(std::string_view bytes) {
   return n;
 }
 
+namespace {
+// Small letters may compose with a mark where capitals do not (H + U+0331 stays two signs, h + U+0331 is U+1E96), and
+// capitals may come out of a compatible form: hence before and after.
+std::string folded(std::string_view name) { return intl::login_text(base::lower(intl::login_text(name))); }
+}  // namespace
+
 std::optional<std::string> normal_address(std::string_view text) {
   size_t at = text.rfind('@');
   if (at == text.npos || at > 64 || text.size() > 254 || !base::is_utf8(text)) return std::nullopt;
   // What looks the same is the same person (RFC 6530 section 10.1), in whichever form a phone sends it.
-  const std::string local = intl::login_text(text.substr(0, at));
+  const std::string local = folded(text.substr(0, at));
   // "@domain" stands for every other address of the domain.
   if (local.size() > 64 || (!local.empty() && !is_dot_atom(local)) || local.empty() != (at == 0)) return std::nullopt;
   if (!is_domain(text.substr(at + 1))) return std::nullopt;
   const auto domain = intl::to_a_labels(text.substr(at + 1));
   if (!domain || local.size() + 1 + domain->size() > 254) return std::nullopt;
-  return base::lower(local) + "@" + *domain;
+  return local + "@" + *domain;
 }
 
 std::string normal_login(std::string_view user) {
-  const std::string name = base::lower(intl::login_text(user));
+  const std::string name = folded(user);
   return normal_address(name).value_or(name);
 }
 
