@@ -39,7 +39,10 @@ Task<Reply> idle(Session& s) {
     }
     if (!co_await s.flush()) co_return Reply{};
     Session::Waited waited = co_await s.wait(s.config().keepalive);
-    if (s.stop_requested()) co_return bad("The session ends");
+    if (s.stop_requested()) {
+      s.bye_as_asked();
+      co_return Reply{};
+    }
     if (waited == Session::Waited::TimedOut) {
       imap::untagged(s.out(), imap::Condition::Ok, {}, "Still here");
     } else if (waited == Session::Waited::Woken) {

@@ -79,7 +79,7 @@ Task<void> Session::run() {
     if (account_->broken())
       bye("The store has failed, please connect again", "UNAVAILABLE");
     else if (stop_requested())
-      bye(stop_text_);
+      bye_as_asked();
     else
       co_await next_step();
   }

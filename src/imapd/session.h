@@ -98,6 +98,7 @@ class Session {
   Task<bool> read_more(base::Millis timeout);
   bool ended() const { return ended_; }
   void bye(std::string_view text, std::string_view code = {});
+  void bye_as_asked() { bye(stop_text_); }  // when stop_requested()
 
   // --- for IDLE ---
   enum class Waited : unsigned char { Input, Woken, TimedOut, Closed };
