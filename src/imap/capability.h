@@ -13,7 +13,7 @@ inline constexpr std::string_view kCapabilitiesBeforeLogin = "IMAP4rev1 LITERAL+
 inline constexpr std::string_view kCapabilitiesOfAnyServer = "IMAP4rev1 SASL-IR ID";
 inline constexpr std::string_view kCapabilitiesAfterLogin =
     "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE SPECIAL-USE CREATE-SPECIAL-USE "
-    "LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH SEARCHRES WITHIN PARTIAL CONDSTORE QRESYNC "
+    "LIST-EXTENDED LIST-STATUS STATUS=SIZE OBJECTID ESEARCH SEARCHRES WITHIN PARTIAL CONDSTORE QRESYNC "
     "SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS";
 // ENABLE knows these names (RFC 5161).
 inline constexpr std::string_view kEnableCondstore = "CONDSTORE", kEnableQresync = "QRESYNC";

@@ -72,6 +72,7 @@ struct StatusItems {
   bool size = false;            // RFC 8438
   bool append_limit = false;    // RFC 7889
   bool deleted = false;         // RFC 9051 section 6.3.11
+  bool mailbox_id = false;      // RFC 8474
 };
 struct Status {
   std::string mailbox;

@@ -29,7 +29,9 @@ struct FetchItem {
     Uid,
     ModSeq,
     InternalDate,
-    Size,  // RFC822.SIZE
+    Size,      // RFC822.SIZE
+    EmailId,   // RFC 8474
+    ThreadId,  // RFC 8474
     Envelope,
     Body,  // BODY without section: structure without extension data
     BodyStructure,

@@ -78,7 +78,7 @@ std::optional<StatusItems> Parse::status_items() {
       {"UIDNEXT", &StatusItems::uid_next},  {"UIDVALIDITY", &StatusItems::uid_validity},
       {"UNSEEN", &StatusItems::unseen},     {"HIGHESTMODSEQ", &StatusItems::highest_modseq},
       {"SIZE", &StatusItems::size},         {"APPENDLIMIT", &StatusItems::append_limit},
-      {"DELETED", &StatusItems::deleted},
+      {"DELETED", &StatusItems::deleted},   {"MAILBOXID", &StatusItems::mailbox_id},
   };
   StatusItems items;
   if (!lex.take('(')) return std::nullopt;

@@ -90,6 +90,8 @@ std::optional<FetchItem> fetch_att(Parse& p) {
       {"MODSEQ", Kind::ModSeq, What::All},
       {"INTERNALDATE", Kind::InternalDate, What::All},
       {"RFC822.SIZE", Kind::Size, What::All},
+      {"EMAILID", Kind::EmailId, What::All},
+      {"THREADID", Kind::ThreadId, What::All},
       {"ENVELOPE", Kind::Envelope, What::All},
       {"BODYSTRUCTURE", Kind::BodyStructure, What::All},
       {"RFC822", Kind::Rfc822, What::All},

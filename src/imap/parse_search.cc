@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "imap/object_id.h"
 #include "imap/parse.h"
 
 namespace bz::imap {
@@ -182,6 +183,13 @@ std::optional<SearchKey> special_leaf(Parse& p, std::string_view word, Search& s
     SearchKey key = key_of(Kind::ModSeq);
     if (!p.sp() || !modseq_argument(p, key)) return std::nullopt;
     search.has_modseq = true;
+    return key;
+  }
+  if (is("EMAILID") || is("THREADID")) {
+    SearchKey key = key_of(Kind::EmailId);
+    std::string_view id = p.sp() ? p.lex.atom() : std::string_view();
+    if (!is_object_id(id)) return p.fail("Invalid object identifier");
+    if (is("EMAILID")) key.number = email_of(id).value();  // no message has a THREADID
     return key;
   }
   known = false;

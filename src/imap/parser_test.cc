@@ -180,8 +180,8 @@ TEST(Parser, mailbox_commands) {
   EXPECT_EQ(ok<Rename>("a RENAME x \"y z\"").to, "y z");
   EXPECT_EQ(ok<Subscribe>("a SUBSCRIBE x").mailbox, "x");
   EXPECT_EQ(ok<Unsubscribe>("a UNSUBSCRIBE x").mailbox, "x");
-  Status s =
-      ok<Status>("a STATUS \"Deleted Messages\" (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ SIZE APPENDLIMIT)");
+  Status s = ok<Status>(
+      "a STATUS \"Deleted Messages\" (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ SIZE APPENDLIMIT MAILBOXID)");
   EXPECT_TRUE(s.items.messages && s.items.highest_modseq && s.items.size && s.items.append_limit);
   EXPECT_FALSE(s.items.recent);
   EXPECT_EQ(ok<Enable>("a ENABLE condstore X").capabilities[0], "CONDSTORE");
@@ -276,8 +276,9 @@ TEST(Search, every_key) {
       "LARGER 5 NEW NOT SEEN OLD ON \"1-Feb-1994\" RECENT SEEN SENTBEFORE 1-Feb-1994 SENTON 1-Feb-1994 SENTSINCE "
       "1-Feb-1994 "
       "SINCE 1-Feb-1994 SMALLER 9 SUBJECT s TEXT t TO o UID 1:* UNANSWERED UNDELETED UNDRAFT UNFLAGGED UNKEYWORD k UNSEEN "
-      "OLDER 60 YOUNGER 60 MODSEQ 620162338 MODSEQ \"/flags/\\\\draft\" all 5 2,4:7 (SEEN 1) OR 1 2");
-  EXPECT_EQ(s.key.children.size(), 41u);
+      "OLDER 60 YOUNGER 60 EMAILID E9 THREADID T-_9 MODSEQ 620162338 MODSEQ \"/flags/\\\\draft\" all 5 2,4:7 (SEEN 1) OR 1 "
+      "2");
+  EXPECT_EQ(s.key.children.size(), 43u);
   EXPECT_TRUE(s.has_modseq);
   EXPECT_EQ(s.key.children[2].field, "Bcc");
   EXPECT_EQ(s.key.children[3].date, (Date{1994, 2, 1}));

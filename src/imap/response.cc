@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "imap/lexer.h"
 #include "imap/mutf7.h"
+#include "imap/object_id.h"
 
 namespace bz::imap {
 namespace {
@@ -194,6 +195,8 @@ std::string code_modified(const UidSet& set) {
   return out;
 }
 
+std::string code_mailbox_id(MailboxId id) { return "MAILBOXID (" + object_id(id) + ")"; }
+
 std::string code_permanent_flags(std::span<const std::string> keywords, bool writable, bool more) {
   std::string out = "PERMANENTFLAGS (";
   if (writable) {
@@ -259,6 +262,7 @@ void status_response(std::string& out, std::string_view mailbox, const StatusIte
   item(items.highest_modseq, "HIGHESTMODSEQ", values.highest_modseq);
   item(items.size, "SIZE", values.size);
   item(items.append_limit, "APPENDLIMIT", values.append_limit);
+  if (items.mailbox_id) e.raw(first ? "" : " ").raw("MAILBOXID (").raw(object_id(values.mailbox_id)).raw(")");
   e.raw(")").crlf();
 }
 
@@ -454,6 +458,18 @@ FetchWriter& FetchWriter::internal_date(int64_t unix_seconds) {
 FetchWriter& FetchWriter::size(uint64_t octets) {
   next();
   encoder_.raw("RFC822.SIZE ").number(octets);
+  return *this;
+}
+
+FetchWriter& FetchWriter::email_id(EmailId id) {
+  next();
+  encoder_.raw("EMAILID (").raw(object_id(id)).raw(")");
+  return *this;
+}
+
+FetchWriter& FetchWriter::no_thread_id() {
+  next();
+  encoder_.raw("THREADID NIL");
   return *this;
 }
 

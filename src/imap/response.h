@@ -65,6 +65,7 @@ void continuation(std::string& out, std::string_view text);  // "+ text"
 std::string code_append_uid(UidValidity validity, Uid uid);                             // RFC 4315
 std::string code_copy_uid(UidValidity validity, const UidSet& from, const UidSet& to);  // RFC 4315
 std::string code_number(std::string_view name, uint64_t number);                        // UIDNEXT 7
+std::string code_mailbox_id(MailboxId id);                                              // RFC 8474
 std::string code_modified(const UidSet& set);                                           // RFC 7162
 std::string code_permanent_flags(std::span<const std::string> keywords, bool writable, bool more);
 
@@ -88,6 +89,7 @@ void list_response(std::string& out, std::string_view name /* LIST or LSUB */, c
 struct StatusValues {
   uint32_t messages = 0, recent = 0, uid_next = 0, uid_validity = 0, unseen = 0, deleted = 0;
   uint64_t highest_modseq = 0, size = 0, append_limit = 0;
+  MailboxId mailbox_id = {};
 };
 void status_response(std::string& out, std::string_view mailbox, const StatusItems& items, const StatusValues& values);
 
@@ -116,6 +118,8 @@ class FetchWriter {
   FetchWriter& modseq(ModSeq modseq);
   FetchWriter& internal_date(int64_t unix_seconds);
   FetchWriter& size(uint64_t octets);
+  FetchWriter& email_id(EmailId id);
+  FetchWriter& no_thread_id();
   // "BODY[1.2]<0> ": name of the item as the client must see it; the value follows through encoder().
   FetchWriter& item(const FetchItem& item);
   Encoder& encoder() { return encoder_; }

@@ -37,6 +37,7 @@ struct SearchKey {
     SentSince,   // date
     Older,       // number of seconds (RFC 5032)
     Younger,     // number of seconds
+    EmailId,     // number: the message of this EMAILID (RFC 8474); 0: of none
     ModSeq,      // number: mod-sequence of at least this (RFC 7162 section 3.1.5); entry names are read and ignored
   };
   Kind kind = Kind::And;

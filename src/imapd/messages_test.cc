@@ -147,6 +147,32 @@ TEST_F(Inbox, deleted_under_a_session_ends_it) {
   EXPECT_THAT(c.rest(), HasSubstr("* BYE The selected mailbox was deleted"));
 }
 
+TEST_F(Inbox, object_ids_follow_a_message_and_a_mailbox_wherever_they_go) {
+  Client& c = open(2);
+  EXPECT_EQ(c.ask("a FETCH 1 (EMAILID THREADID)"), "* 1 FETCH (EMAILID (E1) THREADID NIL)\r\na OK FETCH completed\r\n");
+  c.ask("a COPY 2 Trash");
+  c.ask("a MOVE 1 Trash");
+  std::string answer = c.ask("a SELECT Trash");
+  std::string mailbox =
+      answer.substr(answer.find("MAILBOXID"), answer.find(']', answer.find("MAILBOXID")) - answer.find("MAILBOXID"));
+  EXPECT_THAT(mailbox, testing::MatchesRegex("MAILBOXID \\(M[0-9]+\\)"));
+  answer = c.ask("a UID FETCH 1:* EMAILID");
+  EXPECT_THAT(answer, HasSubstr("(UID 1 EMAILID (E2))")) << "the copy";
+  EXPECT_THAT(answer, HasSubstr("(UID 2 EMAILID (E1))")) << "the moved one";
+  EXPECT_THAT(c.ask("a UID SEARCH EMAILID E1"), StartsWith("* SEARCH 2\r\n"));
+  EXPECT_THAT(c.ask("a UID SEARCH NOT EMAILID E1"), StartsWith("* SEARCH 1\r\n"));
+  EXPECT_THAT(c.ask("a UID SEARCH OR EMAILID E01 EMAILID e1"), StartsWith("* SEARCH\r\n"));
+  EXPECT_THAT(c.ask("a UID SEARCH THREADID T1"), StartsWith("* SEARCH\r\n"));
+  EXPECT_THAT(c.ask("a UID SEARCH EMAILID a+b"), StartsWith("a BAD"));
+  EXPECT_THAT(c.ask("a STATUS Trash (MESSAGES MAILBOXID)"), HasSubstr("Trash (MESSAGES 2 " + mailbox + ")\r\n"));
+  c.ask("a UNSELECT");
+  c.ask("a RENAME Trash Rubbish");
+  EXPECT_THAT(c.ask("a STATUS Rubbish (MAILBOXID)"), HasSubstr("Rubbish (" + mailbox + ")\r\n"));
+  answer = c.ask("a CREATE Trash");
+  EXPECT_THAT(answer, testing::MatchesRegex("a OK \\[MAILBOXID \\(M[0-9]+\\)\\] CREATE completed\r\n"));
+  EXPECT_THAT(answer, Not(HasSubstr(mailbox))) << "an identifier is never used again";
+  EXPECT_THAT(c.ask("a EXAMINE Trash"), HasSubstr("* OK [MAILBOXID (M"));
+}
 TEST_F(Inbox, idle_tells_new_mail_and_ends_with_done_and_more) {
   Client& c = open(1);
   c.send("C9 IDLE\r\n");

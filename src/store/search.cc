@@ -187,6 +187,8 @@ Verdict judge(const Node& node, Candidate& message, int64_t now) {
       return verdict(now - e.internal_date >= static_cast<int64_t>(std::min<uint64_t>(key.number, INT64_MAX)));
     case Kind::Younger:
       return verdict(now - e.internal_date <= static_cast<int64_t>(std::min<uint64_t>(key.number, INT64_MAX)));
+    case Kind::EmailId:
+      return verdict(e.email == key.number);
     case Kind::ModSeq:
       return verdict(e.modseq >= key.number);
   }

@@ -30,7 +30,7 @@ Plan make_plan(const Session& s, const imap::Fetch& command) {
   plan.uid_first = (command.uid || (s.condstore() && plan.sets_seen)) && !command.has(Kind::Uid);
   return plan;
 }
-static_assert(Kind::Size < Kind::Envelope && Kind::Envelope < Kind::Section, "kinds from Envelope on read the record");
+static_assert(Kind::ThreadId < Kind::Envelope && Kind::Envelope < Kind::Section, "kinds from Envelope on read the record");
 
 // The items that an index entry answers; false: `item` is not one of them.
 bool write_simple(imap::FetchWriter& w, const imap::FetchItem& item, const store::Entry& e,
@@ -50,6 +50,12 @@ bool write_simple(imap::FetchWriter& w, const imap::FetchItem& item, const store
       return true;
     case Kind::Size:
       w.size(e.size);
+      return true;
+    case Kind::EmailId:
+      w.email_id(EmailId(e.email));
+      return true;
+    case Kind::ThreadId:
+      w.no_thread_id();
       return true;
     default:
       return false;

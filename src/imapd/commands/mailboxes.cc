@@ -1,4 +1,4 @@
-// Commands that change the tree of mailboxes: RFC 3501 sections 6.3.3 to 6.3.7, RFC 6154 section 3.
+// Commands that change the tree of mailboxes: RFC 3501 sections 6.3.3 to 6.3.7, RFC 6154 section 3, RFC 8474 section 4.1.
 #include "base/text.h"
 #include "imapd/commands/commands.h"
 
@@ -40,7 +40,7 @@ Task<Reply> handle(Session& s, const imap::Create& command) {
   std::string name = without_separator(command.mailbox);
   auto created = co_await s.account().create(std::move(name), use);
   if (!created) co_return reply_for(created.error());
-  co_return ok("CREATE completed");
+  co_return ok("CREATE completed", imap::code_mailbox_id(*created));
 }
 
 Task<Reply> handle(Session& s, const imap::Delete& command) {

@@ -1,4 +1,5 @@
-// SELECT and EXAMINE (RFC 3501 sections 6.3.1 and 6.3.2, RFC 7162 sections 3.1.2 and 3.2.11), CLOSE, UNSELECT (RFC 3691).
+// SELECT and EXAMINE (RFC 3501 sections 6.3.1 and 6.3.2, RFC 7162 sections 3.1.2 and 3.2.11, RFC 8474 section 4.2), CLOSE,
+// UNSELECT (RFC 3691).
 #include "imapd/commands/commands.h"
 
 namespace bz::imapd {
@@ -28,6 +29,7 @@ void describe(Session& s) {
   imap::untagged(out, Condition::Ok, imap::code_number("UIDVALIDITY", info.uid_validity.value()), "UIDs valid");
   imap::untagged(out, Condition::Ok, imap::code_number("UIDNEXT", info.uid_next), "Predicted next UID");
   imap::untagged(out, Condition::Ok, imap::code_number("HIGHESTMODSEQ", info.highest_modseq), "Highest");
+  imap::untagged(out, Condition::Ok, imap::code_mailbox_id(info.id), "Mailbox");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// STATUS: RFC 3501 section 6.3.10, RFC 7162 (HIGHESTMODSEQ), RFC 7889 (APPENDLIMIT), RFC 8438 (SIZE), RFC 9051 (DELETED).
+// STATUS: RFC 3501 section 6.3.10, RFC 7162 (HIGHESTMODSEQ), RFC 7889 (APPENDLIMIT), RFC 8438 (SIZE), RFC 8474 (MAILBOXID),
+// RFC 9051 (DELETED).
 #include <algorithm>
 
 #include "imapd/commands/commands.h"
@@ -16,6 +17,7 @@ imap::StatusValues values_of(const store::MailboxInfo& info, uint64_t append_lim
   v.uid_validity = info.uid_validity.value();
   v.highest_modseq = info.highest_modseq;
   v.append_limit = append_limit;
+  v.mailbox_id = info.id;
   return v;
 }
 
