@@ -4,7 +4,9 @@
 // walk.
 #include <cstdlib>
 
+#include "mime/preview.h"
 #include "mime/record.h"
+#include "mime/text.h"
 
 using namespace bz::mime;
 
@@ -40,6 +42,15 @@ void check_imap_text(const std::string& text) {
   need(depth == 0);
 }
 
+void check_preview(const std::string& text) {
+  size_t chars = 0;
+  for (const char c : text) {
+    need(static_cast<unsigned char>(c) >= 0x20 && c != 0x7F);
+    chars += (static_cast<unsigned char>(c) & 0xC0U) != 0x80;
+  }
+  need(chars <= kPreviewChars && cut_utf8(text, text.size()) == text && to_utf8(text, "utf-8") == text);
+}
+
 void walk(const ParsedMessage& message) {
   for (uint32_t a = 0; a < 4; ++a) {
     for (uint32_t b = 0; b < 4; ++b) {
@@ -65,6 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     check_imap_text(message->envelope);
     check_imap_text(message->bodystructure);
     check_imap_text(message->body);
+    check_preview(message->preview.value());
     need(message->parts.size() <= limits.parts + 1);
     auto again = ParsedMessage::decode(message->encode());
     need(again.has_value() && *again == *message);

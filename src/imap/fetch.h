@@ -35,6 +35,7 @@ struct FetchItem {
     Envelope,
     Body,  // BODY without section: structure without extension data
     BodyStructure,
+    Preview,       // RFC 8970
     Section,       // BODY[...], BODY.PEEK[...]
     Rfc822,        // = BODY[], under its own name
     Rfc822Header,  // = BODY.PEEK[HEADER]
@@ -44,6 +45,7 @@ struct FetchItem {
   BodySection section;  // set for Section and the three Rfc822 kinds
   std::optional<Partial> partial;
   bool peek = false;  // Section: BODY.PEEK
+  bool lazy = false;  // Preview: NIL will do when it would have to be made first
   bool sets_seen() const { return (kind == Kind::Section && !peek) || kind == Kind::Rfc822 || kind == Kind::Rfc822Text; }
   bool operator==(const FetchItem&) const = default;
 };

@@ -78,6 +78,22 @@ FetchItem plain_item(Kind kind, What what = What::All) {
   return item;
 }
 
+// preview-mods = "(" "LAZY" *(SP "LAZY") ")" (RFC 8970 section 6), behind a blank.
+std::optional<FetchItem> preview(Parse& p) {
+  FetchItem item = plain_item(Kind::Preview);
+  const size_t before = p.lex.position();
+  if (!p.lex.take(' ') || !p.lex.take('(') ||
+      !p.lex.take("LAZY")) {  // what follows is not ours: another item or FETCH's own
+    p.lex.reset(before);
+    return item;
+  }
+  item.lazy = true;
+  while (p.sp())
+    if (!p.lex.take("LAZY")) return p.fail("Unknown PREVIEW modifier");
+  if (!p.lex.take(')')) return std::nullopt;
+  return item;
+}
+
 // fetch-att. Names end where "[", " ", ")" begins; BODY[ and BODY.PEEK[ go on.
 std::optional<FetchItem> fetch_att(Parse& p) {
   static constexpr struct {
@@ -110,6 +126,7 @@ std::optional<FetchItem> fetch_att(Parse& p) {
     if (!body_section(p, item.section) || !partial(p, item)) return std::nullopt;
     return item;
   }
+  if (!bracket && base::iequals(word, "PREVIEW")) return preview(p);
   for (const auto& known : kItems)
     if (!bracket && base::iequals(known.name, word)) return plain_item(known.kind, known.what);
   return p.fail("Unknown FETCH item");

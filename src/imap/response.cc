@@ -540,6 +540,9 @@ FetchWriter& FetchWriter::item(const FetchItem& item) {
     case FetchItem::Kind::BodyStructure:
       encoder_.raw("BODYSTRUCTURE");
       break;
+    case FetchItem::Kind::Preview:
+      encoder_.raw("PREVIEW");
+      break;
     default:
       BZ_CHECK(false, "item() of an item with a function of its own");
   }

@@ -147,6 +147,19 @@ TEST_F(Inbox, deleted_under_a_session_ends_it) {
   EXPECT_THAT(c.rest(), HasSubstr("* BYE The selected mailbox was deleted"));
 }
 
+TEST_F(Inbox, previews_are_made_at_delivery) {
+  w.append("INBOX",
+           "Subject: x\r\nContent-Type: text/html; charset=iso-8859-1\r\n\r\n<style>p{}</style><p>Ma\xF1"
+           "ana &amp; hoy</p>");
+  Client& c = open(0);
+  EXPECT_EQ(c.ask("a FETCH 1 PREVIEW"),
+            "* 1 FETCH (PREVIEW {13}\r\nMa\xC3\xB1"
+            "ana & hoy)\r\na OK FETCH completed\r\n");
+  EXPECT_THAT(c.ask("a FETCH 1 (UID PREVIEW (LAZY))"), HasSubstr("(UID 1 PREVIEW {13}\r\n"));
+  EXPECT_THAT(c.ask("a UID FETCH 1 PREVIEW (CHANGEDSINCE 1)"), HasSubstr("UID 1 PREVIEW {13}\r\n"));
+  EXPECT_THAT(c.ask("a FETCH 1 PREVIEW (LAZY EAGER)"), StartsWith("a BAD"));
+  EXPECT_THAT(c.ask("a FETCH 1 FLAGS"), Not(HasSubstr("Seen")));
+}
 TEST_F(Inbox, object_ids_follow_a_message_and_a_mailbox_wherever_they_go) {
   Client& c = open(2);
   EXPECT_EQ(c.ask("a FETCH 1 (EMAILID THREADID)"), "* 1 FETCH (EMAILID (E1) THREADID NIL)\r\na OK FETCH completed\r\n");

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "mime/bodystructure.h"
 #include "mime/envelope.h"
+#include "mime/preview.h"
 
 namespace bz::mime {
 namespace {
@@ -74,6 +75,7 @@ Result<ParsedMessage> parse_message(std::string_view raw, const Limits& limits) 
     out.base_subject = fold(base.text);
     out.subject_is_reply = base.is_reply_or_forward;
   }
+  out.preview = preview_of(out.parts, raw);
   return out;
 }
 

@@ -63,6 +63,7 @@ struct ParsedMessage {
   bool subject_is_reply = false;        // the base subject was found behind Re:, Fwd: or (fwd)
   std::vector<RecordField> fields;      // of the message's header
   std::vector<RecordPart> parts;        // pre-order; parts[0] is the message
+  std::optional<std::string> preview;   // RFC 8970, UTF-8; unset: a record of before there was one
 
   std::string encode() const;
   static Result<ParsedMessage> decode(std::string_view bytes);  // Errc::Corrupt, Errc::Unsupported (unknown version)

@@ -1,5 +1,6 @@
-// The stored form of ParsedMessage. Version 1: varints and byte strings in the order below; a newer version is refused, a
-// field is never given a new meaning. Header names that every message has are one octet.
+// The stored form of ParsedMessage: varints and byte strings in the order below. Version 2 has the preview at its end,
+// version 1 has not. A newer version is refused, a field is never given a new meaning. Header names that every message has
+// are one octet.
 #include <algorithm>
 #include <iterator>
 
@@ -9,7 +10,7 @@
 namespace bz::mime {
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersion = 2, kWithoutPreview = 1;
 // Index + 1 is what is stored: append only.
 constexpr std::string_view kNames[] = {"received",
                                        "from",
@@ -160,7 +161,7 @@ bool get_all(base::Reader& in, std::vector<T>& out, Get get) {
 
 std::string ParsedMessage::encode() const {
   std::string out;
-  base::put_u8(out, kVersion);
+  base::put_u8(out, preview ? kVersion : kWithoutPreview);
   base::put_varint(out, size);
   base::put_varint(out, lines);
   for (const std::string* text : {&envelope, &bodystructure, &body, &message_id, &subject, &base_subject}) {
@@ -177,6 +178,7 @@ std::string ParsedMessage::encode() const {
   for (const RecordField& field : fields) put_field(out, field);
   base::put_varint(out, parts.size());
   for (const RecordPart& part : parts) put_part(out, part);
+  if (preview) base::put_bytes(out, *preview);
   return out;
 }
 
@@ -184,7 +186,8 @@ Result<ParsedMessage> ParsedMessage::decode(std::string_view bytes) {
   base::Reader in(bytes);
   uint8_t version = in.u8();
   if (!in.ok()) return fail(Errc::Corrupt, "an empty message record");
-  if (version != kVersion) return fail(Errc::Unsupported, "message record of version " + std::to_string(version));
+  if (version != kVersion && version != kWithoutPreview)
+    return fail(Errc::Unsupported, "message record of version " + std::to_string(version));
   ParsedMessage out;
   out.size = in.varint();
   out.lines = in.varint();
@@ -205,7 +208,9 @@ Result<ParsedMessage> ParsedMessage::decode(std::string_view bytes) {
     return reader.ok();
   };
   bool good = bits < 4 && get_all(in, out.references, get_id) && get_all(in, out.fields, get_field) &&
-              get_all(in, out.parts, get_part) && in.finished() && well_formed(out);
+              get_all(in, out.parts, get_part);
+  if (version == kVersion) out.preview = in.bytes();
+  good = good && in.finished() && well_formed(out);
   if (!good) return fail(Errc::Corrupt, "message record");
   return out;
 }

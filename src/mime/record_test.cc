@@ -202,7 +202,7 @@ TEST(Record, StoredFormIsChecked) {
     EXPECT_EQ(ParsedMessage::decode(std::string_view(bytes).substr(0, size)).error().code(), Errc::Corrupt);
   }
   EXPECT_EQ(ParsedMessage::decode(bytes + "x").error().code(), Errc::Corrupt);
-  bytes[0] = 2;
+  bytes[0] = 3;
   EXPECT_EQ(ParsedMessage::decode(bytes).error().code(), Errc::Unsupported);
   EXPECT_EQ(ParsedMessage::decode("").error().code(), Errc::Corrupt);
 }

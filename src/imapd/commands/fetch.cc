@@ -1,8 +1,10 @@
-// FETCH (RFC 3501 section 6.4.5, RFC 7162 section 3.1.4). Messages go out in slices; in between others get the lane. A
-// message that another session expunged meanwhile is left out and FETCH is still OK: phones retry a NO for ever.
+// FETCH (RFC 3501 section 6.4.5, RFC 7162 section 3.1.4, RFC 8474, RFC 8970). Messages go out in slices; in between others
+// get the lane. A message that another session expunged meanwhile is left out and FETCH is still OK: phones retry a NO for
+// ever.
 #include "base/log.h"
 #include "imapd/commands/commands.h"
 #include "imapd/commands/fetch_body.h"
+#include "mime/preview.h"
 
 namespace bz::imapd {
 namespace {
@@ -73,9 +75,28 @@ bool write_ready(imap::FetchWriter& w, const imap::FetchItem& item, const mime::
     case Kind::BodyStructure:
       w.item(item).encoder().raw(record.bodystructure);
       return true;
+    case Kind::Preview:
+      if (!record.preview && !item.lazy) return false;
+      w.item(item).encoder().nstring(record.preview);
+      return true;
     default:
       return false;
   }
+}
+
+// Of a message that was stored before previews were.
+Task<Result<void>> make_preview(Session& s, imap::FetchWriter& w, const imap::FetchItem& item, EmailId email,
+                                std::shared_ptr<const mime::ParsedMessage> record) {
+  std::string text;
+  for (const uint32_t i : mime::preview_parts(record->parts)) {
+    const mime::RecordPart& part = record->parts[i];
+    auto read = co_await s.account().read(email, part.body.at, std::min<uint64_t>(part.body.size, mime::kPreviewInput));
+    if (!read) co_return std::move(read).error();
+    text = mime::preview_text(part, *read);
+    if (!text.empty()) break;
+  }
+  w.item(item).encoder().string(text);
+  co_return Result<void>();
 }
 
 // One response. `entry` is a copy: the mailbox may change at every wait.
@@ -93,6 +114,11 @@ Task<Result<void>> write_message(Session& s, const Plan& plan, store::Msn msn, s
   if (plan.uid_first) w.uid(Uid(entry.uid));
   for (const imap::FetchItem& item : plan.command.items) {
     if (write_simple(w, item, entry, keywords, recent) || (record && write_ready(w, item, *record))) continue;
+    if (item.kind == Kind::Preview) {
+      auto made = co_await make_preview(s, w, item, email, record);
+      if (!made) co_return std::move(made).error();
+      continue;
+    }
     auto written = co_await write_section(s, w, item, email, record);
     if (!written) co_return std::move(written).error();
   }
