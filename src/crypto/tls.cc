@@ -10,6 +10,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "crypto/acme_alpn.h"
 #include "crypto/ocsp.h"
 #include "crypto/openssl_ptr.h"
 #include "crypto/pem.h"
@@ -47,6 +48,7 @@ struct ServerPolicy {
 // What the first context keeps beside it: the contexts of the names it does not answer itself.
 struct ServerExtra {
   std::shared_ptr<ServerPolicy> policy;
+  std::shared_ptr<const AcmeChallenges> challenges{};      // TLS-ALPN-01; nullptr: not here
   std::map<std::string, TlsContext, std::less<>> by_name;  // exact and "*.example.org"; not valid: stay with the first
 };
 
@@ -91,10 +93,48 @@ int on_alpn(SSL* ssl, const unsigned char** out, unsigned char* out_size, const 
   return SSL_TLSEXT_ERR_NOACK;
 }
 
+std::string_view hello_extension(SSL* ssl, unsigned type) {
+  const unsigned char* bytes = nullptr;
+  size_t size = 0;
+  if (SSL_client_hello_get0_ext(ssl, type, &bytes, &size) != 1) return {};
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
+// The one host name of a server_name extension (RFC 6066 section 3); empty: another form.
+std::string_view hello_name(SSL* ssl) {
+  std::string_view in = hello_extension(ssl, TLSEXT_TYPE_server_name);
+  constexpr size_t kHead = 5;  // length of the list, type 0, length of the name
+  if (in.size() <= kHead || in[2] != 0) return {};
+  auto number = [&](size_t at) { return static_cast<size_t>(u8(in)[at]) << 8 | u8(in)[at + 1]; };
+  return number(0) == in.size() - 2 && number(3) == in.size() - kHead ? in.substr(kHead) : std::string_view();
+}
+
+// RFC 8737 section 3: an authority's validator offers "acme-tls/1" alone and names the host. Everybody else, and a
+// validator whose name is not being proved here, goes on as any client.
+int on_client_hello(SSL* ssl, int*, void* argument) {
+  constexpr std::string_view kOnlyAcme(
+      "\x00\x0b\x0a"
+      "acme-tls/1",
+      13);
+  const ServerExtra& extra = *static_cast<const ServerExtra*>(argument);
+  if (hello_extension(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation) != kOnlyAcme)
+    return SSL_CLIENT_HELLO_SUCCESS;
+  const TlsContext* context = extra.challenges->find(hello_name(ssl));
+  if (!context) return SSL_CLIENT_HELLO_SUCCESS;
+  // What a connection has from the server's own context stays with it: tickets and the wish for client certificates.
+  SSL_set_SSL_CTX(ssl, context->get());
+  SSL_set_options(ssl, SSL_OP_NO_TICKET);
+  SSL_set_num_tickets(ssl, 0);
+  SSL_set_verify(ssl, SSL_VERIFY_NONE, nullptr);
+  return SSL_CLIENT_HELLO_SUCCESS;
+}
+
 // RFC 5077 5.2, 5.3: 1 done, 2 done and a newer key is in use, 0 the key is not known, -1 failed.
 int on_ticket(SSL* ssl, unsigned char name[16], unsigned char iv[EVP_MAX_IV_LENGTH], EVP_CIPHER_CTX* cipher,
               EVP_MAC_CTX* mac, int encrypt) {
-  const std::vector<TicketRing::Key>& ring = policy_of(ssl).tickets->keys();
+  const ServerExtra* extra = extra_of(SSL_get_SSL_CTX(ssl));
+  if (!extra) return 0;  // a challenge is being answered
+  const std::vector<TicketRing::Key>& ring = extra->policy->tickets->keys();
   auto key = ring.begin();
   if (encrypt == 1) {
     std::memcpy(name, key->name.data(), key->name.size());
@@ -193,7 +233,7 @@ Result<TlsContext> make_host(const TlsServerOptions& options, const std::shared_
   TlsContext out(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* ctx = out.get();
   if (!ctx || !set_common_policy(ctx, options.profile, kSuitesLegacy)) return openssl_error(Errc::Internal, "TLS context");
-  auto* extra = new ServerExtra{policy, {}};  // owned by the context from the next line on
+  auto* extra = new ServerExtra{policy, {}, {}};  // owned by the context from the next line on
   BZ_CHECK(SSL_CTX_set_ex_data(ctx, extra_index(), extra) == 1, "no memory for a TLS context");
   SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);  // tickets only: nothing to keep between workers
@@ -286,6 +326,8 @@ Result<TlsContext> make_tls_server(const TlsServerOptions& options) {
   }
   SSL_CTX_set_tlsext_servername_callback(first.get(), on_server_name);
   SSL_CTX_set_tlsext_servername_arg(first.get(), extra);
+  extra->challenges = options.challenges;
+  if (extra->challenges) SSL_CTX_set_client_hello_cb(first.get(), on_client_hello, extra);
   return first;
 }
 

@@ -21,6 +21,8 @@ struct ssl_st;
 
 namespace bz::crypto {
 
+class AcmeChallenges;
+
 // Owns one reference of an SSL_CTX.
 class TlsContext {
  public:
@@ -59,6 +61,8 @@ struct TlsServerOptions {
   // Optional and Required need authorities, and give no session tickets: a resumed session has no chain to look at.
   ClientCertificates client_certificates = ClientCertificates::Off;
   ClientAuthorities client_authorities{};
+  // Answers of TLS-ALPN-01 (acme_alpn.h), which come and go while the context lives; nullptr: none here.
+  std::shared_ptr<const AcmeChallenges> challenges{};
 };
 // A staple that is not for its certificate or has run out is left out: whoever reads the files says so.
 Result<TlsContext> make_tls_server(const TlsServerOptions& options);

@@ -1,6 +1,8 @@
 #include <openssl/pem.h>
 
 #include "base/text.h"
+#include "crypto/acme_alpn.h"
+#include "crypto/digest.h"
 #include "crypto/pem.h"
 #include "crypto/tls.h"
 #include "crypto/x509.h"
@@ -177,6 +179,28 @@ Result<CertifiedKey> issue_server_certificate(const CertifiedKey& authority, con
               add_extension(c, issuer, NID_authority_key_identifier, "keyid:always") && add_names(c, request.names);
   if (!good) return openssl_error(Errc::Internal, "making a certificate");
   return finish(c, key.get(), signer.get());
+}
+
+Result<CertifiedKey> make_challenge_certificate(const std::string& name, std::string_view key_authorization,
+                                                const base::Clock& clock, base::Random& random) {
+  constexpr int kDays = 7;
+  const std::vector<std::string> names{name};
+  BZ_TRY_VOID(check_names(names));
+  BZ_TRY(PkeyPtr key, make_key(KeyKind::EcdsaP256));
+  X509Ptr certificate(X509_new());
+  X509* c = certificate.get();
+  // The extension's value is an OCTET STRING of the digest (RFC 8737 section 3), so within extnValue one more header.
+  std::string value = std::string("\x04\x20", 2) + sha256(key_authorization);
+  OpensslPtr<ASN1_OBJECT, ASN1_OBJECT_free> id(OBJ_txt2obj("1.3.6.1.5.5.7.1.31", 1));
+  OpensslPtr<ASN1_OCTET_STRING, ASN1_OCTET_STRING_free> octets(ASN1_OCTET_STRING_new());
+  bool good = c && id && octets && start(c, key.get(), kDays, clock, random) &&
+              set_name(X509_get_subject_name(c), common_name_of(names)) &&
+              set_name(X509_get_issuer_name(c), common_name_of(names)) && add_names(c, names) &&
+              ASN1_OCTET_STRING_set(octets.get(), u8(value), static_cast<int>(value.size())) == 1;
+  X509ExtensionPtr proof(good ? X509_EXTENSION_create_by_OBJ(nullptr, id.get(), 1, octets.get()) : nullptr);
+  if (!proof || X509_add_ext(c, proof.get(), -1) != 1)
+    return openssl_error(Errc::Internal, "making a challenge certificate");
+  return finish(c, key.get(), key.get());
 }
 
 }  // namespace bz::crypto
