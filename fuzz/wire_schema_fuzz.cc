@@ -21,10 +21,11 @@ void check(std::string_view bytes) {
 }
 
 constexpr void (*kRecords[])(std::string_view) = {
-    check<ConfigText>,     check<NamedBytes>,       check<Peer>,           check<Hello>,         check<SaslStart>,
-    check<SaslStep>,       check<SaslAbort>,        check<SaslDone>,       check<SaslFail>,      check<LookupRecipient>,
-    check<LocalRecipient>, check<RecipientVerdict>, check<MaySendAs>,      check<SendAsVerdict>, check<LookupAccount>,
-    check<AccountInfo>,    check<EndSessions>,      check<ControlRequest>, check<ControlAnswer>, check<Reloaded>};
+    check<ConfigText>,         check<NamedBytes>,       check<Peer>,           check<Hello>,         check<SaslStart>,
+    check<SaslStep>,           check<SaslAbort>,        check<SaslDone>,       check<SaslFail>,      check<LookupRecipient>,
+    check<LocalRecipient>,     check<RecipientVerdict>, check<MaySendAs>,      check<SendAsVerdict>, check<LookupAccount>,
+    check<AccountInfo>,        check<EndSessions>,      check<ControlRequest>, check<ControlAnswer>, check<Reloaded>,
+    check<InstallCertificate>, check<InstallStaple>,    check<RunHook>,        check<ShowChallenge>, check<Done>};
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -129,6 +129,13 @@ BZ_WIRE_FIELDS(AccountInfo, kShort, &AccountInfo::id, &AccountInfo::kind, &Accou
 BZ_WIRE_FIELDS(EndSessions, kShort, &EndSessions::account_id, &EndSessions::device, &EndSessions::reason)
 BZ_WIRE_FIELDS(ForeignLogin, kShort, &ForeignLogin::ticket_sha256, &ForeignLogin::server, &ForeignLogin::host,
                &ForeignLogin::user, &ForeignLogin::password)
+BZ_WIRE_FIELDS(InstallCertificate, kChannelFile, &InstallCertificate::id, &InstallCertificate::certificate,
+               &InstallCertificate::chain_pem, &InstallCertificate::key_pem)
+BZ_WIRE_FIELDS(InstallStaple, kChannelFile, &InstallStaple::id, &InstallStaple::certificate, &InstallStaple::response)
+BZ_WIRE_FIELDS(RunHook, kShort, &RunHook::id, &RunHook::action, &RunHook::name, &RunHook::value)
+BZ_WIRE_FIELDS(ShowChallenge, kShort, &ShowChallenge::id, &ShowChallenge::name, &ShowChallenge::chain_pem,
+               &ShowChallenge::key_pem)
+BZ_WIRE_FIELDS(Done, kShort, &Done::id, &Done::refusal)
 BZ_WIRE_FIELDS(ControlRequest, kControl, &ControlRequest::role, &ControlRequest::arguments, &ControlRequest::input)
 BZ_WIRE_FIELDS(ControlAnswer, kControl, &ControlAnswer::exit_status, &ControlAnswer::output, &ControlAnswer::error)
 

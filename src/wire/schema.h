@@ -1,6 +1,7 @@
 // Messages between roles, one struct each, with encode() and decode(). A record is a version byte (1) and fields in this
 // order; unknown versions are refused, bytes after the known fields are skipped (room to grow). Limits: strings 16 KiB
-// (56 KiB in ConfigText and NamedBytes, 16 MiB in the control records), lists 1,000. Message::type is the value of Type.
+// (56 KiB in ConfigText, NamedBytes, InstallCertificate and
+// InstallStaple, 16 MiB in the control records), lists 1,000. Message::type is the value of Type.
 // Exact bytes and examples: docs/wire.md.
 #pragma once
 #include <cstdint>
@@ -54,6 +55,12 @@ enum class Type : uint8_t {
   PurgeAccount = 81,
   // auth -> egress, before the SaslDone of the same ticket
   ForeignLogin = 88,
+  // admin -> supervisor, admin -> gateway; each is answered by Done
+  InstallCertificate = 113,  // to the supervisor: into the files of the configuration, then a reload
+  Done = 114,
+  InstallStaple = 115,  // to the supervisor
+  RunHook = 116,        // to the supervisor: acme.dns_hook
+  ShowChallenge = 117,  // to each gateway: TLS-ALPN-01
 };
 
 // All structs: std::string encode() const; static Result<T> decode(std::string_view).
@@ -175,6 +182,33 @@ struct ForeignLogin {
   std::string server, host;    // name in the configuration; the host to connect to
   std::string user, password;  // there; password empty: by master user
   BZ_WIRE_RECORD(ForeignLogin);
+};
+
+// A certificate issued for one of the configuration ("tls", "tls.rsa", "certificate.1"), and its new key.
+struct InstallCertificate {
+  uint64_t id = 0;  // chosen by admin; Done has it
+  std::string certificate, chain_pem, key_pem;
+  BZ_WIRE_RECORD(InstallCertificate);
+};
+struct InstallStaple {
+  uint64_t id = 0;
+  std::string certificate, response;  // DER
+  BZ_WIRE_RECORD(InstallStaple);
+};
+struct RunHook {
+  uint64_t id = 0;
+  std::string action, name, value;  // "add" or "remove"; DNS name and text of a TXT record
+  BZ_WIRE_RECORD(RunHook);
+};
+struct ShowChallenge {
+  uint64_t id = 0;
+  std::string name, chain_pem, key_pem;  // chain_pem empty: no longer
+  BZ_WIRE_RECORD(ShowChallenge);
+};
+struct Done {
+  uint64_t id = 0;
+  std::string refusal;  // empty: done
+  BZ_WIRE_RECORD(Done);
 };
 
 // The command line tool: request and answer on STATE/run/control, each with a 4-byte big-endian length before it.

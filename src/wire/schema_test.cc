@@ -68,6 +68,13 @@ TEST(Schema, golden_vectors) {
          "0161e8070173");
   golden(EndSessions{1, "d", "r"}, "010101640172");
   golden(ForeignLogin{"h", "s", "m", "u", "p"}, "0101680173016d01750170");
+  golden(InstallCertificate{1, "tls", "c", "k"}, "010103746c730163016b");
+  golden(InstallStaple{1, "tls", "r"}, "010103746c730172");
+  golden(RunHook{1, "add", "n", "v"},
+         "01010361646401"
+         "6e0176");
+  golden(ShowChallenge{1, "n", "c", "k"}, "0101016e0163016b");
+  golden(Done{1, "no"}, "0101026e6f");
   golden(ControlRequest{"auth", {"account", "add"}, "pw"},
          "01046175746802076163636f756e74036164640270"
          "77");
