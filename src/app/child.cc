@@ -94,7 +94,7 @@ void Child::on_message(const net::Message& message) {
     case wire::Type::LogTaken:
       return hooks_.log_taken(*this);
     default:
-      log::event(log::Err, "role_message_unknown").field("role", name()).field("type", message.type);
+      hooks_.asked(*this, message);
   }
 }
 

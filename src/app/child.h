@@ -22,6 +22,7 @@ class Child {
     std::function<void(Child&)> gone;
     std::function<void(Child&, const wire::Reloaded&)> reloaded;
     std::function<void(Child&)> log_taken;
+    std::function<void(Child&, const net::Message&)> asked;  // anything else it says
   };
   Child(net::Loop& loop, const RoleFacts& role, uint32_t index, Hooks hooks);
 

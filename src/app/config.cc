@@ -10,6 +10,7 @@
 #include <set>
 
 #include "app/config.h"
+#include "app/config_acme.h"
 #include "app/config_keys.h"
 #include "base/text.h"
 #include "directory/entry.h"
@@ -560,6 +561,7 @@ Result<Config> parse_config(std::string_view text, std::string_view file_name) {
   BZ_TRY_VOID(read_certificates(parsed.table(), file_name, config));
   BZ_TRY_VOID(read_servers(parsed.table(), file_name, config));
   BZ_TRY_VOID(check_whole(parsed.table(), file_name, config));
+  if (auto checked = complete_acme(config); !checked) return bad({file_name, 1}, "acme", checked.error().text());
   return config;
 }
 

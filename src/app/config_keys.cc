@@ -48,9 +48,25 @@ constexpr Key<Config> kKeys[] = {
     {"tls.rsa_key_file", Text, "", 1, 4096, "", "its private key", TO(tls.rsa_key_file)},
     {"tls.ocsp_file", Text, "", 1, 4096, "", "OCSP response in DER to be stapled to the first chain, as `buzon tls staple` fetches it; left out when it has run out", TO(tls.ocsp_file)},
     {"tls.rsa_ocsp_file", Text, "", 1, 4096, "", "the same for the RSA chain", TO(tls.rsa_ocsp_file)},
+    {"tls.ocsp", Text, "\"file\"", 4, 4, "file|auto", "auto: OCSP responses are fetched from the responder that each certificate names, and kept fresh; where no ocsp_file is set it is certificate_file with .ocsp behind it", [](Config& c, KeyValue v) { c.tls.ocsp_auto = v.text == "auto"; }},
     {"tls.profile", Text, "\"intermediate\"", 1, 16, "modern|intermediate", "modern: TLS 1.3 only; intermediate: 1.2 and 1.3, forward secrecy and AEAD", [](Config& c, KeyValue v) { c.tls.profile = profile_of(v.text); }},
     {"tls.ticket_key_file", Text, "", 1, 4096, "", "keys of TLS session tickets, 64 hex digits a line, the newest first, mode 0600: for gateways on several machines; unset: drawn at start and rotated", TO(tls.ticket_key_file)},
     {"tls.ticket_rotation", Duration, "\"12h\"", kSecond, 7 * kDay, "", "how often a new ticket key is drawn; tickets of the previous two are taken. A ticket_key_file is rotated by `buzon tls rotate`", TIME(tls.ticket_rotation)},
+
+    {"acme.directory", Text, "", 9, 2048, "", "address of the directory of an authority that speaks ACME (RFC 8555), \"https://acme-v02.api.letsencrypt.org/directory\": the certificates of [tls] and of each [[certificate]] with acme_names are made by it and renewed in time; their files are replaced. Unset: no ACME", TO(acme.directory)},
+    {"acme.ca_file", Text, "", 1, 4096, "", "roots in PEM that the directory's own certificate must come from; unset: the system's", TO(acme.ca_file)},
+    {"acme.contact", TextList, "[]", 0, 10, "", "where the authority may write to, \"mailto:postmaster@example.org\"; told when the account is made", LIST(acme.contact)},
+    {"acme.agree_terms", Flag, "false", 0, 0, "", "true: you have read the authority's terms of service and agree", [](Config& c, KeyValue v) { c.acme.agree_terms = v.flag; }},
+    {"acme.challenge", Text, "\"http-01\"", 1, 16, "http-01|tls-alpn-01|dns-01", "how the authority sees that the names are ours: port 80, port 443, or a record in DNS", TO(acme.challenge)},
+    {"acme.names", TextList, "[]", 0, 100, "", "names of the certificates of [tls], the first foremost; empty: the host", LIST(acme.names)},
+    {"acme.eab_key_id", Text, "", 1, 1024, "", "external account binding: the key identifier that the authority has given you", TO(acme.eab_key_id)},
+    {"acme.eab_key_file", Text, "", 1, 4096, "", "file that holds the key to it, in base64url, mode 0600", TO(acme.eab_key_file)},
+    {"acme.http_addresses", TextList, "[\"0.0.0.0\", \"::\"]", 1, 20, "", "http-01: numeric addresses at which the authority is answered", LIST(acme.http_addresses)},
+    {"acme.http_port", Number, "80", 1, 65535, "", "http-01: port there; the authority always comes to port 80, so another one needs a forwarding before it", NUMBER(acme.http_port)},
+    {"acme.tls_alpn_listener", Text, "", 1, 32, "", "tls-alpn-01: name of the [[listener]] that the authority reaches as port 443; tls = \"implicit\"", TO(acme.tls_alpn_listener)},
+    {"acme.dns_hook", Text, "", 1, 4096, "", "dns-01: program that is run as the user of role admin with the arguments add or remove, _acme-challenge.NAME, VALUE, and changes the TXT record", TO(acme.dns_hook)},
+    {"acme.dns_hook_time", Duration, "\"1m\"", kSecond, 10 * kMinute, "", "it is killed after so long", TIME(acme.dns_hook_time)},
+    {"acme.dns_wait", Duration, "\"30s\"", 0, kHour, "", "dns-01: time for the record to reach all name servers before the authority looks", TIME(acme.dns_wait)},
 
     {"gateway.workers", Number, "0", 0, 64, "", "processes that face the network; 0: one per core", NUMBER(gateway.workers)},
     {"gateway.max_pre_login", Number, "9000", 10, 1'000'000, "", "connections that have not logged in, per worker; beyond it the oldest is closed", NUMBER(gateway.max_pre_login)},
@@ -133,6 +149,7 @@ constexpr Key<Config> kKeys[] = {
     {"users.mailstore", Text, "\"buzon-mailstore\"", 1, 32, "", "user of the role when started as root", TO(users.mailstore), false, RESTART(users.mailstore)},
     {"users.mta", Text, "\"buzon-mta\"", 1, 32, "", "user of the role when started as root", TO(users.mta), false, RESTART(users.mta)},
     {"users.egress", Text, "\"buzon-egress\"", 1, 32, "", "user of the role when started as root", TO(users.egress), false, RESTART(users.egress)},
+    {"users.admin", Text, "\"buzon-admin\"", 1, 32, "", "user of the role when started as root", TO(users.admin), false, RESTART(users.admin)},
 };
 
 constexpr Key<ListenerConfig> kListenerKeys[] = {
@@ -190,6 +207,7 @@ constexpr Key<CertificateConfig> kCertificateKeys[] = {
     {"certificate_file", Text, "", 1, 4096, "", "chain of one more certificate, for clients that ask for one of its names (SNI); for the same names one ECDSA and one RSA may stand side by side", [](CertificateConfig& c, KeyValue v) { c.certificate_file = std::move(v.text); }, true},
     {"key_file", Text, "", 1, 4096, "", "its private key in PEM, mode 0600", [](CertificateConfig& c, KeyValue v) { c.key_file = std::move(v.text); }, true},
     {"ocsp_file", Text, "", 1, 4096, "", "OCSP response in DER to be stapled to it", [](CertificateConfig& c, KeyValue v) { c.ocsp_file = std::move(v.text); }},
+    {"acme_names", TextList, "", 1, 100, "", "made and renewed by ACME for these names, with an ECDSA key; the two files need not be there yet", [](CertificateConfig& c, KeyValue v) { c.acme_names = std::move(v.texts); }},
 };
 
 #define SERVER_TEXT(field) [](ServerConfig& s, KeyValue v) { s.field = std::move(v.text); }

@@ -50,6 +50,7 @@ Supervisor::Supervisor(net::Loop& loop, os::Signals& signals, std::string config
       config_path_(std::move(config_path)),
       loaded_(std::move(loaded)),
       ticket_keys_(crypto::rotate_ticket_keys(Secret(), base::system_random()).value()),
+      hook_runner_(loop),
       file_timer_(loop, [this] { watch_files(); }),
       gateway_timer_(loop, [this] { begin_gateways(); }),
       ticket_timer_(loop, [this] { rotate_tickets(); }) {}
@@ -71,6 +72,7 @@ Result<void> Supervisor::start() {
   if (fchdir(state_.get()) != 0) return base::from_errno(errno, "entering the state folder");
   worker_numbers_ = worker_numbers(workers_of(loaded_.config));
   BZ_TRY(listeners_, Listeners::open(loaded_.config.listeners, worker_numbers_, {}));
+  http_doors_ = HttpDoors::open(loaded_.config.acme, {});
   log_listeners({});
   seen_ = changing_ = stamps_of(loaded_);
   BZ_TRY(int control, net::listen_unix("run/control", 0600));
@@ -122,13 +124,16 @@ Result<void> Supervisor::make_children() {
 
 // Keeps children_ in the order of the roles.
 Child& Supervisor::make_child(const RoleFacts& role, uint32_t index) {
-  Child::Hooks hooks{[this](Child& c) { fill(c); }, [this](Child& c) { on_ready(c); }, [this](Child& c) { on_gone(c); },
+  Child::Hooks hooks{[this](Child& c) { fill(c); },
+                     [this](Child& c) { on_ready(c); },
+                     [this](Child& c) { on_gone(c); },
                      [this](Child& c, const wire::Reloaded& answer) {
                        if (round_) round_->settle(c, answer.refusal);
                      },
                      [this](Child& c) {
                        if (log_round_) log_round_->settle(c);
-                     }};
+                     },
+                     [this](Child& c, const net::Message& message) { on_asked(c, message); }};
   auto child = std::make_unique<Child>(loop_, role, index, std::move(hooks));
   const auto& user = users_[role.name];
   child->set_place(state_.get(), user && user->uid != 0 ? user : std::nullopt);
@@ -168,6 +173,7 @@ void Supervisor::give_listeners(Child& child) {
 void Supervisor::tell(Child& child) {
   child.generation = generation_;
   child.send(wire::Type::Config, wire::ConfigText{loaded_.text, loaded_.file_name}.encode());
+  if (child.role().name == "admin") give_http_doors(child);
   for (std::string_view name : child.role().secrets) {
     if (name == roles::secrets::kTicketKeys && !loaded_.secrets.contains(std::string(name))) {
       child.send(wire::Type::Secret, wire::NamedBytes{std::string(name), std::string(ticket_keys_.reveal())}.encode());
@@ -246,7 +252,11 @@ void Supervisor::on_signals() {
 void Supervisor::reap() {
   while (auto exit = os::reap()) {
     auto it = std::find_if(children_.begin(), children_.end(), [&](const auto& c) { return c->pid() == exit->pid; });
-    if (it != children_.end()) (*it)->ended(*exit);
+    if (it != children_.end()) {
+      (*it)->ended(*exit);
+    } else {
+      hook_runner_.ended(*exit);
+    }
   }
 }
 
@@ -301,6 +311,8 @@ void Supervisor::on_control(wire::ControlRequest request, ControlReply reply) {
     return reply.answer({2, {}, "the supervisor knows status, reload, logs reopen and stop\n"});
   }
   auto it = std::find_if(children_.begin(), children_.end(), [&](const auto& c) { return c->role().name == request.role; });
+  if (it == children_.end() && request.role == "admin")
+    return reply.answer({1, {}, "neither acme.directory nor tls.ocsp = \"auto\" is in the configuration\n"});
   if (it == children_.end()) return reply.answer({2, {}, "there is no role " + request.role + "\n"});
   if ((*it)->state() != Child::State::Ready) return reply.answer({1, {}, request.role + " is not running\n"});
   auto connection = reply.give_away();

@@ -14,6 +14,8 @@
 
 #include "app/child.h"
 #include "app/control_socket.h"
+#include "app/hook_runner.h"
+#include "app/http_doors.h"
 #include "app/listeners.h"
 #include "app/reload_report.h"
 #include "app/round.h"
@@ -67,6 +69,12 @@ class Supervisor {
   void forget_retired();
   void reopen_logs(std::optional<ControlReply> reply);
   void begin_log_round();
+  // supervisor_admin.cc: what role admin asks for
+  void on_asked(Child& child, const net::Message& message);
+  Result<void> install(const net::Message& message);
+  void run_hook(wire::RunHook hook);
+  void answer_admin(uint64_t id, const Result<void>& done);
+  void give_http_doors(Child& child);
   void stop(std::string_view why);
   void stop_next();
   void on_control(wire::ControlRequest request, ControlReply reply);
@@ -81,6 +89,8 @@ class Supervisor {
   Secret ticket_keys_;  // a ring; a ticket_key_file goes before it
   os::Fd state_, lock_;
   Listeners listeners_;
+  HttpDoors http_doors_;
+  HookRunner hook_runner_;
   std::vector<uint32_t> worker_numbers_;  // of the gateways that are wanted
   std::map<std::string_view, std::optional<os::User>> users_;
   std::vector<std::unique_ptr<Child>> children_;  // in the order of role_facts()

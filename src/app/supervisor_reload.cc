@@ -50,13 +50,16 @@ void Supervisor::reload(std::string_view why, Asker asker) {
 
 Result<void> Supervisor::adopt(Loaded loaded) {
   std::vector<uint32_t> numbers = worker_numbers(workers_of(loaded.config));
-  // The first [[server]]: its role has no folder and no process yet.
-  const RoleFacts& egress = *find_role("egress");
-  const bool begin_egress =
-      is_wanted(egress, loaded.config) && !is_wanted(egress, loaded_.config) &&
-      std::none_of(children_.begin(), children_.end(), [&](const auto& child) { return &child->role() == &egress; });
-  if (begin_egress) {
-    BZ_TRY_VOID(know_user(egress, loaded.config));
+  // The first [[server]], the first use of ACME: its role has no folder and no process yet.
+  std::vector<const RoleFacts*> begin;
+  for (const RoleFacts& role : role_facts()) {
+    const bool there =
+        std::any_of(children_.begin(), children_.end(), [&](const auto& child) { return &child->role() == &role; });
+    if (there || role.name == "gateway" || !is_wanted(role, loaded.config)) continue;
+    BZ_TRY_VOID(know_user(role, loaded.config));
+    begin.push_back(&role);
+  }
+  if (!begin.empty()) {
     BZ_TRY_VOID(make_state(state_.get(), loaded.config));
   }
   BZ_TRY(Listeners listeners, Listeners::open(loaded.config.listeners, numbers, listeners_));
@@ -64,13 +67,14 @@ Result<void> Supervisor::adopt(Loaded loaded) {
   loaded_ = std::move(loaded);
   if (other_files) seen_ = changing_ = stamps_of(loaded_);
   Listeners before = std::exchange(listeners_, std::move(listeners));
+  http_doors_ = HttpDoors::open(loaded_.config.acme, http_doors_);
   worker_numbers_ = std::move(numbers);
   ++generation_;
   log_listeners(before);
   for (auto& child : children_) child->set_longest_wait(loaded_.config.restart_wait_max);
-  if (begin_egress) {
-    auto started = make_child(egress, 0).start();
-    if (!started) log::event(log::Err, "cannot_start").field("role", egress.name).error(started.error());
+  for (const RoleFacts* role : begin) {
+    auto started = make_child(*role, 0).start();
+    if (!started) log::event(log::Err, "cannot_start").field("role", role->name).error(started.error());
   }
   return {};
 }

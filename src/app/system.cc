@@ -4,12 +4,14 @@
 
 #include "app/config.h"
 #include "app/config_keys.h"
+#include "app/issued.h"
 #include "base/text.h"
 #include "crypto/client_certificate.h"
 #include "crypto/lint.h"
 #include "crypto/tls.h"
 #include "crypto/tls_tickets.h"
 #include "oauth/jwt.h"
+#include "roles/managed.h"
 #include "roles/served_keys.h"
 
 namespace bz::app {
@@ -19,6 +21,11 @@ namespace secrets = roles::secrets;
 constexpr size_t kMaxConfig = 48 << 10, kMaxFile = 48 << 10;  // both travel in one channel message
 
 const RoleFacts kRoles[] = {
+    {"admin",
+     "acme",
+     &roles::UsersConfig::admin,
+     {secrets::kTlsCertificate, secrets::kTlsRsaCertificate, secrets::kTlsStaple, secrets::kTlsRsaStaple,
+      secrets::kAdminHosts, secrets::kAcmeCa, secrets::kAcmeEabKey}},
     {"mta",
      "queue",
      &roles::UsersConfig::mta,
@@ -37,8 +44,8 @@ const RoleFacts kRoles[] = {
 };
 
 constexpr std::pair<std::string_view, std::string_view> kPeers[] = {
-    {"gateway", "auth"}, {"gateway", "mailstore"}, {"gateway", "mta"},    {"mailstore", "auth"},
-    {"mta", "auth"},     {"mta", "mailstore"},     {"gateway", "egress"}, {"egress", "auth"},
+    {"gateway", "auth"},  {"gateway", "mailstore"}, {"gateway", "mta"}, {"mailstore", "auth"}, {"mta", "auth"},
+    {"mta", "mailstore"}, {"gateway", "egress"},    {"egress", "auth"}, {"gateway", "admin"},
 };
 
 enum class Guarded : bool { No, Yes };
@@ -59,6 +66,7 @@ void read_staple(Loaded& loaded, int folder, const std::string& name, const std:
   if (path.empty()) return;
   loaded.files.push_back(path);
   auto bytes = os::read_file(folder, path, kMaxFile);
+  if (!bytes && bytes.error().code() == Errc::NotFound && loaded.config.tls.ocsp_auto) return;  // not fetched yet
   if (bytes && !bytes->empty()) {
     loaded.secrets[name] = Secret(std::move(*bytes));
   } else {
@@ -80,6 +88,11 @@ Result<void> read_certificates(Loaded& loaded, int folder) {
     BZ_TRY_VOID(read_into(loaded, folder, secrets::of_host(i, "certificate"), one.certificate_file, Guarded::No));
     BZ_TRY_VOID(read_into(loaded, folder, secrets::of_host(i, "key"), one.key_file, Guarded::Yes));
     read_staple(loaded, folder, secrets::of_host(i, "ocsp"), one.ocsp_file);
+    if (!roles::wants_admin(loaded.config)) continue;
+    for (const char* what : {"certificate", "ocsp"}) {  // admin gets no key
+      auto it = loaded.secrets.find(secrets::of_host(i, what));
+      if (it != loaded.secrets.end()) loaded.secrets[secrets::of_admin_host(i, what)] = it->second;
+    }
   }
   return read_into(loaded, folder, secrets::kTicketKeys, tls.ticket_key_file, Guarded::Yes);
 }
@@ -152,6 +165,9 @@ Result<void> check_secrets(const Loaded& loaded) {
 
 Result<void> read_files(Loaded& loaded, int folder) {
   const roles::Config& c = loaded.config;
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kAcmeCa, c.acme.ca_file, Guarded::No));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kAcmeEabKey, c.acme.eab_key_file, Guarded::Yes));
+  if (c.acme.on()) settle_issued(c, folder);
   BZ_TRY_VOID(read_certificates(loaded, folder));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kAuthSecrets, c.auth.secrets_key_file, Guarded::Yes));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kClientCa, c.client_certificates.ca_file, Guarded::No));
@@ -184,6 +200,7 @@ const RoleFacts* find_role(std::string_view name) {
 }
 
 bool is_wanted(const RoleFacts& role, const roles::Config& config) {
+  if (role.name == "admin") return roles::wants_admin(config);
   return role.name != "egress" || !config.servers.empty();
 }
 

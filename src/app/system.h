@@ -23,7 +23,7 @@ struct RoleFacts {
 // In the order in which they are stopped: who delivers first, then who stores, then the doors, then the directory.
 std::span<const RoleFacts> role_facts();
 const RoleFacts* find_role(std::string_view name);
-// egress runs only where there are servers to go to.
+// egress runs only where there are servers to go to, admin where certificates or staples are to be fetched.
 bool is_wanted(const RoleFacts& role, const roles::Config& config);
 // Pairs of roles with a channel between their processes.
 std::span<const std::pair<std::string_view, std::string_view>> peers();

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "crypto/acme_alpn.h"
 #include "login/front_imap.h"
 #include "login/front_pop3.h"
 #include "login/front_smtp.h"
@@ -119,6 +120,8 @@ Task<FrontEnd> Gate::greet(Client& client) {
   if (client.door->tls == TlsMode::Implicit) {
     auto secured = co_await client.start_tls("accept");
     if (!secured) co_return FrontEnd{nullptr, secured.error().to_string()};
+    // RFC 8737 section 3: after the handshake of a validator nothing is said.
+    if (client.stream.tls().alpn == crypto::kAcmeProtocol) co_return FrontEnd{nullptr, "challenge of an authority"};
   } else {
     log::event(log::Info, "accept")
         .field("sid", client.sid)

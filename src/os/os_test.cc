@@ -185,12 +185,12 @@ class Sandbox : public testing::Test {
 };
 
 TEST_F(Sandbox, LeavesEveryRoleWhatItNeeds) {
-  for (const char* role : {"gateway", "auth", "mailstore", "mta", "egress"}) {
+  for (const char* role : {"gateway", "auth", "mailstore", "mta", "egress", "admin"}) {
     for (const char* action : {"nothing", "pass-descriptor", "thread", "epoll"}) {
       EXPECT_EQ(probe(role, action), "done") << role << " " << action;
     }
   }
-  for (const char* role : {"auth", "mailstore", "mta", "egress"}) {
+  for (const char* role : {"auth", "mailstore", "mta", "egress", "admin"}) {
     EXPECT_EQ(probe(role, "open-own"), "done") << role;
     EXPECT_EQ(probe(role, "write-file"), "done") << role;
   }
@@ -210,7 +210,7 @@ TEST_F(Sandbox, RefusesFilesAndConnectionsWithEperm) {
 }
 
 TEST_F(Sandbox, KillsForCallsOutsideTheList) {
-  for (const char* role : {"gateway", "auth", "mailstore", "mta", "egress"}) {
+  for (const char* role : {"gateway", "auth", "mailstore", "mta", "egress", "admin"}) {
     for (const char* action : {"fork", "exec", "ptrace", "setuid", "listen", "kill-other"}) {
       EXPECT_EQ(probe(role, action), "SIGSYS") << role << " " << action;
     }
@@ -220,7 +220,7 @@ TEST_F(Sandbox, KillsForCallsOutsideTheList) {
 
 TEST_F(Sandbox, LandlockKeepsARoleInItsFolder) {
   if (probe("mailstore", "landlock") != "done") GTEST_SKIP() << "no landlock in this kernel";
-  for (const char* role : {"auth", "mailstore", "mta", "egress"}) {
+  for (const char* role : {"auth", "mailstore", "mta", "egress", "admin"}) {
     EXPECT_EQ(probe(role, "open-passwd"), "EACCES") << role;
     EXPECT_EQ(probe(role, "open-above"), "EACCES") << role;
     EXPECT_EQ(probe(role, "write-read-only"), "EACCES") << role;

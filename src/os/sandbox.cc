@@ -203,7 +203,7 @@ Result<Policy> policy_of(std::string_view role) {
   policy.read = common;
   policy.write = {"."};
   if (role == "auth" || role == "mailstore") return policy;
-  if (role != "mta" && role != "egress") return fail(Errc::NotFound, "no such role");
+  if (role != "mta" && role != "egress" && role != "admin") return fail(Errc::NotFound, "no such role");
   allow_outward(policy);
   return policy;
 }

@@ -11,6 +11,7 @@
 // mailstore  its folder                 yes               EPERM             yes
 // mta        its folder, resolver, CAs  yes               yes               yes
 // egress     its folder, resolver, CAs  yes               yes               yes
+// admin      its folder, resolver, CAs  yes               yes               yes
 // No role may exec, fork, trace, mount, change users or listen.
 #pragma once
 #include <string>
@@ -31,8 +32,8 @@ struct Policy {
 };
 // NotFound: no such role.
 Result<Policy> policy_of(std::string_view role);
-// Outward connections, and what looking up a name and checking a certificate read. "mta" has it; "auth" gets it when the
-// configuration names directories to ask.
+// Outward connections, and what looking up a name and checking a certificate read. "mta", "egress" and "admin" have it;
+// "auth" gets it when the configuration names directories to ask.
 void allow_outward(Policy& policy);
 
 struct SandboxReport {

@@ -41,11 +41,29 @@ struct TlsConfig {
   TlsProfile profile = TlsProfile::Intermediate;
   std::string ticket_key_file;  // empty: the supervisor draws the keys
   Millis ticket_rotation{};
+  bool ocsp_auto = false;  // role admin fetches the staples
 };
 
 // One more certificate of the gateway's, shown to clients that ask for its names by SNI.
 struct CertificateConfig {
   std::string certificate_file, key_file, ocsp_file;
+  std::vector<std::string> acme_names;  // empty: not by ACME
+};
+
+// Certificates of an authority that speaks ACME (RFC 8555).
+struct AcmeConfig {
+  std::string directory, ca_file;  // directory empty: none
+  std::vector<std::string> contact;
+  bool agree_terms = false;
+  std::string challenge;           // "http-01|tls-alpn-01|dns-01"
+  std::vector<std::string> names;  // of the certificates of [tls]; filled with the host when unset
+  std::string eab_key_id, eab_key_file;
+  std::vector<std::string> http_addresses;  // numeric
+  uint16_t http_port = 0;
+  std::string tls_alpn_listener;  // name of a [[listener]]
+  std::string dns_hook;           // program
+  Millis dns_hook_time{}, dns_wait{};
+  bool on() const { return !directory.empty(); }
 };
 
 struct GatewayConfig {
@@ -138,7 +156,7 @@ struct EgressConfig {
 };
 
 struct UsersConfig {
-  std::string gateway, auth, mailstore, mta, egress;
+  std::string gateway, auth, mailstore, mta, egress, admin;
 };
 
 struct DirectoryConfig {
@@ -164,6 +182,7 @@ struct Config {
   std::vector<DirectoryConfig> directories;  // asked in this order, after the embedded one
   TlsConfig tls;
   std::vector<CertificateConfig> certificates;
+  AcmeConfig acme;
   GatewayConfig gateway;
   AuthConfig auth;
   ClientCertificateConfig client_certificates;
@@ -201,6 +220,14 @@ inline constexpr char kSmartHostPassword[] = "smart_host.password", kSmartHostCa
 inline constexpr char kDnsConfig[] = "dns.config";                                                     // mta, egress
 // Behind these, the name of a [[server]]: roots of its certificate (mta, egress), password of its master user (egress).
 inline constexpr char kServerCa[] = "server.ca.", kServerMaster[] = "server.master.";
+inline constexpr char kAcmeCa[] = "acme.ca", kAcmeEabKey[] = "acme.eab_key";  // admin
+// admin: chain and staple of one [[certificate]], "admin.host.0.certificate"; never a key
+inline constexpr char kAdminHosts[] = "admin.host.";
+inline std::string of_admin_host(size_t number, std::string_view what) {
+  return kAdminHosts + std::to_string(number) + "." + std::string(what);
+}
 }  // namespace secrets
+// Name of a listener of HTTP-01 in a ListenerFd message to admin.
+inline std::string acme_door(size_t number) { return "acme.http." + std::to_string(number); }
 
 }  // namespace bz::roles

@@ -85,14 +85,14 @@ Result<crypto::TlsServerOptions> GatewayRole::make_tls_options(const RoleHost& h
   return options;
 }
 
-Result<std::vector<std::shared_ptr<const login::Door>>> GatewayRole::make_doors(const RoleHost& host) {
+Result<std::vector<std::shared_ptr<const login::Door>>> GatewayRole::make_doors(const RoleHost& host) const {
   const Config& config = host.config();
   BZ_TRY(auto options, make_tls_options(host));
   if (const Secret& ca = host.secret(secrets::kClientCa); !ca.empty()) {
     BZ_TRY(options.client_authorities,
            crypto::ClientAuthorities::make(ca.reveal(), host.secret(secrets::kClientCrl).reveal()));
   }
-  std::map<std::pair<TlsProfile, ClientCertificates>, crypto::TlsContext> contexts;
+  std::map<std::tuple<TlsProfile, ClientCertificates, bool>, crypto::TlsContext> contexts;
   std::vector<std::shared_ptr<const login::Door>> doors;
   for (const ListenerConfig& listener : config.listeners) {
     auto door = std::make_shared<login::Door>();
@@ -102,9 +102,11 @@ Result<std::vector<std::shared_ptr<const login::Door>>> GatewayRole::make_doors(
     door->mechanisms = listener.mechanisms;
     promise(*door, listener, config);
     const TlsProfile profile = listener.tls_profile.value_or(config.tls.profile);
-    if (profile != config.tls.profile || listener.client_certificates != ClientCertificates::Off) {
-      crypto::TlsContext& context = contexts[{profile, listener.client_certificates}];
+    const bool proves = config.acme.on() && listener.name == config.acme.tls_alpn_listener;
+    if (proves || profile != config.tls.profile || listener.client_certificates != ClientCertificates::Off) {
+      crypto::TlsContext& context = contexts[{profile, listener.client_certificates, proves}];
       if (!context.valid()) {
+        options.challenges = proves ? challenges_ : nullptr;
         options.profile = profile_of(profile);
         options.client_certificates = certificates_of(listener.client_certificates);
         BZ_TRY(context, crypto::make_tls_server(options));
@@ -228,10 +230,23 @@ void GatewayRole::message(Peer& from, net::Message message) {
   if (from.role() == "auth") {
     const bool order = message.type == static_cast<uint8_t>(wire::Type::EndSessions);
     taken = order ? end_sessions(message.payload) : auth_->on_message(message.type, message.payload);
+  } else if (from.role() == "admin" && message.type == static_cast<uint8_t>(wire::Type::ShowChallenge)) {
+    taken = show_challenge(from, message.payload);
   }
   if (!taken) {
     log::event(log::Err, "message_refused").field("peer", from.role()).field("type", message.type).error(taken.error());
   }
+}
+
+Result<void> GatewayRole::show_challenge(Peer& admin, std::string_view payload) {
+  BZ_TRY(auto challenge, wire::ShowChallenge::decode(payload));
+  Result<void> shown;
+  if (challenge.chain_pem.empty()) {
+    challenges_->remove(challenge.name);
+  } else {
+    shown = challenges_->set(challenge.name, {challenge.chain_pem, Secret(challenge.key_pem)});
+  }
+  return admin.send(wire::Type::Done, wire::Done{challenge.id, shown ? std::string() : shown.error().text()});
 }
 
 Result<void> GatewayRole::end_sessions(std::string_view payload) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "crypto/acme_alpn.h"
 #include "login/gate.h"
 #include "roles/role.h"
 
@@ -29,15 +30,18 @@ class GatewayRole : public Role {
   Result<Doors> open_doors(RoleHost& host);
   void close_doors();
   static Result<crypto::TlsServerOptions> make_tls_options(const RoleHost& host);
-  static Result<std::vector<std::shared_ptr<const login::Door>>> make_doors(const RoleHost& host);
+  Result<std::vector<std::shared_ptr<const login::Door>>> make_doors(const RoleHost& host) const;
   Result<std::shared_ptr<const login::Settings>> make_settings(const RoleHost& host);
   Result<login::Gate::Capacity> make_capacity(const RoleHost& host);
   Result<void> end_sessions(std::string_view payload);
+  Result<void> show_challenge(Peer& admin, std::string_view payload);
   Result<std::unique_ptr<net::Stream>> open_leg(RoleHost& host, std::string_view role);
 
   std::unique_ptr<login::AuthLink> auth_;
   std::unique_ptr<login::Services> services_;
   std::shared_ptr<const login::Settings> settings_;
+  std::shared_ptr<crypto::AcmeChallenges> challenges_ =
+      std::make_shared<crypto::AcmeChallenges>();  // shared with TLS contexts
   std::unique_ptr<login::Gate> gate_;
   Doors doors_;
 };

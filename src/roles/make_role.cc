@@ -1,3 +1,4 @@
+#include "roles/admin.h"
 #include "roles/auth.h"
 #include "roles/egress.h"
 #include "roles/gateway.h"
@@ -7,7 +8,7 @@
 namespace bz::roles {
 
 std::unique_ptr<Role> make_role(std::string_view name) {
-  if (name == "auth") return std::make_unique<AuthRole>();
+  if (name == "admin") return std::make_unique<AdminRole>();
   if (name == "egress") return std::make_unique<EgressRole>();
   if (name == "gateway") return std::make_unique<GatewayRole>();
   if (name == "auth") return std::make_unique<AuthRole>();

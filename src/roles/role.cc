@@ -45,6 +45,11 @@ void RoleHost::give_up(const Error& why) {
   });
 }
 
+Result<void> RoleHost::ask_supervisor(wire::Type type, std::string_view payload) {
+  if (!on_ask_) return fail(Errc::Closed, "no supervisor");
+  return on_ask_(type, payload);
+}
+
 os::Policy Role::policy(const RoleHost& host) const {
   auto policy = os::policy_of(host.role());
   BZ_CHECK(policy.has_value(), "every role is in the table of os/sandbox");

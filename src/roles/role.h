@@ -91,6 +91,8 @@ class RoleHost {
   // Any thread. The role cannot go on (its database takes no more writes): the process ends with status 1, without the
   // order of Role::stop(), and the supervisor starts it again with back-off.
   void give_up(const Error& why);
+  // A question to the supervisor; its answer comes to Role::supervisor_said. Closed: it is gone, and so are we soon.
+  Result<void> ask_supervisor(wire::Type type, std::string_view payload);
 
  private:
   friend class RoleProcess;
@@ -103,6 +105,7 @@ class RoleHost {
   std::map<std::string, net::OwnedFd, std::less<>> listeners_;
   std::map<std::pair<std::string, uint32_t>, std::unique_ptr<Peer>> peers_;
   std::function<void(const Error&)> on_give_up_;
+  std::function<Result<void>(wire::Type, std::string_view)> on_ask_;
 };
 
 class Role {
@@ -123,6 +126,7 @@ class Role {
   // Bytes of a peer are hostile: what does not decode is dropped with a log line.
   virtual void message(Peer& from, net::Message message) = 0;
   virtual void control(ControlCall call);
+  virtual void supervisor_said(const wire::Done&) {}
   // Ends sessions in order; the process ends when the task does, or after 10 s.
   virtual Task<void> stop();
 };

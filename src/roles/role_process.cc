@@ -41,6 +41,10 @@ RoleProcess::RoleProcess(std::unique_ptr<Role> role, const RoleArguments& argume
         loop_.stop();
       }) {
   host_.on_give_up_ = [this](const Error& why) { give_up(why); };
+  host_.on_ask_ = [this](wire::Type type, std::string_view payload) {
+    return control_ ? control_->send(static_cast<uint8_t>(type), payload)
+                    : Result<void>(fail(Errc::Closed, "no supervisor"));
+  };
 }
 
 RoleProcess::~RoleProcess() {
@@ -85,6 +89,9 @@ void RoleProcess::on_control(net::Message message) {
       return on_drain();
     case wire::Type::LogFd:
       return on_log(message);
+    case wire::Type::Done:
+      if (auto done = decode<wire::Done>(message); done && started_) role_->supervisor_said(*done);
+      return;
     case wire::Type::Stop:
       return begin_stop("asked to");
     default:
