@@ -196,6 +196,7 @@ TEST_F(Sandbox, LeavesEveryRoleWhatItNeeds) {
   }
   EXPECT_EQ(probe("mta", "socket"), "done");
   EXPECT_EQ(probe("egress", "socket"), "done");
+  EXPECT_EQ(probe("admin", "socket"), "done");
 }
 
 TEST_F(Sandbox, RefusesFilesAndConnectionsWithEperm) {
@@ -238,7 +239,7 @@ TEST(Policy, IsKnownForRolesOnly) {
   EXPECT_TRUE(auth->connect);
   EXPECT_EQ(auth->read, policy_of("mta")->read);
   EXPECT_EQ(auth->write, policy_of("mta")->write);
-  EXPECT_EQ(policy_of("admin").error().code(), Errc::NotFound);
+  EXPECT_EQ(policy_of("supervisor").error().code(), Errc::NotFound);
 }
 }  // namespace
 }  // namespace bz::os
