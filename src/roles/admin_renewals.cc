@@ -194,9 +194,11 @@ Task<Result<std::string>> Renewals::issue_and_install(const Managed& certificate
   auto facts = crypto::read_certificate(issued->chain_pem);
   if (!facts) co_return std::move(facts).error();
   const uint64_t id = shows_.questions.begin();
-  auto asked = shows_.host.ask_supervisor(
-      wire::Type::InstallCertificate,
-      wire::InstallCertificate{id, certificate.name, issued->chain_pem, std::string(issued->key_pem.reveal())}.encode());
+  wire::InstallCertificate record{id, certificate.name, issued->chain_pem, std::string(issued->key_pem.reveal())};
+  std::string bytes = record.encode();
+  auto asked = shows_.host.ask_supervisor(wire::Type::InstallCertificate, bytes);
+  base::wipe(bytes.data(), bytes.size());
+  base::wipe(record.key_pem.data(), record.key_pem.size());
   if (!asked) co_return std::move(asked).error();
   auto waiting = shows_.questions.wait(id, net::Deadline::in(kInstallTime));
   auto installed = co_await waiting;
