@@ -13,7 +13,7 @@ namespace {
 using Kind = SaslOutcome::Kind;
 using pop3::Verb;
 
-constexpr pop3::Framer::Limits kLimits{};
+constexpr pop3::Framer::Limits kLimits{.auth_line = 34 << 10};  // tickets with group lists
 constexpr size_t kTimestampLength = 24;  // signs; what RFC 1939 section 7 builds of process id and clock, unguessable here
 
 }  // namespace

@@ -15,7 +15,7 @@ using smtp::Reply;
 using smtp::Verb;
 namespace replies = smtp::replies;
 
-constexpr smtp::Framer::Limits kLimits{};
+constexpr smtp::Framer::Limits kLimits{.auth_line = 34 << 10};  // tickets with group lists
 
 Reply reply_to(smtp::Fault fault) {
   switch (fault) {

@@ -12,6 +12,7 @@ namespace {
 constexpr uint8_t kVersion = 1;
 constexpr size_t kMaxList = 1000;
 constexpr size_t kShort = 16 << 10;        // strings of most records
+constexpr size_t kSasl = 28 << 10;         // a SASL message: tickets with group lists (sasl::kMaxGssMessage)
 constexpr size_t kChannelFile = 56 << 10;  // a file in one channel message (net::Channel::kMaxPayload is 60 KiB)
 constexpr size_t kControl = 16 << 20;      // the control socket is a stream: whole queue listings
 
@@ -108,11 +109,11 @@ BZ_WIRE_FIELDS(Peer, kShort, &Peer::role, &Peer::index)
 BZ_WIRE_FIELDS(Reloaded, kShort, &Reloaded::refusal)
 BZ_WIRE_FIELDS(Hello, kShort, &Hello::role, &Hello::ticket_public_key, &Hello::capabilities, &Hello::capabilities_mx,
                &Hello::capabilities_pop3)
-BZ_WIRE_FIELDS(SaslStart, kShort, &SaslStart::id, &SaslStart::service, &SaslStart::mechanism, &SaslStart::listener,
+BZ_WIRE_FIELDS(SaslStart, kSasl, &SaslStart::id, &SaslStart::service, &SaslStart::mechanism, &SaslStart::listener,
                &SaslStart::session_id, &SaslStart::client_address, &SaslStart::client_name, &SaslStart::tls_version,
                &SaslStart::tls_cipher, &SaslStart::channel_binding, &SaslStart::has_initial, &SaslStart::initial,
                &SaslStart::tls_unique, &SaslStart::tls_server_end_point, &SaslStart::client_certificates)
-BZ_WIRE_FIELDS(SaslStep, kShort, &SaslStep::id, &SaslStep::data)
+BZ_WIRE_FIELDS(SaslStep, kSasl, &SaslStep::id, &SaslStep::data)
 BZ_WIRE_FIELDS(SaslAbort, kShort, &SaslAbort::id)
 BZ_WIRE_FIELDS(SaslDone, kShort, &SaslDone::id, &SaslDone::account, &SaslDone::device, &SaslDone::ticket,
                &SaslDone::final_data, &SaslDone::verdict, &SaslDone::route, &SaslDone::account_id)

@@ -83,11 +83,13 @@ TEST(Schema, golden_vectors) {
 
 TEST(Schema, strings_have_limits) {
   std::string bytes("\x01\x01", 2);
-  base::put_bytes(bytes, std::string(16 << 10, 'x'));
+  base::put_bytes(bytes, std::string(28 << 10, 'x'));
   EXPECT_TRUE(SaslStep::decode(bytes).has_value());
   bytes = std::string("\x01\x01", 2);
-  base::put_bytes(bytes, std::string((16 << 10) + 1, 'x'));
+  base::put_bytes(bytes, std::string((28 << 10) + 1, 'x'));
   EXPECT_EQ(SaslStep::decode(bytes).error().code(), Errc::Invalid);
+  EXPECT_TRUE(LookupRecipient::decode(LookupRecipient{1, std::string(16 << 10, 'x')}.encode()).has_value());
+  EXPECT_FALSE(LookupRecipient::decode(LookupRecipient{1, std::string((16 << 10) + 1, 'x')}.encode()).has_value());
   NamedBytes file{"k", std::string(56 << 10, 'k')};
   EXPECT_TRUE(NamedBytes::decode(file.encode()).has_value());
   file.bytes += 'k';
