@@ -20,5 +20,6 @@ Machine make_ntlm(ServerOptions options, const base::Clock& clock, base::Random&
 Machine make_external();
 Machine make_oauth(Kind kind);
 Machine make_apop();
+Machine make_gss(Kind kind);
 
 }  // namespace bz::sasl

@@ -27,6 +27,8 @@ constexpr Row kRows[] = {
     {Kind::OauthBearer, "OAUTHBEARER"},
     {Kind::Xoauth2, "XOAUTH2"},
     {Kind::Apop, "APOP"},
+    {Kind::Gssapi, "GSSAPI"},
+    {Kind::GssSpnego, "GSS-SPNEGO"},
 };
 constexpr size_t kCount = std::size(kRows);
 
@@ -82,6 +84,8 @@ Step ServerMechanism::settle(Step step) {
   if (std::holds_alternative<NeedPassword>(step)) expect_ = Expect::Verdict;
   if (std::holds_alternative<NeedCredentials>(step)) expect_ = Expect::Credentials;
   if (std::holds_alternative<NeedToken>(step) || std::holds_alternative<NeedCertificate>(step)) expect_ = Expect::Identity;
+  if (std::holds_alternative<NeedPrincipal>(step)) expect_ = Expect::Identity;
+  if (std::holds_alternative<NeedGss>(step)) expect_ = Expect::Answer;
   if (std::holds_alternative<Done>(step) || std::holds_alternative<Failure>(step)) expect_ = Expect::Nothing;
   return step;
 }
@@ -96,7 +100,7 @@ Step ServerMechanism::start(std::optional<std::string_view> initial) {
 Step ServerMechanism::next(std::string_view message) {
   if (expect_ != Expect::Message) return broken();
   if (++messages_ > kMaxSteps) return settle(malformed("too many steps"));
-  if (message.size() > kMaxMessage) return settle(malformed("message too long"));
+  if (message.size() > max_message()) return settle(malformed("message too long"));
   return settle(on_message(message));
 }
 
@@ -113,6 +117,11 @@ Step ServerMechanism::supply(const Credentials& credentials) {
 Step ServerMechanism::identified(std::optional<std::string> user) {
   if (expect_ != Expect::Identity) return broken();
   return settle(on_identified(std::move(user)));
+}
+
+Step ServerMechanism::answered(Result<GssAnswer> answer) {
+  if (expect_ != Expect::Answer) return broken();
+  return settle(on_answered(std::move(answer)));
 }
 
 std::unique_ptr<ServerMechanism> make_server(Kind kind, ServerOptions options, const base::Clock& clock,
@@ -135,6 +144,9 @@ std::unique_ptr<ServerMechanism> make_server(Kind kind, ServerOptions options, c
       return make_oauth(kind);
     case Kind::Apop:
       return make_apop();
+    case Kind::Gssapi:
+    case Kind::GssSpnego:
+      return make_gss(kind);
     case Kind::ScramSha1:
     case Kind::ScramSha1Plus:
     case Kind::ScramSha256:

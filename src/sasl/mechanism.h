@@ -9,11 +9,13 @@
 //   NeedCredentials{user}  -> look up, then s = m->supply(credentials); for unknown users supply fakes (credentials.h), so
 //                             that the exchange takes the same course and ends in the same failure
 //   NeedToken, NeedCertificate -> find out whose it is, then s = m->identified(user); nullopt: nobody's
+//   NeedGss{call, bytes}   -> make the call on the exchange's own security context, where it may block, then
+//                             s = m->answered(result); NeedPrincipal -> as NeedToken, of the principal of that context
 //   Done / Failure         -> the end; every further call gives Failure
 // Names and passwords are handed on as the UTF-8 the client sent; who looks them up prepares them (RFC 4013,
-// intl/saslprep.h). Octets that are not UTF-8 are malformed. Limits: a message has at most 8 KiB, a name or password 1 KiB,
-// an exchange 5 client messages.
-// ANONYMOUS (RFC 4505) is not here: who wants no account has no business with a mailbox.
+// intl/saslprep.h). Octets that are not UTF-8 are malformed. Limits: a message has at most 8 KiB (24 KiB with tickets,
+// which carry group lists), a name or password 1 KiB, an exchange 5 client messages. ANONYMOUS (RFC 4505) is not here: who
+// wants no account has no business with a mailbox.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -24,6 +26,7 @@
 #include <variant>
 
 #include "base/env.h"
+#include "base/result.h"
 #include "base/secret.h"
 #include "sasl/credentials.h"
 
@@ -46,6 +49,8 @@ enum class Kind : uint8_t {
   OauthBearer,
   Xoauth2,
   Apop,  // no SASL mechanism but POP3's own command (apop.h); goes the same way
+  Gssapi,
+  GssSpnego,
 };
 std::span<const Kind> all_kinds();
 std::string_view name(Kind kind);                         // "SCRAM-SHA-256"
@@ -54,7 +59,7 @@ bool is_plus(Kind kind);                                  // binds to the TLS ch
 bool is_scram(Kind kind);
 crypto::Hash scram_hash(Kind kind);  // of a SCRAM kind
 
-inline constexpr size_t kMaxMessage = 8192, kMaxField = 1024;
+inline constexpr size_t kMaxMessage = 8192, kMaxGssMessage = 24 << 10, kMaxField = 1024;
 inline constexpr int kMaxSteps = 5;
 
 struct Challenge {
@@ -74,6 +79,18 @@ struct NeedToken {
 struct NeedCertificate {
   std::string user;  // as whom the client says it comes; may be empty
 };
+struct NeedGss {
+  enum class Call : uint8_t { Accept, Wrap, Unwrap };
+  Call call;
+  std::string bytes;
+};
+struct GssAnswer {
+  std::string bytes{};    // Accept: the token for the client, may be empty; Wrap, Unwrap: the message
+  bool complete = false;  // Accept: the context stands
+};
+struct NeedPrincipal {
+  std::string user;  // as whom the client says it comes; may be empty
+};
 struct Done {
   std::string user;        // who proved the secret
   std::string authzid;     // who he wants to be; empty: himself. The caller decides whether he may.
@@ -87,7 +104,8 @@ struct Failure {
   Why why;
   std::string reason;  // for the log
 };
-using Step = std::variant<Challenge, NeedPassword, NeedCredentials, NeedToken, NeedCertificate, Done, Failure>;
+using Step = std::variant<Challenge, NeedPassword, NeedCredentials, NeedToken, NeedCertificate, NeedGss, NeedPrincipal,
+                          Done, Failure>;
 
 // What binds an exchange to its TLS connection: RFC 9266 tls-exporter, RFC 5929 tls-unique (TLS 1.2 only) and
 // tls-server-end-point. Raw bytes; empty: this connection has none.
@@ -114,6 +132,7 @@ class ServerMechanism {
   Step verified(bool ok);
   Step supply(const Credentials& credentials);
   Step identified(std::optional<std::string> user);
+  Step answered(Result<GssAnswer> answer);  // an error that is Invalid: the client's bytes were no token
 
  protected:
   virtual Step on_start() = 0;  // without initial response
@@ -121,11 +140,13 @@ class ServerMechanism {
   virtual Step on_verified(bool) { return malformed("out of turn"); }
   virtual Step on_supply(const Credentials&) { return malformed("out of turn"); }
   virtual Step on_identified(std::optional<std::string>) { return malformed("out of turn"); }
+  virtual Step on_answered(Result<GssAnswer>) { return malformed("out of turn"); }
+  virtual size_t max_message() const { return kMaxMessage; }
   static Failure malformed(std::string_view reason) { return {Failure::Why::Malformed, std::string(reason)}; }
   static Failure refused(std::string_view reason) { return {Failure::Why::Refused, std::string(reason)}; }
 
  private:
-  enum class Expect : uint8_t { Start, Message, Verdict, Credentials, Identity, Nothing };
+  enum class Expect : uint8_t { Start, Message, Verdict, Credentials, Identity, Answer, Nothing };
   Step settle(Step step);
   Step broken() { return settle(malformed("out of turn")); }
   Expect expect_ = Expect::Start;
