@@ -24,11 +24,6 @@ std::string_view route_of(wire::Service service) {
   return mail ? "mailstore" : "mta";
 }
 
-// GSSAPI service names (RFC 4422 section 4).
-std::string_view sasl_service(wire::Service service) {
-  return service == wire::Service::Imap ? "imap" : service == wire::Service::Pop3 ? "pop" : "smtp";
-}
-
 bool offers(const Options& options, std::string_view listener, sasl::Kind kind) {
   auto it = options.offers.find(listener);
   return it != options.offers.end() && std::find(it->second.begin(), it->second.end(), kind) != it->second.end();
@@ -41,6 +36,10 @@ bool offers_plus(const Options& options, std::string_view listener, const sasl::
 }
 
 }  // namespace
+
+std::string_view sasl_service(wire::Service service) {
+  return service == wire::Service::Imap ? "imap" : service == wire::Service::Pop3 ? "pop" : "smtp";
+}
 
 void Service::sasl_start(const PeerId& from, std::string_view payload) {
   auto start = wire::SaslStart::decode(payload);
@@ -139,6 +138,12 @@ Task<void> Service::run_exchange(ExchangePtr x) {
       step = co_await std::move(judging);
     } else if (auto* certificate = std::get_if<sasl::NeedCertificate>(&step)) {
       auto judging = judge_certificate(x, std::move(*certificate));
+      step = co_await std::move(judging);
+    } else if (auto* call = std::get_if<sasl::NeedGss>(&step)) {
+      auto calling = call_gss(x, std::move(*call));
+      step = co_await std::move(calling);
+    } else if (auto* principal = std::get_if<sasl::NeedPrincipal>(&step)) {
+      auto judging = judge_principal(x, std::move(*principal));
       step = co_await std::move(judging);
     } else if (auto* done = std::get_if<sasl::Done>(&step)) {
       auto accepting = accept(x, std::move(*done));

@@ -14,6 +14,7 @@ struct Service::Exchange {
   wire::SaslStart start;
   base::MonoTime began;
   std::unique_ptr<sasl::ServerMechanism> machine{};
+  std::shared_ptr<gss::Context> gss{};  // GSSAPI, GSS-SPNEGO; shared with the call on the pool, which may outlive us
   std::optional<base::Completion<std::string>::Promise> waiting{};  // set while the client has the word
   bool abandoned = false;                                           // nobody wants the answer any more
 
@@ -64,6 +65,9 @@ class AtWork {
 // Is this the password of the record? For the pool: slow on purpose. Not of a record that its source checks. A wrong one
 // costs an Argon2id whatever the account's verifier costs: unknown users do, too.
 std::function<Result<bool>()> verification(const directory::LoginRecord& record, const Secret& password);
+
+// GSSAPI service names (RFC 4422 section 4).
+std::string_view sasl_service(wire::Service service);
 
 // A message of a peer that is not understood or not his to send: logged, dropped.
 void drop_message(const PeerId& from, std::string_view what, const Error& error);

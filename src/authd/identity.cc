@@ -25,10 +25,11 @@ std::vector<std::string> names_of(const crypto::ClientIdentity& identity, const 
 // Looks an account up and keeps it in the exchange. True: it is there and active.
 Task<Result<bool>> Service::find_account(ExchangePtr x, std::string user) {
   x->know_user(directory_.login_name(user));
-  auto looking = directory_.login(std::move(user));
+  auto looking = source_.login(std::move(user));
   BZ_CO_TRY(directory::LoginRecord record, co_await std::move(looking));
   x->account = std::move(record.account);
   x->known = record.known;
+  x->source = std::move(record.source);
   co_return x->known && x->account.state == directory::State::Active;
 }
 

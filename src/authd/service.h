@@ -36,6 +36,8 @@
 #include "directory/embedded.h"
 #include "directory/guard.h"
 #include "directory/verifier_cache.h"
+#include "gss/acceptor.h"
+#include "gss/principal.h"
 #include "net/loop.h"
 #include "oauth/jwt.h"
 #include "sasl/mechanism.h"
@@ -56,6 +58,14 @@ struct CertificateRules {
   std::vector<Name> names{};
 };
 
+// GSSAPI, GSS-SPNEGO: the keys of our services, and whose login name a principal is.
+struct KerberosRules {
+  std::shared_ptr<gss::Acceptor> acceptor{};  // shared with a reload's successor for the length of a call; none: not set up
+  std::vector<gss::RealmRule> realms{};
+  bool bindings = true;            // check what the client sends
+  bool bindings_required = false;  // and refuse who sends none
+};
+
 struct Options {
   std::string host;                                                    // named in challenges
   std::map<std::string, std::vector<sasl::Kind>, std::less<>> offers;  // listener name -> mechanisms
@@ -63,6 +73,7 @@ struct Options {
   directory::SecretsPolicy secrets{};                                  // of new passwords; its realm is DIGEST-MD5's
   CertificateRules certificates{};                                     // EXTERNAL
   std::optional<oauth::Verifier> tokens{};                             // OAUTHBEARER, XOAUTH2; none: no token is good
+  KerberosRules kerberos{};                                            // GSSAPI, GSS-SPNEGO
   directory::GuardOptions guard{};
   base::Millis cache_life{3'600'000};
   Routes routes{};  // accounts whose mailbox is on another server
@@ -77,6 +88,7 @@ struct World {
   // Closed or Unavailable: the peer is gone; the service only logs it.
   std::function<Result<void>(const PeerId&, wire::Type, std::string_view payload)> send;
   std::function<Task<void>(base::Millis)> sleep;  // the loop's; tests turn time themselves
+  net::BlockingPool* gss_pool = nullptr;          // for calls of the GSS-API; needed where there is an acceptor
 };
 
 class Service {
@@ -114,6 +126,8 @@ class Service {
   Task<sasl::Step> supply_credentials(ExchangePtr exchange, std::string user);
   Task<sasl::Step> judge_token(ExchangePtr exchange, sasl::NeedToken need);              // identity.cc
   Task<sasl::Step> judge_certificate(ExchangePtr exchange, sasl::NeedCertificate need);  // identity.cc
+  Task<sasl::Step> call_gss(ExchangePtr exchange, sasl::NeedGss need);                   // kerberos.cc
+  Task<sasl::Step> judge_principal(ExchangePtr exchange, sasl::NeedPrincipal need);      // kerberos.cc
   Task<Result<bool>> find_account(ExchangePtr exchange, std::string user);               // identity.cc
   Task<Result<std::string>> next_response(ExchangePtr exchange, std::string challenge);
   Task<void> accept(ExchangePtr exchange, sasl::Done done);
