@@ -11,6 +11,7 @@
 
 #include "app/config.h"
 #include "app/config_acme.h"
+#include "app/config_kerberos.h"
 #include "app/config_keys.h"
 #include "base/text.h"
 #include "directory/entry.h"
@@ -445,6 +446,7 @@ Result<void> check_logins(const Config& config, Where where) {
   const roles::OauthConfig& oauth = config.oauth;
   if (!oauth.jwks_file.empty() && (oauth.issuer.empty() || oauth.audience.empty()))
     return bad(where, "oauth.jwks_file", "needs oauth.issuer and oauth.audience as well");
+  if (auto kerberos = check_kerberos(config); !kerberos) return bad(where, "kerberos", kerberos.error().text());
   for (const ListenerConfig& listener : config.listeners) {
     std::string key = "listener " + listener.name;
     if (listener.client_certificates != roles::ClientCertificates::Off && listener.tls == roles::ListenerTls::None)

@@ -101,6 +101,12 @@ constexpr Key<Config> kKeys[] = {
     {"oauth.user_claim", Text, "\"email\"", 1, 100, "", "the claim that is the login name", TO(oauth.user_claim)},
     {"oauth.clock_skew", Duration, "\"60s\"", 0, 10 * kMinute, "", "how far the provider's clock may be off", TIME(oauth.clock_skew)},
 
+    {"kerberos.keytab_file", Text, "", 1, 4096, "", "keys of our service principals (imap/host.name@REALM, pop/..., smtp/...), mode 0600; for GSSAPI and GSS-SPNEGO", TO(kerberos.keytab_file)},
+    {"kerberos.realms", TextList, "[]", 0, 20, "", "whose principals may log in: \"EXAMPLE.ORG\" (ana@EXAMPLE.ORG is ana@example.org), \"EXAMPLE.ORG=example.com\" (she is ana@example.com), \"EXAMPLE.ORG=\" (she is ana)", LIST(kerberos.realms)},
+    {"kerberos.channel_binding", Text, "\"optional\"", 3, 8, "off|optional|required", "optional: what a client sends must be of this TLS connection (tls-server-end-point); required: it must send it; off: for TLS that ends elsewhere", TO(kerberos.channel_binding)},
+    {"kerberos.clock_skew", Duration, "\"5m\"", kSecond, 10 * kMinute, "", "how far a client's clock may be off", TIME(kerberos.clock_skew)},
+    {"kerberos.threads", Number, "2", 1, 16, "", "tickets judged at the same time", NUMBER(kerberos.threads)},
+
     {"guard.trusted", TextList, "[\"127.0.0.0/8\", \"::1/128\"]", 0, 1000, "", "networks that are never delayed or limited", LIST(guard.trusted)},
     {"guard.max_failures", Number, "20", 1, 100'000, "", "failed logins of one address within the window before it is refused", NUMBER(guard.max_failures)},
     {"guard.window", Duration, "\"15m\"", kSecond, kDay, "", "see max_failures", TIME(guard.window)},

@@ -160,6 +160,12 @@ TEST(Config, mechanisms_that_need_something_say_so) {
   EXPECT_EQ(refusal("auth.secrets = [\"ntlm\"]\nauth.secrets_key_file = \"k\"\n" + kGood), "accepted");
   EXPECT_EQ(refusal("auth.secrets = [\"scram-sha-1\"]\n" + kGood), "accepted");
   EXPECT_THAT(refusal("client_certificates.names = [\"dn\"]\n" + kGood), HasSubstr("\"cn\""));
+  for (const char* name : {"GSSAPI", "GSS-SPNEGO"})
+    EXPECT_THAT(listener("service = \"imap\"\nmechanisms = [\"" + std::string(name) + "\"]\n"),
+                HasSubstr("kerberos.keytab_file"));
+  EXPECT_THAT(refusal("kerberos.keytab_file = \"k\"\n" + kGood), HasSubstr("kerberos.realms"));
+  EXPECT_THAT(refusal("kerberos.realms = [\"A B\"]\n" + kGood), HasSubstr("no realm"));
+  EXPECT_THAT(refusal("kerberos.channel_binding = \"maybe\"\n" + kGood), HasSubstr("\"required\""));
 }
 
 TEST(Config, more_certificates_and_profiles) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/config.h"
+#include "app/config_kerberos.h"
 #include "app/config_keys.h"
 #include "app/issued.h"
 #include "base/text.h"
@@ -40,7 +41,8 @@ const RoleFacts kRoles[] = {
     {"auth",
      "auth",
      &roles::UsersConfig::auth,
-     {secrets::kAuthSecrets, secrets::kClientCa, secrets::kClientCrl, secrets::kOauthKeys, secrets::kDirectories}},
+     {secrets::kAuthSecrets, secrets::kClientCa, secrets::kClientCrl, secrets::kOauthKeys, secrets::kKeytab,
+      secrets::kDirectories}},
 };
 
 constexpr std::pair<std::string_view, std::string_view> kPeers[] = {
@@ -48,13 +50,13 @@ constexpr std::pair<std::string_view, std::string_view> kPeers[] = {
     {"mta", "mailstore"}, {"gateway", "egress"},    {"egress", "auth"}, {"gateway", "admin"},
 };
 
-enum class Guarded : bool { No, Yes };
+enum class Guarded : uint8_t { No, Yes, Binary };  // Binary: guarded, and a line end at its end is part of it
 
 Result<void> read_into(Loaded& loaded, int folder, const std::string& name, const std::string& path, Guarded guarded) {
   if (path.empty()) return {};
   loaded.files.push_back(path);
   auto bytes =
-      guarded == Guarded::Yes ? os::read_secret_file(folder, path, kMaxFile) : os::read_file(folder, path, kMaxFile);
+      guarded == Guarded::No ? os::read_file(folder, path, kMaxFile) : os::read_secret_file(folder, path, kMaxFile);
   if (!bytes) return std::move(bytes).error();
   while (guarded == Guarded::Yes && (bytes->ends_with('\n') || bytes->ends_with('\r'))) bytes->pop_back();
   loaded.secrets[name] = Secret(std::move(*bytes));
@@ -173,6 +175,10 @@ Result<void> read_files(Loaded& loaded, int folder) {
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kClientCa, c.client_certificates.ca_file, Guarded::No));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kClientCrl, c.client_certificates.crl_file, Guarded::No));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kOauthKeys, c.oauth.jwks_file, Guarded::No));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kKeytab, c.kerberos.keytab_file, Guarded::Binary));
+  if (auto keytab = loaded.secrets.find(secrets::kKeytab); keytab != loaded.secrets.end()) {
+    BZ_TRY_VOID(check_keytab(c, keytab->second));
+  }
   BZ_TRY_VOID(check_client_authorities(loaded));
   BZ_TRY_VOID(check_key_set(loaded));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kSmartHostPassword, c.mta.smart_host.password_file, Guarded::Yes));

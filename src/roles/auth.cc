@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "ldap/session.h"
+#include "roles/kerberos.h"
 
 namespace bz::roles {
 namespace {
@@ -81,6 +82,7 @@ Result<authd::Options> options_of(const RoleHost& host) {
   options.cache_life = config.auth.cache_time;
   BZ_TRY(options.certificates, certificate_rules(host));
   BZ_TRY(options.tokens, token_verifier(host));
+  BZ_TRY(options.kerberos, kerberos_rules(host));
   options.routes = routes_of(config);
   return options;
 }
@@ -115,7 +117,9 @@ os::Policy AuthRole::policy(const RoleHost& host) const {
 Result<void> AuthRole::prepare(RoleHost& host) {
   host_ = &host;
   if (!host.config().directories.empty()) ldap::init_library();  // before there are threads
+  gss::init_library(kKerberosSettings);
   pool_ = std::make_unique<net::BlockingPool>(host.config().auth.argon2_threads, kPoolQueue);
+  gss_pool_ = std::make_unique<net::BlockingPool>(host.config().kerberos.threads, kPoolQueue);
   kv::RocksConfig config;
   config.block_cache_bytes = 16 << 20;
   config.write_buffer_bytes = 8 << 20;
@@ -145,7 +149,13 @@ Task<Result<void>> AuthRole::start(RoleHost& host) {
     return peer->send(type, payload);
   };
   auto sleep = [&host](base::Millis span) { return sleep_for(host.loop(), span); };
-  authd::World world{host.loop(), *pool_, base::system_clock(), base::system_random(), std::move(send), std::move(sleep)};
+  authd::World world{.loop = host.loop(),
+                     .pool = *pool_,
+                     .clock = base::system_clock(),
+                     .random = base::system_random(),
+                     .send = std::move(send),
+                     .sleep = std::move(sleep),
+                     .gss_pool = gss_pool_.get()};
   service_ = std::make_unique<authd::Service>(std::move(world), *directory_, *chain_, std::move(options));
   co_return Result<void>();
 }
@@ -156,6 +166,7 @@ Result<void> AuthRole::reload(RoleHost& host) {
   BZ_TRY(auto sources, others_->make());
   chain_->set_others(std::move(sources));
   pool_->resize(host.config().auth.argon2_threads);
+  gss_pool_->resize(host.config().kerberos.threads);
   directory_->set_domains(host.config().domains);
   service_->reload(std::move(options));
   return {};

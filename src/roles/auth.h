@@ -27,7 +27,7 @@ class AuthRole : public Role {
   Task<void> verify(ControlCall call);
   RoleHost* host_ = nullptr;
   // In this order: the service uses the directory, the directory the store, and the pool's threads none of them.
-  std::unique_ptr<net::BlockingPool> pool_;
+  std::unique_ptr<net::BlockingPool> pool_, gss_pool_;
   std::unique_ptr<kv::RocksStore> store_;
   std::unique_ptr<directory::Embedded> directory_;
   std::unique_ptr<Directories> others_;

@@ -95,6 +95,14 @@ struct OauthConfig {
   Millis clock_skew{};
 };
 
+struct KerberosConfig {
+  std::string keytab_file;          // empty: no GSSAPI, no GSS-SPNEGO
+  std::vector<std::string> realms;  // "REALM", "REALM=domain", "REALM=" (gss/principal.h)
+  std::string channel_binding;      // "off|optional|required"
+  Millis clock_skew{};
+  unsigned threads = 0;
+};
+
 struct GuardConfig {
   std::vector<std::string> trusted;  // networks never delayed or limited: "127.0.0.0/8", "::1"
   unsigned max_failures = 0;         // per address within `window`
@@ -187,6 +195,7 @@ struct Config {
   AuthConfig auth;
   ClientCertificateConfig client_certificates;
   OauthConfig oauth;
+  KerberosConfig kerberos;
   GuardConfig guard;
   MailstoreConfig mailstore;
   MtaConfig mta;
@@ -213,6 +222,7 @@ inline std::string of_host(size_t number, std::string_view what) {
 inline constexpr char kAuthSecrets[] = "auth.secrets_key";                                               // auth
 inline constexpr char kClientCa[] = "client_certificates.ca", kClientCrl[] = "client_certificates.crl";  // gateway, auth
 inline constexpr char kOauthKeys[] = "oauth.jwks";                                                       // auth
+inline constexpr char kKeytab[] = "kerberos.keytab";                                                     // auth
 inline constexpr char kDirectories[] = "directory.";  // auth: all that begin so
 inline std::string directory_password(const std::string& name) { return "directory." + name + ".password"; }
 inline std::string directory_ca(const std::string& name) { return "directory." + name + ".ca"; }
