@@ -2,22 +2,15 @@
 // they exist (AUTHORITY for SNI, SSL for version and cipher); the rest lies in 0xE0-0xEF. Layout: docs/wire.md.
 #include "wire/handoff.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
 #include <bitset>
-#include <cstring>
 
 #include "base/coding.h"
+#include "wire/proxy_protocol.h"
 
 namespace bz::wire {
 namespace {
 
-constexpr std::string_view kSignature("\r\n\r\n\0\r\nQUIT\n", 12);
-constexpr size_t kHeader = 16;
-constexpr uint8_t kVersionProxy = 0x21;  // version 2, command PROXY
-constexpr uint8_t kUnspec = 0x00, kTcp4 = 0x11, kTcp6 = 0x21;
 constexpr uint8_t kFormat = 1;  // of our own TLVs
 
 enum Tlv : uint8_t {
@@ -40,28 +33,6 @@ enum Tlv : uint8_t {
 constexpr uint8_t kBitEsmtp = 1;
 constexpr uint8_t kSslClient = 1;  // PP2_CLIENT_SSL
 
-struct Address {
-  std::array<char, 16> v6{};  // v4 mapped
-  bool is_v4 = false;
-};
-
-std::optional<Address> parse_address(const std::string& text) {
-  Address address;
-  if (inet_pton(AF_INET6, text.c_str(), address.v6.data()) == 1) return address;
-  address.v6 = {};
-  address.v6[10] = address.v6[11] = static_cast<char>(0xff);
-  address.is_v4 = true;
-  if (inet_pton(AF_INET, text.c_str(), address.v6.data() + 12) == 1) return address;
-  return std::nullopt;
-}
-
-std::string print_address(std::string_view bytes) {
-  static constexpr std::string_view kMapped("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
-  char text[INET6_ADDRSTRLEN];
-  if (bytes.size() == 16 && bytes.substr(0, 12) == kMapped) bytes.remove_prefix(12);
-  return inet_ntop(bytes.size() == 4 ? AF_INET : AF_INET6, bytes.data(), text, sizeof text);
-}
-
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 std::string printable(std::string_view text) {
@@ -80,20 +51,6 @@ void put_text(std::string& out, uint8_t type, std::string_view text) {
 }
 void put_raw(std::string& out, uint8_t type, std::string_view bytes) {
   if (!bytes.empty()) put_tlv(out, type, bytes.substr(0, kMaxHandoffText));
-}
-
-// Family byte and address block.
-std::pair<uint8_t, std::string> addresses(const Handoff& h) {
-  auto peer = parse_address(h.peer_address), local = parse_address(h.local_address);
-  if (!peer || !local) return {kUnspec, {}};
-  bool v4 = peer->is_v4 && local->is_v4;
-  std::string block;
-  for (const Address& address : {*peer, *local}) {
-    block.append(address.v6.data() + (v4 ? 12 : 0), v4 ? 4 : 16);
-  }
-  base::put_be16(block, h.peer_port);
-  base::put_be16(block, h.local_port);
-  return {v4 ? kTcp4 : kTcp6, std::move(block)};
 }
 
 std::string id_bytes(const Handoff& h) {
@@ -206,19 +163,6 @@ Result<void> take_tlv(Handoff& h, uint8_t type, std::string_view value) {
   }
 }
 
-Result<void> take_addresses(Handoff& h, uint8_t family, base::Reader& in) {
-  if (family == kUnspec) return {};
-  if (family != kTcp4 && family != kTcp6) return fail(Errc::Invalid, "hand-over: address family");
-  size_t size = family == kTcp4 ? 4 : 16;
-  std::string_view peer = in.take(size), local = in.take(size);
-  h.peer_port = in.be16();
-  h.local_port = in.be16();
-  if (!in.ok()) return fail(Errc::Invalid, "hand-over: short address block");
-  h.peer_address = print_address(peer);
-  h.local_address = print_address(local);
-  return {};
-}
-
 }  // namespace
 
 std::string_view name(Service service) {
@@ -239,7 +183,9 @@ std::string_view name(Service service) {
 
 std::string Handoff::encode() const {
   if (tag.size() > kMaxHandoffText || !is_text(tag) || ticket.size() > kMaxHandoffTicket) return {};
-  auto [family, body] = addresses(*this);
+  const ProxyBlock block = proxy_block({peer_address, local_address, peer_port, local_port});
+  const size_t overhead = kProxyFixed + block.bytes.size();
+  std::string body;  // the TLVs
   const char session[] = {static_cast<char>(kFormat), static_cast<char>(service), static_cast<char>(esmtp ? kBitEsmtp : 0)};
   put_tlv(body, kSession, std::string_view(session, sizeof session));
   put_text(body, kSessionId, session_id);
@@ -254,30 +200,31 @@ std::string Handoff::encode() const {
   put_text(body, kAccount, account);
   put_text(body, kDevice, device);
   std::string ids = id_bytes(*this);
-  if (!ids.empty() && kHeader + body.size() + 3 + ids.size() <= kMaxHandoff) put_tlv(body, kIdPairs, ids);
-  if (kHeader + body.size() > kMaxHandoff) return {};
-  std::string out(kSignature);
-  base::put_u8(out, kVersionProxy);
-  base::put_u8(out, family);
-  base::put_be16(out, static_cast<uint16_t>(body.size()));
-  return out + body;
+  if (!ids.empty() && overhead + body.size() + 3 + ids.size() <= kMaxHandoff) put_tlv(body, kIdPairs, ids);
+  if (overhead + body.size() > kMaxHandoff) return {};
+  return proxy_v2_header(kProxyCommandProxy, block, body);
 }
 
 Result<std::optional<ParsedHandoff>> parse_handoff(std::string_view bytes) {
-  size_t shown = std::min(bytes.size(), kSignature.size());
-  if (bytes.substr(0, shown) != kSignature.substr(0, shown)) return fail(Errc::Invalid, "hand-over: no PROXY v2 header");
-  if (bytes.size() < kHeader) return std::optional<ParsedHandoff>();
-  base::Reader head(bytes.substr(kSignature.size(), 4));
+  size_t shown = std::min(bytes.size(), kProxySignature.size());
+  if (bytes.substr(0, shown) != kProxySignature.substr(0, shown))
+    return fail(Errc::Invalid, "hand-over: no PROXY v2 header");
+  if (bytes.size() < kProxyFixed) return std::optional<ParsedHandoff>();
+  base::Reader head(bytes.substr(kProxySignature.size(), 4));
   uint8_t version = head.u8(), family = head.u8();
-  size_t total = kHeader + head.be16();
-  if (version != kVersionProxy) return fail(Errc::Invalid, "hand-over: version or command");
+  size_t total = kProxyFixed + head.be16();
+  if (version != kProxyCommandProxy) return fail(Errc::Invalid, "hand-over: version or command");
   if (total > kMaxHandoff) return fail(Errc::Invalid, "hand-over: over-long header");
   if (bytes.size() < total) return std::optional<ParsedHandoff>();
 
   ParsedHandoff parsed;
   parsed.consumed = total;
-  base::Reader in(bytes.substr(kHeader, total - kHeader));
-  BZ_TRY_VOID(take_addresses(parsed.handoff, family, in));
+  base::Reader in(bytes.substr(kProxyFixed, total - kProxyFixed));
+  BZ_TRY(auto addresses, take_proxy_block(family, in));
+  parsed.handoff.peer_address = std::move(addresses.peer_address);
+  parsed.handoff.local_address = std::move(addresses.local_address);
+  parsed.handoff.peer_port = addresses.peer_port;
+  parsed.handoff.local_port = addresses.local_port;
   std::bitset<256> seen;
   parsed.handoff.esmtp = false;
   while (in.ok() && !in.at_end()) {
