@@ -1,14 +1,10 @@
 #include "egress/client_facts.h"
 
-#include <arpa/inet.h>
-
 #include "base/text.h"
+#include "wire/proxy_protocol.h"
 
 namespace bz::egress {
 namespace {
-
-constexpr char kSignature[] = "\r\n\r\n\0\r\nQUIT\n";
-constexpr size_t kSignatureSize = 12;
 
 std::string xtext(std::string_view text) {
   std::string out;
@@ -21,22 +17,6 @@ std::string xtext(std::string_view text) {
     }
   }
   return out;
-}
-
-void put16(std::string& out, size_t number) {
-  out += static_cast<char>(number >> 8);
-  out += static_cast<char>(number & 0xff);
-}
-
-std::string binary(const std::string& address, bool six) {
-  unsigned char bytes[16] = {};
-  if (inet_pton(six ? AF_INET6 : AF_INET, address.c_str(), bytes) == 1)
-    return {reinterpret_cast<char*>(bytes), six ? 16u : 4u};
-  if (six && inet_pton(AF_INET, address.c_str(), bytes + 12) == 1) {  // mixed pairs travel as IPv4-mapped addresses
-    bytes[10] = bytes[11] = 0xff;
-    return {reinterpret_cast<char*>(bytes), 16};
-  }
-  return {};
 }
 
 }  // namespace
@@ -65,24 +45,11 @@ std::string xclient_attributes(const wire::Handoff& handoff, const std::string& 
   return out + " LOGIN=" + xtext(account);
 }
 
-std::string proxy_header(const wire::Handoff& handoff) {
-  std::string out(kSignature, kSignatureSize);
-  const bool six =
-      handoff.peer_address.find(':') != std::string::npos || handoff.local_address.find(':') != std::string::npos;
-  const std::string from = binary(handoff.peer_address, six), to = binary(handoff.local_address, six);
-  if (from.empty() || to.empty()) {
-    out += "\x20";  // version 2, LOCAL
-    out += '\0';
-    put16(out, 0);
-    return out;
-  }
-  out += "\x21";  // version 2, PROXY
-  out += six ? "\x21" : "\x11";
-  put16(out, from.size() + to.size() + 4);
-  out += from + to;
-  put16(out, handoff.peer_port);
-  put16(out, handoff.local_port);
-  return out;
+std::string proxy_header(const wire::Handoff& handoff, SendClient form) {
+  const wire::ProxyAddresses addresses{handoff.peer_address, handoff.local_address, handoff.peer_port, handoff.local_port};
+  if (form == SendClient::Proxy) return wire::proxy_v2_header(addresses);
+  if (form == SendClient::ProxyV1) return wire::proxy_v1_header(addresses);
+  return {};
 }
 
 }  // namespace bz::egress

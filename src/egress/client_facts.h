@@ -1,10 +1,11 @@
 // How a server is told who its client really is, in the words it knows: IMAP ID fields and XCLIENT attributes as Dovecot
-// and Postfix take them from peers they trust, and PROXY protocol version 2. Pure.
+// and Postfix take them from peers they trust, and the PROXY protocol. Pure.
 #pragma once
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "egress/server.h"
 #include "wire/handoff.h"
 
 namespace bz::egress {
@@ -14,7 +15,7 @@ namespace bz::egress {
 std::vector<std::pair<std::string, std::string>> id_fields(const wire::Handoff& handoff);
 // "ADDR=192.0.2.7 PORT=50000 SESSION=x" (POP3); SMTP also has PROTO, HELO and LOGIN. Values in xtext (RFC 3461 section 4).
 std::string xclient_attributes(const wire::Handoff& handoff, const std::string& account);
-// Signature, PROXY, TCP over IPv4 or IPv6, two addresses and ports, no TLV; LOCAL when the addresses are not known.
-std::string proxy_header(const wire::Handoff& handoff);
+// The PROXY protocol header of this form, without TLVs; empty when it is not one of PROXY.
+std::string proxy_header(const wire::Handoff& handoff, SendClient form);
 
 }  // namespace bz::egress

@@ -16,8 +16,9 @@ namespace bz::egress {
 using base::Millis;
 
 enum class TlsUse : uint8_t { Implicit, StartTls, None };  // None: only to a loopback or private address
-// What the server is told of our client: nothing, IMAP's ID fields, XCLIENT (POP3, SMTP; IMAP by ID), or a PROXY v2 header.
-enum class SendClient : uint8_t { None, Id, Xclient, Proxy };
+// What the server is told of our client: nothing, IMAP's ID fields, XCLIENT (POP3, SMTP; IMAP by ID), or a PROXY header of
+// version 2 or 1.
+enum class SendClient : uint8_t { None, Id, Xclient, Proxy, ProxyV1 };
 enum class MasterStyle : uint8_t {
   UserStarMaster,  // "ana*master"
   SaslAuthzid,     // the master logs in and acts for ana (RFC 4616)

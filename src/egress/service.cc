@@ -161,7 +161,7 @@ Result<Target> Service::target_of(const Session& session) const {
   const bool xclient = server.send_client == SendClient::Xclient;
   if (xclient || server.send_client == SendClient::Id) plan.id = id_fields(session.handoff);
   if (xclient) plan.xclient = xclient_attributes(session.handoff, credential.user);
-  if (server.send_client == SendClient::Proxy) target.proxy_header = proxy_header(session.handoff);
+  target.proxy_header = proxy_header(session.handoff, server.send_client);
   return target;
 }
 

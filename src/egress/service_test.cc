@@ -289,13 +289,16 @@ TEST(ClientFacts, are_said_in_the_words_of_each_protocol) {
   h.ehlo = "a b\r\nMAIL";
   EXPECT_EQ(xclient_attributes(h, "ana@x"),
             "ADDR=IPV6:2001:db8::7 PORT=50000 HELO=a+20b+0D+0AMAIL PROTO=ESMTP LOGIN=ana@x");
-  EXPECT_EQ(base::hex(proxy_header(h)),
+  EXPECT_EQ(base::hex(proxy_header(h, SendClient::Proxy)),
             "0d0a0d0a000d0a515549540a2121002420010db8000000000000000000000007"
             "00000000000000000000ffffc0000201c35003e1");
   h.peer_address = "192.0.2.7";
-  EXPECT_EQ(base::hex(proxy_header(h)), "0d0a0d0a000d0a515549540a2111000cc0000207c0000201c35003e1");
+  EXPECT_EQ(base::hex(proxy_header(h, SendClient::Proxy)), "0d0a0d0a000d0a515549540a2111000cc0000207c0000201c35003e1");
+  EXPECT_EQ(proxy_header(h, SendClient::ProxyV1), "PROXY TCP4 192.0.2.7 192.0.2.1 50000 993\r\n");
+  EXPECT_EQ(proxy_header(h, SendClient::Id), "");
   h.peer_address = "unix";
-  EXPECT_EQ(base::hex(proxy_header(h)), "0d0a0d0a000d0a515549540a20000000");
+  EXPECT_EQ(base::hex(proxy_header(h, SendClient::Proxy)), "0d0a0d0a000d0a515549540a20000000");
+  EXPECT_EQ(proxy_header(h, SendClient::ProxyV1), "PROXY UNKNOWN\r\n");
 }
 
 }  // namespace

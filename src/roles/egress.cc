@@ -16,10 +16,11 @@ egress::TlsUse use_of(ListenerTls tls) {
 }
 
 egress::SendClient send_of(const std::string& word) {
-  return word == "id"        ? egress::SendClient::Id
-         : word == "xclient" ? egress::SendClient::Xclient
-         : word == "proxy"   ? egress::SendClient::Proxy
-                             : egress::SendClient::None;
+  return word == "id"         ? egress::SendClient::Id
+         : word == "xclient"  ? egress::SendClient::Xclient
+         : word == "proxy"    ? egress::SendClient::Proxy
+         : word == "proxy-v1" ? egress::SendClient::ProxyV1
+                              : egress::SendClient::None;
 }
 
 Result<std::shared_ptr<const egress::Server>> server_of(const ServerConfig& config, const RoleHost& host) {
