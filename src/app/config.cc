@@ -273,6 +273,10 @@ Result<void> check_listener(ListenerConfig& listener, Where where, std::string_v
                "192.168.0.0/16, 169.254.0.0/16, ::1, fc00::/7, fe80::/10), not " +
                    listener.address);
   }
+  for (const std::string& network : listener.proxy_protocol_from) {
+    if (!directory::Network::parse(network))
+      return bad(where, key, "proxy_protocol_from: \"" + network + "\" is neither an address nor a network");
+  }
   return check_mechanisms(listener, where, key);
 }
 

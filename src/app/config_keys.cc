@@ -73,6 +73,7 @@ constexpr Key<Config> kKeys[] = {
     {"gateway.max_pre_login_per_address", Number, "200", 1, 1'000'000, "", "of these, from one IPv4 address or IPv6 /64, per worker; beyond it new ones are refused", NUMBER(gateway.max_pre_login_per_address)},
     {"gateway.max_sessions", Number, "100000", 10, 10'000'000, "", "sessions of all kinds per worker", NUMBER(gateway.max_sessions)},
     {"gateway.handshake_time", Duration, "\"30s\"", kSecond, 10 * kMinute, "", "time for a TLS handshake", TIME(gateway.handshake_time)},
+    {"gateway.proxy_header_time", Duration, "\"3s\"", 100, kMinute, "", "time for the PROXY protocol header of a balancer", TIME(gateway.proxy_header_time)},
     {"gateway.login_time", Duration, "\"3m\"", kSecond, kHour, "", "time from connection to login", TIME(gateway.login_time)},
     {"gateway.back_end_time", Duration, "\"5s\"", 100, kMinute, "", "how long a back end may take for its first answer to a session", TIME(gateway.back_end_time)},
     {"gateway.foreign_time", Duration, "\"40s\"", 5 * kSecond, 5 * kMinute, "", "the same of a login at a [[server]]; more than egress.login_time", TIME(gateway.foreign_time)},
@@ -180,6 +181,7 @@ constexpr Key<ListenerConfig> kListenerKeys[] = {
      }},
     {"tls_profile", Text, "", 1, 16, "modern|intermediate|legacy", "unset: tls.profile. legacy also speaks TLS 1.0 and 1.1 with old suites, for phones before iOS 9: whoever can listen may read those sessions; give such phones a port of their own",
      [](ListenerConfig& l, KeyValue v) { l.tls_profile = profile_of(v.text); }},
+    {"proxy_protocol_from", TextList, "[]", 0, 100, "", "addresses and networks of balancers that begin each connection with a PROXY protocol header (version 1 or 2), whose client address is then believed; set: who is not listed, or sends none, is refused", [](ListenerConfig& l, KeyValue v) { l.proxy_protocol_from = std::move(v.texts); }},
     {"imap_capabilities", Text, "", 1, 1000, "", "what IMAP shows before login, without AUTH= and STARTTLS; unset: what our own store can do, or while there are [[server]]s what any can: \"IMAP4rev1 SASL-IR ID\"", [](ListenerConfig& l, KeyValue v) { l.imap_capabilities = std::move(v.text); }},
 };
 
@@ -239,7 +241,7 @@ constexpr Key<ServerConfig> kServerKeys[] = {
     {"master_user", Text, "", 1, 255, "", "a user there who may log in for others", SERVER_TEXT(master_user)},
     {"master_password_file", Text, "", 1, 4096, "", "file that holds its password, mode 0600", SERVER_TEXT(master_password_file)},
     {"master_style", Text, "\"user*master\"", 1, 16, "user*master|sasl-authzid", "how the master user says for whom: in the name, or as the authorization identity (RFC 4616)", SERVER_TEXT(master_style)},
-    {"send_client", Text, "\"none\"", 1, 16, "none|id|xclient|proxy", "how it is told the client's address; it must trust us for that: ID of IMAP, XCLIENT (and ID), or a PROXY v2 header", SERVER_TEXT(send_client)},
+    {"send_client", Text, "\"none\"", 1, 16, "none|id|xclient|proxy|proxy-v1", "how it is told the client's address; it must trust us for that: ID of IMAP, XCLIENT (and ID), or a PROXY protocol header of version 2 or 1 before anything else", SERVER_TEXT(send_client)},
 };
 
 constexpr Key<RouteConfig> kRouteKeys[] = {

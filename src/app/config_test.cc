@@ -120,6 +120,15 @@ TEST(Config, cleartext_only_where_it_is_harmless) {
   EXPECT_THAT(listener("service = \"imap\"\nmechanisms = [\"ANONYMOUS\"]\n"), HasSubstr("is not one of PLAIN, LOGIN"));
 }
 
+TEST(Config, balancers_are_addresses_or_networks) {
+  const std::string start = "service = \"imap\"\nproxy_protocol_from = ";
+  EXPECT_EQ(listener(start + "[\"192.0.2.1\", \"10.0.0.0/8\", \"2001:db8::/64\"]\n"), "accepted");
+  EXPECT_EQ(listener(start + "[]\n"), "accepted");
+  for (const char* wrong : {"[\"balancer.example.test\"]", "[\"10.0.0.0/33\"]", "[\"\"]", "\"10.0.0.1\"", "true"}) {
+    EXPECT_THAT(listener(start + wrong + "\n"), HasSubstr("proxy_protocol_from")) << wrong;
+  }
+}
+
 TEST(Config, settings_that_belong_together) {
   EXPECT_THAT(refusal("smart_host.user = \"u\"\n" + kGood), HasSubstr("password_file"));
   EXPECT_THAT(refusal("guard.trusted = [\"::1\", \"10.0.0.0/33\"]\n" + kGood),

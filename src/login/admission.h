@@ -22,6 +22,7 @@ class Networks {
   Networks() = default;
   static Result<Networks> parse(const std::vector<std::string>& texts);
   bool contains(std::string_view address) const;
+  bool empty() const { return list_.empty(); }
 
  private:
   struct Network {

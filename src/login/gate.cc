@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "crypto/acme_alpn.h"
+#include "login/balancer.h"
 #include "login/front_imap.h"
 #include "login/front_pop3.h"
 #include "login/front_smtp.h"
@@ -84,12 +85,17 @@ void Gate::accept(std::shared_ptr<const Door> door, int fd) {
     return;
   }
   std::string sid = services_.random.id(kSidLength);
-  tasks_.spawn(serve(std::move(door), fd, std::move(sid), std::move(peer->address)));
+  tasks_.spawn(serve(std::move(door), fd, std::move(sid)));
 }
 
-Task<void> Gate::serve(std::shared_ptr<const Door> door, int fd, std::string sid, std::string address) {
+Task<void> Gate::serve(std::shared_ptr<const Door> door, int fd, std::string sid) {
   auto client = std::make_unique<Client>(services_, bearers_, settings_, std::move(door), fd, std::move(sid));
-  auto place = admission_.enter(address, [raw = client.get()] {
+  if (!client->door->balancers.empty()) {  // before the admission, which counts by the client's own address
+    auto taking = take_proxy_header(*client);
+    const bool taken = co_await taking;
+    if (!taken) co_return;
+  }
+  auto place = admission_.enter(client->peer.address, [raw = client.get()] {
     log::event(log::Warn, "shed").field("sid", raw->sid).field("peer", raw->peer.to_string());
     raw->stream.close();
   });

@@ -31,7 +31,7 @@ class Gate {
   size_t before_login() const { return admission_.size(); }
 
  private:
-  Task<void> serve(std::shared_ptr<const Door> door, int fd, std::string sid, std::string address);
+  Task<void> serve(std::shared_ptr<const Door> door, int fd, std::string sid);
   Task<FrontEnd> greet(Client& client);
   static Task<FrontEnd> pass_lmtp(Client& client);
   Task<void> close_late(uint64_t account_id, std::vector<uint64_t> numbers);

@@ -10,6 +10,7 @@
 #include "base/env.h"
 #include "base/result.h"
 #include "crypto/tls.h"
+#include "login/admission.h"
 #include "login/auth_link.h"
 #include "net/stream.h"
 #include "wire/handoff.h"
@@ -29,10 +30,12 @@ struct Door {
   crypto::TlsContext own_tls{};
   std::string capabilities{};  // IMAP before login; empty: those of our own mail store
   bool any_server = false;     // submission, POP3: EHLO, CAPA show what any server can
+  Networks balancers{};        // whose connections begin with a PROXY protocol header; not empty: no others are taken
 };
 
 struct Limits {
   Millis handshake{30'000};
+  Millis proxy_header{3'000};
   Millis login{180'000};     // from the connection to the login
   Millis tls_sniff{100};     // waiting for a TLS hello before the greeting of a STARTTLS door
   Millis idle{2'400'000};    // nothing moves through a session

@@ -32,6 +32,7 @@ struct ListenerConfig {
   std::optional<TlsProfile> tls_profile;  // unset: that of all
   std::string imap_capabilities;  // shown before login; empty: ours, or what any server can do while there are servers
   ClientCertificates client_certificates = ClientCertificates::Off;
+  std::vector<std::string> proxy_protocol_from;  // networks of balancers; set: nobody else may connect
   bool operator==(const ListenerConfig&) const = default;
 };
 
@@ -69,8 +70,8 @@ struct AcmeConfig {
 struct GatewayConfig {
   unsigned workers = 0;  // 0: one per core
   size_t max_pre_login = 0, max_pre_login_per_address = 0, max_sessions = 0;
-  Millis handshake_time{}, login_time{}, tls_sniff{}, idle_time{}, back_end_time{}, foreign_time{}, auth_time{},
-      drain_time{};
+  Millis handshake_time{}, login_time{}, tls_sniff{}, proxy_header_time{}, idle_time{}, back_end_time{}, foreign_time{},
+      auth_time{}, drain_time{};
   unsigned max_login_tries = 0, max_bad_commands = 0;
 };
 
@@ -149,7 +150,7 @@ struct ServerConfig {
   std::string tls_name, tls_ca_file;
   std::string login, login_name;  // "user|master", "address|local"
   std::string master_user, master_password_file, master_style;
-  std::string send_client;  // "none|id|xclient|proxy"
+  std::string send_client;  // "none|id|xclient|proxy|proxy-v1"
   bool operator==(const ServerConfig&) const = default;
 };
 

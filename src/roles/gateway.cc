@@ -100,6 +100,7 @@ Result<std::vector<std::shared_ptr<const login::Door>>> GatewayRole::make_doors(
     door->service = service_of(listener.front);
     door->tls = tls_of(listener.tls);
     door->mechanisms = listener.mechanisms;
+    BZ_TRY(door->balancers, login::Networks::parse(listener.proxy_protocol_from));
     promise(*door, listener, config);
     const TlsProfile profile = listener.tls_profile.value_or(config.tls.profile);
     const bool proves = config.acme.on() && listener.name == config.acme.tls_alpn_listener;
@@ -128,6 +129,7 @@ Result<std::shared_ptr<const login::Settings>> GatewayRole::make_settings(const 
   settings->max_message = config.mta.max_message;
   const GatewayConfig& g = config.gateway;
   settings->limits = {.handshake = g.handshake_time,
+                      .proxy_header = g.proxy_header_time,
                       .login = g.login_time,
                       .tls_sniff = g.tls_sniff,
                       .idle = g.idle_time,

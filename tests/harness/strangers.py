@@ -202,7 +202,7 @@ class Postfix(Server):
     domain lies in mail/<user>/new; a smart host accepts any recipient and keeps them all in mail/anybody/new."""
 
     def __init__(self, domain="outside.test", name="mail.outside.test", password="secret", smtp_port=None, address="127.0.0.1",
-                 lmtp=None, mechanisms="plain login"):
+                 lmtp=None, mechanisms="plain login", submission_options=""):
         super().__init__()
         self.dovecot = Dovecot(password, mechanisms=mechanisms)
         self.tree, = unpack("postfix")
@@ -258,6 +258,7 @@ local_recipient_maps =
   -o smtpd_tls_security_level=encrypt
   -o smtpd_sasl_auth_enable=yes
   -o smtpd_tls_auth_only=yes
+  {submission_options}
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
