@@ -162,6 +162,7 @@ Task<Result<ImapFront::Next>> ImapFront::authenticate(std::string tag, const ima
 Task<Result<ImapFront::Next>> ImapFront::conclude(std::string tag, wire::SaslStart start) {
   // A tag that the hand-over cannot carry would be answered wrongly.
   if (tag.size() > wire::kMaxHandoffText) co_return bad("*", "Tag too long");
+  start.client_id = described();
   std::string mechanism = start.mechanism;
   SaslOutcome outcome = co_await sasl_exchange(client_, std::move(start), *this);
   if (outcome.kind == Kind::Lost) co_return fail(Errc::Closed, outcome.reason);
@@ -236,6 +237,17 @@ void ImapFront::id(const std::string& tag, const imap::Id& id) {
   }
   imap::Encoder(client_.out).raw("* ID (\"name\" \"buzon\")").crlf();
   imap::tagged(client_.out, tag, Condition::Ok, "", "Done");
+}
+
+// "iPhone Mail 22C161 iOS 18.2.1 (22C161)": which device it is, for the administrator and the guard.
+std::string ImapFront::described() const {
+  constexpr size_t kMost = 200;
+  std::string out;
+  for (std::string_view wanted : {"name", "version", "os", "os-version"}) {
+    for (const auto& [key, value] : id_pairs_)
+      if (base::iequals(key, wanted) && !value.empty()) out += (out.empty() ? "" : " ") + value;
+  }
+  return out.substr(0, kMost);
 }
 
 std::string ImapFront::capabilities() const {

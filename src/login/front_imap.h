@@ -29,6 +29,7 @@ class ImapFront : private Prompter {
   Next refuse(const std::string& tag, const SaslOutcome& outcome);
   Next bad(std::string_view tag, std::string_view text);
   void id(const std::string& tag, const imap::Id& id);
+  std::string described() const;
   std::string capabilities() const;
   bool offers(std::string_view mechanism) const;
   Task<Result<std::string>> ask(std::string_view challenge) override;

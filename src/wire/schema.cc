@@ -112,7 +112,8 @@ BZ_WIRE_FIELDS(Hello, kShort, &Hello::role, &Hello::ticket_public_key, &Hello::c
 BZ_WIRE_FIELDS(SaslStart, kSasl, &SaslStart::id, &SaslStart::service, &SaslStart::mechanism, &SaslStart::listener,
                &SaslStart::session_id, &SaslStart::client_address, &SaslStart::client_name, &SaslStart::tls_version,
                &SaslStart::tls_cipher, &SaslStart::channel_binding, &SaslStart::has_initial, &SaslStart::initial,
-               &SaslStart::tls_unique, &SaslStart::tls_server_end_point, &SaslStart::client_certificates)
+               &SaslStart::tls_unique, &SaslStart::tls_server_end_point, &SaslStart::client_certificates,
+               &SaslStart::client_id)
 BZ_WIRE_FIELDS(SaslStep, kSasl, &SaslStep::id, &SaslStep::data)
 BZ_WIRE_FIELDS(SaslAbort, kShort, &SaslAbort::id)
 BZ_WIRE_FIELDS(SaslDone, kShort, &SaslDone::id, &SaslDone::account, &SaslDone::device, &SaslDone::ticket,

@@ -102,6 +102,7 @@ struct SaslStart {
   std::string initial;                           // decoded bytes
   std::string tls_unique, tls_server_end_point;  // further channel bindings (RFC 5929); empty: this connection has none
   std::vector<std::string> client_certificates;  // DER, the client's first, without the root; empty: none was shown
+  std::string client_id;  // what the client said of itself by IMAP's ID (RFC 2971), in one line; may be empty
   BZ_WIRE_RECORD(SaslStart);
 };
 struct SaslStep {

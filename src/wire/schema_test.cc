@@ -39,11 +39,12 @@ TEST(Schema, golden_vectors) {
   start.initial = "i";
   golden(start,
          "01070305504c41494e016c0173033a3a310000000001"
-         "0169000000");
+         "016900000000");
   start.tls_unique = "u", start.tls_server_end_point = "e", start.client_certificates = {"DER"};
+  start.client_id = "c";
   golden(start,
          "01070305504c41494e016c0173033a3a310000000001"
-         "0169017501650103444552");
+         "01690175016501034445520163");
   golden(SaslStep{1, "d"}, "01010164");
   golden(SaslAbort{128}, "018001");
   golden(Reloaded{"no"}, "01026e6f");
