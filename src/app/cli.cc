@@ -108,7 +108,7 @@ int reload(const Common& common) {
   return kRefused;
 }
 
-// `account`, `alias` and `directory` are auth's words, `queue` is mta's, `acme` is admin's: they are read there.
+// `account`, `alias`, `directory` and `guard` are auth's words, `queue` is mta's, `acme` is admin's: they are read there.
 int administer(const Common& common, const std::string& role, std::vector<std::string> words) {
   auto has = [&](std::string_view word) { return std::find(words.begin(), words.end(), word) != words.end(); };
   std::string input;
@@ -183,6 +183,7 @@ int run(const Common& common, std::vector<std::string> arguments) {
        {std::tuple{"account", "auth", "add, passwd, list, show, disable, enable, route, remove, purge"},
         {"alias", "auth", "add, remove, list"},
         {"directory", "auth", "test: a login told step by step"},
+        {"guard", "auth", "list, stale, allow, deny, forget: who guesses, which phones keep an old password"},
         {"queue", "mta", "list, flush, remove"},
         {"acme", "admin", "status, renew, test: certificates that an authority issues by itself"}}) {
     CLI::App* sub = passed_on(app, name, what);

@@ -481,10 +481,15 @@ Result<void> check_whole(const toml::table& root, std::string_view file, Config&
   if (!config.tls.rsa_ocsp_file.empty() && config.tls.rsa_certificate_file.empty()) {
     return bad(line("tls"), "tls.rsa_ocsp_file", "goes together with tls.rsa_certificate_file");
   }
-  for (const std::string& network : config.guard.trusted) {
-    if (auto parsed = directory::Network::parse(network); !parsed) {
-      return bad(line("guard"), "guard.trusted", "each must be an address or a network (\"192.0.2.0/24\"), not " + network);
+  for (auto [key, list] : {std::pair{"guard.trusted", &config.guard.trusted}, {"guard.denied", &config.guard.denied}}) {
+    for (const std::string& network : *list) {
+      if (auto parsed = directory::Network::parse(network); !parsed) {
+        return bad(line("guard"), key, "each must be an address or a network (\"192.0.2.0/24\"), not " + network);
+      }
     }
+  }
+  if (config.guard.delay + base::Millis(5'000) > config.gateway.auth_time) {
+    return bad(line("guard"), "guard.delay", "must be at least 5 s less than gateway.auth_time");
   }
   to_a_labels(config.mta.smart_host.host);
   const auto& smart = config.mta.smart_host;

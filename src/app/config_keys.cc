@@ -109,9 +109,13 @@ constexpr Key<Config> kKeys[] = {
     {"kerberos.threads", Number, "2", 1, 16, "", "tickets judged at the same time", NUMBER(kerberos.threads)},
 
     {"guard.trusted", TextList, "[\"127.0.0.0/8\", \"::1/128\"]", 0, 1000, "", "networks that are never delayed or limited", LIST(guard.trusted)},
-    {"guard.max_failures", Number, "20", 1, 100'000, "", "failed logins of one address within the window before it is refused", NUMBER(guard.max_failures)},
-    {"guard.window", Duration, "\"15m\"", kSecond, kDay, "", "see max_failures", TIME(guard.window)},
-    {"guard.delay", Duration, "\"2s\"", 0, 30 * kSecond, "", "most a failed login is delayed", TIME(guard.delay)},
+    {"guard.denied", TextList, "[]", 0, 1000, "", "networks nobody may log in from; mail on port 25 is taken from there all the same", LIST(guard.denied)},
+    {"guard.max_failures", Number, "20", 1, 100'000, "", "failed logins of one IPv4 address or IPv6 /64 within the window before it is put off; each account that has logged in there adds three. Accounts go on logging in where they have before", NUMBER(guard.max_failures)},
+    {"guard.max_account_failures", Number, "5", 0, 100'000, "", "wrong passwords for one account from addresses where it has not logged in before, within the window, that a [[directory]] with mode \"bind\" is asked about; keep it well under the number at which the directory locks the account. 0: no limit", NUMBER(guard.max_account_failures)},
+    {"guard.window", Duration, "\"15m\"", kSecond, kDay, "", "in this time max_failures and max_account_failures fade away", TIME(guard.window)},
+    {"guard.delay", Duration, "\"2s\"", 0, 10 * kSecond, "", "most that the answer to a login is held back", TIME(guard.delay)},
+    {"guard.stale_time", Duration, "\"30m\"", 0, kDay, "", "a password that a [[directory]] with mode \"bind\" has refused is not sent to it again for so long; no less than the time after which it forgets failures", TIME(guard.stale_time)},
+    {"guard.max_sessions_per_address", Number, "50", 1, 10'000, "", "IMAP sessions of one account from one IPv4 address or IPv6 /64; a phone needs about five for each of its programs", NUMBER(guard.max_sessions_per_address)},
 
     {"sent.match_window", Duration, "\"10m\"", 0, kDay, "", "a client's own copy of a sent message joins ours when it comes within this time", TIME(mailstore.sent_match_window)},
     {"mailstore.append_limit", Size, "\"64MiB\"", kMiB, kGiB, "", "largest message a client may store", NUMBER(mailstore.append_limit)},

@@ -21,7 +21,9 @@ constexpr Shape kShapes[] = {
     {"account", "quota", 2, 2},   {"account", "send-as", 1, 1 + directory::kMaxSendAs},
     {"account", "route", 2, 2},   {"alias", "add", 2, 1 + directory::kMaxAliasTargets},
     {"alias", "remove", 1, 2},    {"alias", "list", 0, 0},
-    {"directory", "test", 1, 1},
+    {"directory", "test", 1, 1},  {"guard", "list", 0, 0},
+    {"guard", "stale", 0, 0},     {"guard", "allow", 1, 1},
+    {"guard", "deny", 1, 1},      {"guard", "forget", 1, 1},
 };
 constexpr size_t kMaxArguments = 1100, kMaxArgument = 1024;
 
@@ -66,6 +68,7 @@ std::string command_usage() {
          "       buzon account route NAME SERVER|-     the mailbox is on that [[server]]; -: as the [[route]]s say\n"
          "       buzon alias add ADDRESS ACCOUNT... | remove ADDRESS [ACCOUNT] | list\n"
          "       buzon directory test USER [--password-stdin]\n"
+         "       buzon guard list | stale [--all] | allow|deny NETWORK [--for TIME] | forget ADDRESS|NETWORK|ACCOUNT\n"
          "       KIND: scram-sha-1, scram-sha-512, cram-md5, digest-md5, ntlm, apop; beside Argon2id and SCRAM-SHA-256\n"
          "       --json everywhere\n";
 }
@@ -87,6 +90,7 @@ Result<ParsedCommand> parse_command(const std::vector<std::string>& arguments) {
                                         : argument == "--quota"   ? &out.quota
                                         : argument == "--secrets" ? &out.secrets
                                         : argument == "--send-as" ? &out.send_as
+                                        : argument == "--for"     ? &out.time
                                                                   : nullptr;
     if (value) {
       if (++i == arguments.size()) return fail(Errc::Invalid, argument + " needs a value");
@@ -174,6 +178,8 @@ Task<wire::ControlAnswer> Commands::run() {
     running = account();
   } else if (command_.noun == "alias") {
     running = alias();
+  } else if (command_.noun == "guard") {
+    running = guard();
   } else {
     running = directory_test();
   }

@@ -15,6 +15,10 @@
 //   alias remove ADDRESS [ACCOUNT]
 //   alias list
 //   directory test USER [--password-stdin]   a look-up and login told step by step; status 1: it would not succeed
+//   guard list                        networks, addresses and accounts under suspicion
+//   guard stale [--all]               devices that keep saying a wrong password; --all: said once, too
+//   guard allow|deny NETWORK [--for TIME]   until the time ("90s", "10m", "2h", "5d") or the end of auth
+//   guard forget ADDRESS|NETWORK|ACCOUNT
 // and --json everywhere. Exit status: 0 done, 1 refused, 2 usage.
 #pragma once
 #include <optional>
@@ -30,15 +34,16 @@ struct ParsedCommand {
   std::string noun, verb;          // "account", "add"
   std::vector<std::string> names;  // positional arguments behind them
   bool json = false, all = false;
-  std::optional<std::string> display_name{}, quota{}, secrets{}, send_as{};
+  std::optional<std::string> display_name{}, quota{}, secrets{}, send_as{}, time{};
 };
 // Invalid: a text for the user, to be followed by the usage.
 Result<ParsedCommand> parse_command(const std::vector<std::string>& arguments);
 std::string command_usage();
 
-std::optional<uint64_t> parse_quota(std::string_view text);  // bytes; K, M, G, T are powers of 1024
-Result<Secret> password_from(std::string_view input);        // its first line, without CR and LF
-std::string json_text(std::string_view text);                // quoted and escaped, RFC 8259
+std::optional<base::Millis> parse_time(std::string_view text);  // "90s", "10m", "2h", "5d"; more than nothing, 365d at most
+std::optional<uint64_t> parse_quota(std::string_view text);     // bytes; K, M, G, T are powers of 1024
+Result<Secret> password_from(std::string_view input);           // its first line, without CR and LF
+std::string json_text(std::string_view text);                   // quoted and escaped, RFC 8259
 std::string json_of(const directory::Account& account);
 
 // Runs one command and then dies. Errors of the directory become exit status 1 and their text.
@@ -61,6 +66,9 @@ class Commands {
   Task<Text> alias();
   Task<Result<directory::Secrets>> make_secrets(std::string account, directory::SecretKinds kinds);
   Task<Text> directory_test();  // directory_test_command.cc
+  Task<Text> guard();           // guard_command.cc
+  Text guard_list() const;
+  Text guard_stale() const;
   std::string done(std::string_view what, const directory::Account& account) const;
 
   Service& service_;

@@ -17,6 +17,10 @@ namespace {
 constexpr uint8_t kRefused = 0, kTemporary = 1, kMalformed = 2, kNotOffered = 3;
 constexpr size_t kMaxExchanges = 50'000;      // open ones of all gateways
 constexpr size_t kMaxAtWorkPerAddress = 100;  // being judged at the same time; trusted networks are not counted
+constexpr size_t kMaxInLine = 20;             // for one account
+constexpr size_t kSuspiciousAtWork = 5;       // so many strangers of one address at the same time wait for one another
+constexpr base::Millis kGrain{250};  // failures are answered at multiples of it: an unknown name takes as long as a
+                                     // known one, whoever was asked about the password
 
 // The role that serves the session; what the ticket is for.
 std::string_view route_of(wire::Service service) {
@@ -54,6 +58,8 @@ void Service::sasl_start(const PeerId& from, std::string_view payload) {
   exchange->peer = from;
   exchange->start = std::move(*start);
   exchange->began = world_.clock.mono();
+  exchange->device = device_of(exchange->start);
+  exchange->trusted = guard_.is_trusted(exchange->start.client_address);
   exchanges_.emplace(key, exchange);
   tasks_.spawn(run_exchange(exchange));
 }
@@ -80,17 +86,19 @@ void Service::sasl_abort(const PeerId& from, std::string_view payload) {
 Task<void> Service::run_exchange(ExchangePtr x) {
   const wire::SaslStart& start = x->start;
   auto kind = sasl::mechanism_of(start.mechanism);
-  bool trusted = guard_.is_trusted(start.client_address);
+  const bool trusted = x->trusted;
   uint8_t refusal = kRefused;
   std::string reason;
   if (!kind || !offers(options_, start.listener, *kind)) {
     refusal = kNotOffered, reason = "mechanism not offered";
   } else if (start.tls_version.empty() && !options_.cleartext.contains(start.listener)) {
     refusal = kNotOffered, reason = "no TLS";
-  } else if (guard_.refuses(start.client_address)) {
-    refusal = kTemporary, reason = "too many failures of this address";
+  } else if (guard_.is_denied(start.client_address)) {
+    refusal = kRefused, reason = "no logins from this network";
+    x->delay = options_.guard.max_delay;
   } else if (!trusted && at_work_[start.client_address] >= kMaxAtWorkPerAddress) {
     refusal = kTemporary, reason = "too many logins of this address at the same time";
+    x->delay = options_.guard.max_delay;
   }
   if (!reason.empty()) {
     auto refusing = refuse(x, refusal, reason);
@@ -158,6 +166,7 @@ Task<void> Service::run_exchange(ExchangePtr x) {
       break;
     }
   }
+  end_turn(*x);
   exchanges_.erase({x->peer, x->start.id});
 }
 
@@ -170,10 +179,61 @@ Task<Result<std::string>> Service::next_response(ExchangePtr x, std::string chal
   co_return std::move(result);
 }
 
+// The guard's word about who says he is `user`. A step: he is sent away unread.
+std::optional<sasl::Step> Service::admit(Exchange& x, std::string user) {
+  using Verdict = directory::Guard::Verdict;
+  x.know_user(std::move(user));
+  const directory::Guard::Judgement judgement = guard_.judge(x.attempt());
+  x.delay = judgement.delay;
+  auto at_work = at_work_.find(x.start.client_address);
+  const bool crowd = at_work != at_work_.end() && at_work->second > kSuspiciousAtWork;
+  x.stranger = judgement.stranger;
+  x.suspect = judgement.suspect || (x.stranger && crowd);
+  x.from_memory = judgement.verdict == Verdict::FromMemory;
+  if (judgement.verdict == Verdict::Pass || x.from_memory) return std::nullopt;
+  if (judgement.verdict == Verdict::TooMany) log_closed(x);
+  return x.fail_for_now(Error(Errc::Limit, judgement.verdict == Verdict::Denied ? "no logins from this network"
+                                                                                : "too many failures of this address"));
+}
+
+// Waits in the lines that are there for one who comes from there, and hears the guard's word again: what was counted
+// meanwhile counts for him, too. A step: he is sent away.
+Task<std::optional<sasl::Step>> Service::wait_turn(ExchangePtr x, bool remembered) {
+  using Sent = std::optional<sasl::Step>;
+  if (x->stranger && !remembered && options_.guard.max_account_failures != 0) {
+    auto& line = lines_[x->user];
+    if (!line) line = std::make_shared<Turnstile>(1, kMaxInLine);
+    x->line = line;
+    auto entering = line->enter();
+    auto turn = co_await std::move(entering);
+    if (!turn) co_return Sent(x->fail_for_now(turn.error()));
+    x->turn = std::move(*turn);
+  }
+  if (x->suspect) {
+    auto entering = suspects_.enter();
+    auto place = co_await std::move(entering);
+    if (!place) co_return Sent(x->fail_for_now(place.error()));
+    x->place = std::move(*place);
+  }
+  if (!x->turn && !x->place) co_return Sent();
+  if (x->abandoned) co_return Sent(x->fail_for_now(Error(Errc::Cancelled, "the client went away")));
+  const base::Millis before = x->delay;
+  auto refusal = admit(*x, x->user);
+  x->delay = std::max(x->delay, before);
+  co_return refusal;
+}
+
+// When the failure, if it was one, has been counted.
+void Service::end_turn(Exchange& x) {
+  auto line = std::move(x.line);
+  x.place.reset();
+  x.turn.reset();
+  if (line && line.use_count() == 2) lines_.erase(x.user);  // nobody else is in it
+}
+
 // Every attempt costs one Argon2id, whoever is meant by it; only what was right within the last hour costs a hash.
 Task<sasl::Step> Service::judge_password(ExchangePtr x, sasl::NeedPassword need) {
-  x->know_user(directory_.login_name(need.user));
-  x->delay = guard_.delay(x->start.client_address, x->user);
+  if (auto refusal = admit(*x, directory_.login_name(need.user))) co_return std::move(*refusal);
   if (!options_.routes.empty()) x->password = need.password;
   x->fingerprint = cache_.fingerprint(x->user, need.password);
   auto looking = source_.login(need.user);
@@ -182,11 +242,24 @@ Task<sasl::Step> Service::judge_password(ExchangePtr x, sasl::NeedPassword need)
   x->account = record->account;
   x->known = record->known;
   x->source = record->source;
-  std::optional<base::Millis> age;
-  if (x->known) age = cache_.age(x->account.id, x->account.verifier_version, need.password);
+  auto remembered = [&]() -> std::optional<base::Millis> {
+    if (!x->known) return std::nullopt;
+    return cache_.age(x->account.id, x->account.verifier_version, need.password);
+  };
+  std::optional<base::Millis> age = remembered();
+  if (!age || *age > record->fresh) {
+    auto waiting = wait_turn(x, age.has_value());
+    auto refusal = co_await std::move(waiting);
+    if (refusal) co_return std::move(*refusal);
+    age = remembered();  // those before may have learnt it
+  }
   if (age && *age <= record->fresh) {
     x->cached = true;
     co_return x->machine->verified(x->account.state == directory::State::Active);
+  }
+  if (x->from_memory && !age) {
+    x->guess = true;
+    co_return x->fail_for_now(Error(Errc::Limit, "many guess at this account, and this password is not known to be right"));
   }
   Result<bool> right = false;
   if (record->check == directory::LoginRecord::Check::Source) {
@@ -197,7 +270,11 @@ Task<sasl::Step> Service::judge_password(ExchangePtr x, sasl::NeedPassword need)
     right = co_await verifying;
   }
   if (!right) co_return x->fail_for_now(right.error());
-  if (*right && x->known && !x->cached) cache_.remember(x->account.id, x->account.verifier_version, need.password);
+  if (*right && x->known && !x->cached) {
+    cache_.remember(x->account.id, x->account.verifier_version, need.password);
+    stale_.right(x->account.id, need.password);
+  }
+  if (!*right && x->known && record->check != directory::LoginRecord::Check::Source) note_wrong(*x, need.password, false);
   co_return x->machine->verified(*right && x->known && x->account.state == directory::State::Active);
 }
 
@@ -206,13 +283,24 @@ Task<Result<bool>> Service::check_by_source(ExchangePtr x, directory::LoginRecor
                                             std::optional<base::Millis> age) {
   AccountId account = record.account.id;
   std::string decoy = record.secrets.argon2id;
-  auto checking = source_.check_password(std::move(record), password);
-  auto right = co_await std::move(checking);
-  if (!right && age) {
+  using directory::PasswordVerdict;
+  Result<PasswordVerdict> verdict = PasswordVerdict::Wrong;
+  const auto refused = stale_.refused(account, x->account.verifier_version, password);
+  if (refused) {
+    x->detail = record.source + " refused this password " + std::to_string(refused->count() / 60'000) +
+                " min ago, it is not asked again";
+  } else {
+    auto checking = source_.check_password(std::move(record), password);
+    verdict = co_await std::move(checking);
+  }
+  if (!verdict && age) {
     x->cached = true;
     co_return true;
   }
-  if (!right || *right) co_return std::move(right);
+  if (!verdict) co_return std::move(verdict).error();
+  if (*verdict == PasswordVerdict::Right) co_return true;
+  if (*verdict == PasswordVerdict::Closed) x->detail = "the directory has closed the account";
+  if (*verdict == PasswordVerdict::Wrong) note_wrong(*x, password, !refused);
   if (age) cache_.forget(account);
   directory::LoginRecord nobody;
   nobody.secrets.argon2id = std::move(decoy);
@@ -235,8 +323,7 @@ std::function<Result<bool>()> verification(const directory::LoginRecord& record,
 }
 
 Task<sasl::Step> Service::supply_credentials(ExchangePtr x, std::string user) {
-  x->know_user(directory_.login_name(user));
-  x->delay = guard_.delay(x->start.client_address, x->user);
+  if (auto refusal = admit(*x, directory_.login_name(user))) co_return std::move(*refusal);
   auto looking = source_.login(std::move(user));
   auto record = co_await std::move(looking);
   if (!record) co_return x->fail_for_now(record.error());
@@ -249,6 +336,7 @@ Task<sasl::Step> Service::supply_credentials(ExchangePtr x, std::string user) {
 }
 
 Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
+  end_turn(*x);
   // Another directory may call the account by another name than the one it logs in with.
   std::string wanted = directory_.login_name(done.authzid);
   if (!done.authzid.empty() && wanted != x->account.name && wanted != x->user) {
@@ -297,7 +385,7 @@ Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
     co_await std::move(refusing);
     co_return;
   }
-  guard_.succeeded(x->start.client_address, x->user);
+  guard_.succeeded(x->attempt());
   std::string where = x->source == directory_.name() ? "embedded directory" : "directory " + x->source;
   std::string verdict = where + ": account " + std::to_string(x->account.id.value()) + ", " +
                         std::string(directory::name(x->account.state)) + (x->cached ? ", password known" : "");
@@ -353,8 +441,14 @@ Task<void> Service::refuse(ExchangePtr x, uint8_t kind, std::string reason) {
   // An account's state is for the log alone: to the client it is a refusal like any other.
   if (kind == kRefused && x->known && x->account.state != directory::State::Active)
     reason = "account " + std::string(directory::name(x->account.state));
-  if (kind == kRefused && !x->user.empty()) guard_.failed(x->start.client_address, x->user, x->fingerprint);
+  const bool judged = (kind == kRefused && !x->user.empty()) || x->guess;
+  if (judged) count_failure(*x);
+  end_turn(*x);
   log_end(*x, kind == kTemporary ? "not now" : "refused", reason);
+  if (judged && !x->trusted) {
+    auto spent = std::chrono::duration_cast<base::Millis>(world_.clock.mono() - x->began) % kGrain;
+    if (spent.count() > 0) x->delay += kGrain - spent;
+  }
   if (x->delay.count() > 0) {
     auto waiting = world_.sleep(x->delay);
     co_await std::move(waiting);

@@ -26,10 +26,21 @@ struct Service::Exchange {
   bool cached = false;     // the password was right within the last hour
   bool temporary = false;  // the failure is ours, not the client's
   uint64_t fingerprint = 0;
-  Secret password{};  // of PLAIN and LOGIN, for a server that wants it; kept only while there are routes
+  std::string device{};  // what the client calls itself, printable
+  bool trusted = false;
+  bool stranger = false;     // the account has not logged in from there before
+  bool suspect = false;      // failures of its place or address
+  bool from_memory = false;  // only a password that was right not long ago gets in
+  bool guess = false;        // a temporary failure that counts as one
+  Secret password{};         // of PLAIN and LOGIN, for a server that wants it; kept only while there are routes
   base::Millis delay{0};
 
+  // Places in the lines it had to wait in; the account's is asked for first, so that nobody waits for one another.
+  std::shared_ptr<Turnstile> line{};  // of the account
+  Turnstile::PlacePtr turn{}, place{};
+
   void know_user(std::string name) { user = std::move(name); }
+  directory::Attempt attempt() const { return {start.client_address, user, device, fingerprint}; }
   sasl::Step fail_for_now(const Error& error) {
     temporary = true;
     return sasl::Failure{sasl::Failure::Why::Refused, error.to_string()};
@@ -68,6 +79,8 @@ std::function<Result<bool>()> verification(const directory::LoginRecord& record,
 
 // GSSAPI service names (RFC 4422 section 4).
 std::string_view sasl_service(wire::Service service);
+// Printable ASCII of what the client calls itself; a gateway that was taken over may send anything.
+std::string device_of(const wire::SaslStart& start);
 
 // A message of a peer that is not understood or not his to send: logged, dropped.
 void drop_message(const PeerId& from, std::string_view what, const Error& error);

@@ -36,8 +36,7 @@ Task<Result<bool>> Service::find_account(ExchangePtr x, std::string user) {
 // The token names the account; what the client says beside it must be the same.
 Task<sasl::Step> Service::judge_token(ExchangePtr x, sasl::NeedToken need) {
   std::string said = need.user.empty() ? std::string() : directory_.login_name(need.user);
-  x->know_user(said);
-  x->delay = guard_.delay(x->start.client_address, x->user);
+  if (auto refusal = admit(*x, said)) co_return std::move(*refusal);
   Result<std::string> user = fail(Errc::Denied, "tokens are not set up (oauth.jwks_file)");
   if (options_.tokens) user = options_.tokens->user_of(need.token.reveal(), world_.clock.unix_seconds());
   if (!user) x->detail = user.error().text();
@@ -59,7 +58,7 @@ Task<sasl::Step> Service::judge_token(ExchangePtr x, sasl::NeedToken need) {
 // The gateway has verified the chain in the handshake. It is verified here again, because a gateway that was taken over
 // could send any; that the client holds the key remains its word.
 Task<sasl::Step> Service::judge_certificate(ExchangePtr x, sasl::NeedCertificate need) {
-  x->delay = guard_.delay(x->start.client_address, "");
+  if (auto refusal = admit(*x, "")) co_return std::move(*refusal);
   auto identity =
       crypto::verify_client_certificate(x->start.client_certificates, options_.certificates.authorities, world_.clock);
   if (!identity) {

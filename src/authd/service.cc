@@ -8,7 +8,9 @@ namespace bz::authd {
 
 namespace {
 constexpr uint8_t kTemporary = 3;  // in RecipientVerdict, SendAsVerdict and AccountInfo
-}
+// One hash at a time leaves the pool to everybody else; the last of so many waits about ten seconds, less than a gateway.
+constexpr size_t kSuspectsAtWork = 1, kSuspectsWaiting = 200;
+}  // namespace
 
 void drop_message(const PeerId& from, std::string_view what, const Error& error) {
   log::event(log::Warn, "peer_message_dropped")
@@ -26,14 +28,22 @@ Service::Service(World world, directory::Embedded& directory, directory::Source&
       key_(crypto::make_sign_key(world_.random)),
       guard_(options_.guard, world_.clock),
       cache_(world_.clock, world_.random, options_.cache_life),
+      stale_(world_.clock, world_.random, options_.stale_life),
+      suspects_(kSuspectsAtWork, kSuspectsWaiting),
       tasks_(world_.loop) {}
 
-Service::~Service() { tasks_.cancel(); }
+Service::~Service() {
+  suspects_.close();
+  for (auto& [account, line] : lines_) line->close();
+  tasks_.cancel();
+  exchanges_.clear();  // they hold places in the lines
+}
 
 void Service::reload(Options options) {
   options_ = std::move(options);
   guard_.set_options(options_.guard);
   cache_.set_life(options_.cache_life);
+  stale_.set_life(options_.stale_life);
 }
 
 void Service::peer_up(const PeerId& peer) {
@@ -186,6 +196,7 @@ void Service::purge_mail(AccountId account) {
 
 void Service::end_sessions(AccountId account, std::string reason) {
   cache_.forget(account);
+  stale_.forget(account);
   log::event(log::Info, "end_sessions").field("id", account.value()).field("reason", reason);
   std::string payload = wire::EndSessions{account.value(), "", reason}.encode();
   for (const PeerId& peer : peers_) send(peer, wire::Type::EndSessions, payload);

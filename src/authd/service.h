@@ -6,10 +6,13 @@
 //     mechanism the listener does not offer, or for an address past its budget.
 //  2. Unknown users, disabled accounts and wrong passwords take the same course, the same time and give the same answer.
 //  3. Argon2id runs on the pool (bounded: a full queue is a temporary failure), never on the loop.
-//  4. The guard holds answers back, good and bad alike; the delay is fixed before the attempt is judged.
+//  4. The guard holds answers back, good and bad alike; the delay is fixed before the attempt is judged. Who is under
+//     suspicion waits behind others of his kind for the hashes (turnstile.h), never before the rest.
 //  5. The account is read again before a ticket is signed: what was disabled meanwhile gets none.
 //  6. Each exchange ends in one "login" event with sid, mech, verdict and the time it took, without secrets. The name a
-//     client gave is logged only if it has the form of an address: people type passwords into the wrong field.
+//     client gave is logged only if it has the form of an address: people type passwords into the wrong field. A counted
+//     failure is an "offence" besides, whose form is promised (docs/administration.md).
+//  7. A password that its directory has refused is not sent to it again for a while (directory/stale_passwords.h).
 //
 // Peers are told end_sessions at once when an account is disabled, removed, or gets a new password, and for disabled and
 // removed ones once more when the last ticket signed before has expired.
@@ -29,12 +32,14 @@
 #include <vector>
 
 #include "authd/routes.h"
+#include "authd/turnstile.h"
 #include "base/env.h"
 #include "base/task.h"
 #include "crypto/client_certificate.h"
 #include "crypto/sign.h"
 #include "directory/embedded.h"
 #include "directory/guard.h"
+#include "directory/stale_passwords.h"
 #include "directory/verifier_cache.h"
 #include "gss/acceptor.h"
 #include "gss/principal.h"
@@ -76,7 +81,8 @@ struct Options {
   KerberosRules kerberos{};                                            // GSSAPI, GSS-SPNEGO
   directory::GuardOptions guard{};
   base::Millis cache_life{3'600'000};
-  Routes routes{};  // accounts whose mailbox is on another server
+  base::Millis stale_life{30 * 60'000};  // 0: what a directory refused is sent to it again
+  Routes routes{};                       // accounts whose mailbox is on another server
 };
 
 // What the service reaches the world through. All outlive it.
@@ -120,7 +126,10 @@ class Service {
   void sasl_step(const PeerId& from, std::string_view payload);
   void sasl_abort(const PeerId& from, std::string_view payload);
   Task<void> run_exchange(ExchangePtr exchange);
+  std::optional<sasl::Step> admit(Exchange& exchange, std::string user);
   Task<sasl::Step> judge_password(ExchangePtr exchange, sasl::NeedPassword need);
+  Task<std::optional<sasl::Step>> wait_turn(ExchangePtr exchange, bool remembered);
+  void end_turn(Exchange& exchange);
   Task<Result<bool>> check_by_source(ExchangePtr exchange, directory::LoginRecord record, Secret password,
                                      std::optional<base::Millis> age);
   Task<sasl::Step> supply_credentials(ExchangePtr exchange, std::string user);
@@ -140,6 +149,10 @@ class Service {
   std::variant<Place, Refusal> place_session(const Exchange& exchange, const directory::Account& account) const;
   Result<void> tell_egress(Exchange& exchange, const Place& place, std::string_view ticket);
   void log_end(const Exchange& exchange, std::string_view verdict, std::string_view reason);
+  // offence.cc
+  void count_failure(Exchange& exchange);
+  void log_closed(const Exchange& exchange);
+  void note_wrong(const Exchange& exchange, const Secret& password, bool asked);
 
   // service.cc
   Task<void> lookup_recipient(PeerId from, wire::LookupRecipient question);
@@ -159,6 +172,11 @@ class Service {
   crypto::SignKeyPair key_;
   directory::Guard guard_;
   directory::VerifierCache cache_;
+  directory::StalePasswords stale_;
+  directory::Lru<base::MonoTime> closed_logged_;  // addresses past their budget
+  Turnstile suspects_;
+  // One stranger at a time has a directory asked about an account: what the one before him has cost is known by then.
+  std::map<std::string, std::shared_ptr<Turnstile>, std::less<>> lines_;  // shared by those who wait there
   std::set<PeerId> peers_;
   std::map<ExchangeKey, ExchangePtr> exchanges_;
   std::map<std::string, size_t, std::less<>> at_work_;  // client address -> exchanges being judged

@@ -6,6 +6,7 @@
 
 #include "authd/commands.h"
 #include "authd/service.h"
+#include "authd/turnstile.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "crypto/ticket.h"
@@ -547,6 +548,69 @@ TEST_F(AuthdTest, guessing_gets_slow_and_then_refused_for_the_address_alone) {
   EXPECT_EQ(plain("ana", "pencil", "127.0.0.1").type, Type::SaslDone);
 }
 
+TEST_F(AuthdTest, a_colleague_behind_the_address_of_a_guesser_gets_in_where_she_was_before) {
+  EXPECT_EQ(plain("eva", "pencil", "192.0.2.1").type, Type::SaslDone);
+  for (int i = 0; i < 60; ++i) (void)plain("ana", "guess" + std::to_string(i), "192.0.2.1");
+  EXPECT_EQ(failure(plain("ana", "pencil", "192.0.2.1")).kind, 1);
+  slept.clear();
+  EXPECT_EQ(plain("eva", "pencil", "192.0.2.1").type, Type::SaslDone);
+  EXPECT_TRUE(slept.empty());
+}
+
+TEST_F(AuthdTest, an_offence_is_one_line_of_a_promised_form_and_a_repetition_is_none) {
+  (void)plain("ana", "crayon", "192.0.2.1");
+  (void)plain("ana", "crayon", "192.0.2.1");
+  (void)plain("typed Secret-2", "x", "2001:db8::7");
+  (void)plain("ana", "crayon", "127.0.0.1");
+  std::vector<std::string> lines;
+  for (std::string_view line : base::split(g_log, '\n'))
+    if (line.find(" offence ") != line.npos) lines.emplace_back(line.substr(line.find(" offence ")));
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0], " offence peer=192.0.2.1 service=imap kind=guess failures=1 sid=abcdefghjkmn user=ana@example.org");
+  EXPECT_EQ(lines[1], " offence peer=2001:db8::7 service=imap kind=guess failures=1 sid=abcdefghjkmn");
+  g_log.clear();
+  for (int i = 0; i < 25; ++i) (void)plain("ana", "guess" + std::to_string(i), "192.0.2.1");
+  EXPECT_THAT(g_log, HasSubstr(" offence peer=192.0.2.1 service=imap kind=closed failures=20 sid=abcdefghjkmn\n"));
+  EXPECT_EQ(g_log.find("kind=closed"), g_log.rfind("kind=closed")) << "once a minute";
+}
+
+TEST_F(AuthdTest, nobody_logs_in_from_a_denied_network_and_the_administrator_may_change_that) {
+  EXPECT_EQ(command({"guard", "deny", "192.0.2.0/24", "--for", "10m"}).output, "denied: 192.0.2.0/24 for 10m\n");
+  wire::SaslFail denied = failure(plain("ana", "pencil", "192.0.2.1"));
+  wire::SaslFail wrong = failure(plain("ana", "crayon", "203.0.113.1"));
+  EXPECT_EQ(denied.reason, wrong.reason);
+  EXPECT_EQ(denied.kind, 0);
+  EXPECT_THAT(command({"guard", "list"}).output, HasSubstr("network  192.0.2.0/24  denied for 10 min\n"));
+  clock.advance(base::Millis(600'000));
+  EXPECT_EQ(plain("ana", "pencil", "192.0.2.1").type, Type::SaslDone);
+  EXPECT_EQ(command({"guard", "allow", "203.0.113.7"}).output, "allowed: 203.0.113.7 until auth ends\n");
+  for (int i = 0; i < 60; ++i) EXPECT_EQ(failure(plain("ana", "g" + std::to_string(i), "203.0.113.7")).kind, 0);
+  auto list = command({"guard", "list", "--json"}).output;
+  EXPECT_THAT(list, HasSubstr("{\"network\":\"203.0.113.7\",\"word\":\"allowed\",\"seconds\":0}"));
+  EXPECT_EQ(command({"guard", "forget", "203.0.113.7"}).exit_status, 0u);
+  EXPECT_EQ(command({"guard", "forget", "203.0.113.7"}).exit_status, 1u);
+  EXPECT_EQ(command({"guard", "deny", "everybody"}).exit_status, 1u);
+  EXPECT_EQ(command({"guard", "deny", "::1", "--for", "soon"}).exit_status, 1u);
+}
+
+TEST_F(AuthdTest, guard_list_shows_addresses_and_accounts_and_no_name_that_may_be_a_password) {
+  EXPECT_EQ(command({"guard", "list"}).output, "nobody is under suspicion\n");
+  for (int i = 0; i < 4; ++i) (void)plain("ana", "guess" + std::to_string(i), "192.0.2.1");
+  (void)plain("my-Secret-2 in the name field", "x", "192.0.2.1");
+  std::string list = command({"guard", "list"}).output;
+  EXPECT_EQ(list, "address  192.0.2.1  5 failures\naccount  ana@example.org  4 failures from strange places\n");
+  EXPECT_THAT(command({"guard", "list", "--json"}).output, Not(HasSubstr("Secret")));
+  EXPECT_EQ(command({"guard", "forget", "ana"}).exit_status, 0u);
+  EXPECT_EQ(command({"guard", "list"}).output, "address  192.0.2.1  5 failures\n");
+}
+
+TEST_F(AuthdTest, an_old_password_of_an_account_of_our_own_is_shown_too) {
+  for (int i = 0; i < 3; ++i) (void)plain("ana", "crayon", "192.0.2.1");
+  EXPECT_THAT(command({"guard", "stale"}).output, HasSubstr("ana@example.org  192.0.2.1  imap  (says no name)  3 times"));
+  ASSERT_EQ(command({"account", "passwd", "ana"}, "crayon").exit_status, 0u);
+  EXPECT_EQ(command({"guard", "stale"}).output, "no device repeats a wrong password\n");
+}
+
 TEST_F(AuthdTest, a_full_pool_is_a_temporary_failure_and_costs_no_budget) {
   net::BlockingPool full(1, 0);
   Service crowded(world(full), *directory, chain, options());
@@ -724,13 +788,55 @@ TEST(ParseQuota, takes_sizes_and_refuses_the_rest) {
     EXPECT_EQ(parse_quota(bad), std::nullopt) << bad;
 }
 
+TEST(ParseTime, takes_times_and_refuses_the_rest) {
+  EXPECT_EQ(parse_time("90s"), base::Millis(90'000));
+  EXPECT_EQ(parse_time("365d"), base::Millis(365 * 86'400'000ll));
+  for (const char* bad : {"", "s", "0s", "-1s", "10", "1w", "366d", "99999999999999999999h", "1.5h", "1 h"})
+    EXPECT_EQ(parse_time(bad), std::nullopt) << bad;
+}
+
+Task<void> pass(Turnstile& turnstile, int name, std::vector<int>& order, std::vector<Turnstile::PlacePtr>& places) {
+  auto entering = turnstile.enter();
+  auto entered = co_await std::move(entering);
+  order.push_back(entered ? name : -name);
+  if (entered) places.push_back(std::move(*entered));
+}
+
+TEST(Turnstile, lets_in_one_after_the_other_and_sends_away_whom_its_queue_cannot_hold) {
+  Turnstile turnstile(1, 2);
+  std::vector<int> order;
+  std::vector<Turnstile::PlacePtr> places;
+  std::vector<Task<void>> tasks;
+  for (int name = 1; name <= 4; ++name) {
+    tasks.push_back(pass(turnstile, name, order, places));
+    tasks.back().start();
+  }
+  EXPECT_EQ(order, (std::vector{1, -4}));
+  EXPECT_EQ(turnstile.waiting(), 2u);
+  tasks[1].reset();  // cancelled while it waits: the next one has its turn
+  auto first = std::move(places[0]);
+  places.clear();
+  first.reset();
+  EXPECT_EQ(order, (std::vector{1, -4, 3}));
+  EXPECT_EQ(turnstile.waiting(), 0u);
+  places.clear();
+  tasks.push_back(pass(turnstile, 5, order, places));
+  tasks.back().start();
+  tasks.push_back(pass(turnstile, 6, order, places));
+  tasks.back().start();
+  EXPECT_EQ(order, (std::vector{1, -4, 3, 5}));
+  turnstile.close();
+  places.clear();
+  EXPECT_EQ(order, (std::vector{1, -4, 3, 5})) << "nobody is let in any more";
+}
+
 TEST(JsonText, escapes_what_json_needs) { EXPECT_EQ(json_text("a\"\\\n\x01ñ"), "\"a\\\"\\\\\\u000a\\u0001ñ\""); }
 
 // A directory of one user that checks his password itself.
 struct BindSource : directory::Source {
   directory::Account account;
   std::string password = "pencil";
-  bool down = false;
+  bool down = false, closed = false;
   int checks = 0;
   std::string_view name() const override { return "corp"; }
   Task<Result<directory::LoginRecord>> login(std::string user) override {
@@ -743,10 +849,12 @@ struct BindSource : directory::Source {
     record.fresh = base::Millis(60'000);
     co_return std::move(record);
   }
-  Task<Result<bool>> check_password(directory::LoginRecord, Secret given) override {
+  Task<Result<directory::PasswordVerdict>> check_password(directory::LoginRecord, Secret given) override {
+    using directory::PasswordVerdict;
     ++checks;
     if (down) co_return fail(Errc::Unavailable, "no server answers");
-    co_return given.equals(password);
+    if (closed) co_return PasswordVerdict::Closed;
+    co_return given.equals(password) ? PasswordVerdict::Right : PasswordVerdict::Wrong;
   }
   Task<Result<directory::RecipientAnswer>> recipients(std::string) override { co_return directory::RecipientAnswer{}; }
   Task<Result<bool>> may_send_as(AccountId, std::string) override { co_return false; }
@@ -785,6 +893,8 @@ TEST_F(AuthdSourceTest, a_password_that_its_directory_found_right_is_asked_again
   clock.advance(base::Millis(61'000));
   EXPECT_EQ(failure(plain("cleo@example.org", "pencil")).kind, 0) << "changed meanwhile";
   corp->down = true;
+  EXPECT_EQ(failure(plain("cleo@example.org", "pencil")).kind, 0) << "it was refused a moment ago";
+  clock.advance(base::Millis(30 * 60'000));
   EXPECT_EQ(failure(plain("cleo@example.org", "pencil")).kind, 1) << "and not remembered any more";
 }
 
@@ -804,6 +914,93 @@ TEST_F(AuthdSourceTest, a_disabled_account_is_refused_like_a_wrong_password) {
   wire::SaslFail wrong = failure(plain("ana", "crayon"));
   disabled.id = wrong.id = 0;
   EXPECT_EQ(disabled.encode(), wrong.encode());
+}
+
+// What a phone with an old password does to its owner's account over there: nothing after the first time.
+TEST_F(AuthdSourceTest, a_password_the_directory_has_refused_is_not_sent_to_it_again) {
+  auto refused = [&](std::string_view password) { return failure(plain("cleo@example.org", password)).kind == 0; };
+  wire::SaslFail first = failure(plain("cleo@example.org", "old"));
+  EXPECT_EQ(corp->checks, 1);
+  for (int i = 0; i < 50; ++i) EXPECT_TRUE(refused("old"));
+  EXPECT_EQ(corp->checks, 1);
+  wire::SaslFail again = failure(plain("cleo@example.org", "old"));
+  first.id = again.id = 0;
+  EXPECT_EQ(first.encode(), again.encode()) << "the client is told the same";
+  EXPECT_THAT(g_log, HasSubstr("corp refused this password"));
+  EXPECT_TRUE(refused("other"));
+  EXPECT_EQ(corp->checks, 2);
+  EXPECT_EQ(attempt("pencil"), Type::SaslDone);
+  clock.advance(base::Millis(30 * 60'000));
+  EXPECT_TRUE(refused("old"));
+  EXPECT_EQ(corp->checks, 4) << "its time was over";
+  corp->account.verifier_version = 7;  // pwdLastSet
+  corp->password = "old";
+  EXPECT_EQ(attempt("old"), Type::SaslDone) << "it was changed over there to what was wrong before";
+}
+
+TEST_F(AuthdSourceTest, the_administrator_sees_the_device_and_never_the_password) {
+  auto old = [&] {
+    auto start = begin("PLAIN", "192.0.2.1");
+    start.client_id = "iPhone Mail 22C161 iOS 18.2.1\n\x1b[2J";
+    start.has_initial = true;
+    start.initial = std::string("\0cleo@example.org\0", 18) + "Geheim-1";
+    EXPECT_EQ(failure(answer_to(start)).kind, 0);
+  };
+  old();
+  EXPECT_THAT(g_log, Not(HasSubstr("stale_password")));
+  EXPECT_EQ(command({"guard", "stale"}).output, "no device repeats a wrong password\n");
+  for (int i = 0; i < 5; ++i) old();
+  size_t at = g_log.find(
+      "stale_password account=cleo@example.org peer=192.0.2.1 client=\"iPhone Mail 22C161 iOS 18.2.1??[2J\" "
+      "service=imap count=2 since=");
+  EXPECT_NE(at, g_log.npos) << g_log;
+  EXPECT_EQ(g_log.find("stale_password", at + 1), g_log.npos) << "once an hour";
+  auto shown = command({"guard", "stale"});
+  EXPECT_THAT(shown.output,
+              HasSubstr("cleo@example.org  192.0.2.1  imap  \"iPhone Mail 22C161 iOS 18.2.1??[2J\"  6 times, first "));
+  EXPECT_THAT(shown.output, HasSubstr("its directory is not asked for 30 min\n"));
+  auto json = command({"guard", "stale", "--json"}).output;
+  EXPECT_THAT(json, HasSubstr("\"count\":6"));
+  EXPECT_THAT(json, HasSubstr("\"shielded_s\":1800"));
+  for (const std::string& text : {g_log, shown.output, json}) EXPECT_THAT(text, Not(HasSubstr("Geheim")));
+  EXPECT_EQ(corp->checks, 1);
+  EXPECT_EQ(command({"guard", "forget", "cleo@example.org"}).exit_status, 0u);
+  old();
+  EXPECT_EQ(corp->checks, 2) << "the administrator wanted it asked again";
+}
+
+TEST_F(AuthdSourceTest, a_locked_account_is_no_wrong_password) {
+  corp->closed = true;
+  EXPECT_EQ(failure(plain("cleo@example.org", "pencil")).kind, 0);
+  corp->closed = false;  // the administrator has unlocked it
+  EXPECT_EQ(attempt("pencil"), Type::SaslDone);
+}
+
+TEST_F(AuthdSourceTest, strangers_cannot_spend_the_directorys_patience_and_the_owner_still_gets_in) {
+  Options closing = options();
+  closing.guard.max_account_failures = 5;
+  service->reload(closing);
+  EXPECT_EQ(plain("cleo@example.org", "pencil", "198.51.100.7").type, Type::SaslDone);
+  corp->checks = 0;
+  size_t put_off = 0;
+  for (int i = 0; i < 200; ++i)
+    put_off += failure(plain("cleo@example.org", "guess" + std::to_string(i), "203.0.113." + std::to_string(i))).kind == 1;
+  EXPECT_EQ(corp->checks, 5);
+  EXPECT_EQ(put_off, 195u);
+  EXPECT_EQ(plain("cleo@example.org", "pencil", "198.51.100.7").type, Type::SaslDone) << "at home";
+  EXPECT_EQ(plain("cleo@example.org", "pencil", "198.51.100.99").type, Type::SaslDone) << "on the road: known to be right";
+  clock.advance(base::Millis(61'000));
+  EXPECT_EQ(plain("cleo@example.org", "pencil", "198.51.100.99").type, Type::SaslDone);
+  // Somebody who is not there is put off just the same.
+  std::vector<int> kinds[2];
+  for (int i = 0; i < 10; ++i) {
+    kinds[0].push_back(
+        failure(plain("nobody@example.org", "x" + std::to_string(i), "203.0.112." + std::to_string(i))).kind);
+    kinds[1].push_back(failure(plain("eva@example.org", "x" + std::to_string(i), "203.0.111." + std::to_string(i))).kind);
+  }
+  EXPECT_EQ(kinds[0], kinds[1]);
+  EXPECT_EQ(kinds[0][4], 0);
+  EXPECT_EQ(kinds[0][5], 1);
 }
 
 TEST_F(AuthdSourceTest, directory_test_tells_the_steps_and_its_status) {

@@ -29,12 +29,12 @@ Task<Result<LoginRecord>> Chain::login(std::string user) {
   co_return std::move(ours);
 }
 
-Task<Result<bool>> Chain::check_password(LoginRecord record, Secret password) {
+Task<Result<PasswordVerdict>> Chain::check_password(LoginRecord record, Secret password) {
   std::shared_ptr<Source> source = find(record.source);
   if (!source) co_return fail(Errc::Unavailable, "the directory " + record.source + " is not configured any more");
   auto checking = source->check_password(std::move(record), std::move(password));
-  auto right = co_await std::move(checking);
-  co_return std::move(right);
+  auto verdict = co_await std::move(checking);
+  co_return std::move(verdict);
 }
 
 Task<Result<RecipientAnswer>> Chain::recipients(std::string address) {

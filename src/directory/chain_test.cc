@@ -38,7 +38,9 @@ struct OneUser : Source {
     }
     co_return std::move(record);
   }
-  Task<Result<bool>> check_password(LoginRecord, Secret password) override { co_return password.equals("right"); }
+  Task<Result<PasswordVerdict>> check_password(LoginRecord, Secret password) override {
+    co_return password.equals("right") ? PasswordVerdict::Right : PasswordVerdict::Wrong;
+  }
   Task<Result<RecipientAnswer>> recipients(std::string address) override {
     ++asked;
     if (down) co_return down_error();
@@ -99,7 +101,7 @@ TEST_F(ChainTest, a_name_is_answered_by_the_first_that_knows_it) {
   auto sam = run_now(chain->login("sam@example.org"));
   ASSERT_TRUE(sam && sam->known);
   EXPECT_TRUE(sam->secrets.credentials.scram) << "a decoy";
-  EXPECT_TRUE(*run_now(chain->check_password(*sam, Secret("right"))));
+  EXPECT_EQ(*run_now(chain->check_password(*sam, Secret("right"))), PasswordVerdict::Right);
   auto nobody = run_now(chain->login("nobody"));
   ASSERT_TRUE(nobody);
   EXPECT_FALSE(nobody->known);

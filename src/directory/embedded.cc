@@ -175,7 +175,7 @@ Task<Result<LoginRecord>> Embedded::login(std::string user) {
   co_return std::move(record);
 }
 
-Task<Result<bool>> Embedded::check_password(LoginRecord, Secret) {
+Task<Result<PasswordVerdict>> Embedded::check_password(LoginRecord, Secret) {
   co_return fail(Errc::Unsupported, "the embedded directory's passwords are checked by their verifiers");
 }
 

@@ -44,7 +44,7 @@ class Embedded : public Source, public Bindings {
   // Source. Unknown users get a decoy: see decoy().
   std::string_view name() const override { return "embedded"; }
   Task<Result<LoginRecord>> login(std::string user) override;
-  Task<Result<bool>> check_password(LoginRecord record, Secret password) override;
+  Task<Result<PasswordVerdict>> check_password(LoginRecord record, Secret password) override;
   Task<Result<RecipientAnswer>> recipients(std::string address) override;
   Task<Result<bool>> may_send_as(AccountId account, std::string address) override;
   Task<Result<Account>> by_id(AccountId id) override;

@@ -1,11 +1,10 @@
 #include "directory/guard.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <tuple>
 
+#include "base/coding.h"
 #include "base/text.h"
 
 namespace bz::directory {
@@ -14,89 +13,77 @@ namespace {
 
 constexpr double kFreeFailures = 3;  // people mistype
 constexpr double kFirstDelayMs = 250;
+constexpr double kPerResident = 3;    // what an account that has logged in there adds to the budget of an address
+constexpr double kWidest = 10;        // times max_failures, however many they are
+constexpr double kRepetition = 0.02;  // of a failure, at its own place alone: endless repetitions are work, too
+constexpr double kUnknownPasswords =
+    5;  // failures of one place that may all be one password (SCRAM): all that the address pays
 constexpr auto kFamiliarFor = std::chrono::hours(24 * 30);
+constexpr auto kRepeatsFor = std::chrono::hours(24);
+constexpr size_t kMaxListed = 1000, kMaxRows = 1000, kMaxName = 254, kMaxDevice = 200;
 
-// 4 or 16 bytes; 0: not an address. IPv4 in IPv6 (::ffff:0:0/96) counts as IPv4.
-size_t parse_address(std::string_view text, std::array<uint8_t, 16>& out) {
-  std::string zero_ended(text.substr(0, 64));
-  if (inet_pton(AF_INET, zero_ended.c_str(), out.data()) == 1) return 4;
-  if (inet_pton(AF_INET6, zero_ended.c_str(), out.data()) != 1) return 0;
-  constexpr uint8_t kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  if (std::memcmp(out.data(), kMapped, sizeof kMapped) != 0) return 16;
-  std::memmove(out.data(), out.data() + 12, 4);
-  return 4;
-}
-
-// Who shares a budget: one IPv4 address, or the /64 that one IPv6 line has.
-std::string address_key(std::string_view address) {
-  std::array<uint8_t, 16> bytes{};
-  size_t size = parse_address(address, bytes);
-  if (size == 0) return "?" + std::string(address.substr(0, 64));
-  return std::string(reinterpret_cast<const char*>(bytes.data()), size == 4 ? 4 : 8);
-}
-
-std::string pair_key(std::string_view address, std::string_view account) {
-  return address_key(address) + " " + base::lower(account.substr(0, 254));
-}
+std::string account_key(std::string_view account) { return base::lower(account.substr(0, kMaxName)); }
 
 }  // namespace
 
-Result<Network> Network::parse(std::string_view text) {
-  Network network;
-  size_t slash = text.find('/');
-  network.size_ = parse_address(text.substr(0, slash), network.bytes_);
-  if (network.size_ == 0) return fail(Errc::Invalid, "not a network: " + std::string(text.substr(0, 64)));
-  network.bits_ = static_cast<unsigned>(network.size_ * 8);
-  if (slash != text.npos) {
-    auto bits = base::parse_number<unsigned>(text.substr(slash + 1));
-    if (!bits || *bits > network.bits_) return fail(Errc::Invalid, "not a network: " + std::string(text.substr(0, 64)));
-    network.bits_ = *bits;
+struct Guard::Keys {
+  std::string address, account, pair, place;
+  bool familiar;
+};
+
+// Devices nobody has seen log in share one budget at an address and account: a name costs nothing.
+Guard::Keys Guard::keys_of(const Attempt& attempt) const {
+  Keys keys;
+  keys.address = address_key(attempt.address);
+  keys.account = account_key(attempt.account);
+  base::put_bytes(keys.pair, keys.address);
+  base::put_bytes(keys.pair, keys.account);
+  keys.familiar = is_recent(familiar_, keys.pair, kFamiliarFor);
+  keys.place = keys.pair;
+  if (attempt.device.empty()) return keys;
+  std::string device = keys.pair;
+  base::put_bytes(device, attempt.device.substr(0, kMaxDevice));
+  if (is_recent(familiar_, device, kFamiliarFor)) keys.place = std::move(device);
+  return keys;
+}
+
+Guard::Standing Guard::standing(std::string_view address) const {
+  const base::MonoTime now = clock_.mono();
+  for (auto it = listed_.rbegin(); it != listed_.rend(); ++it) {
+    if (it->until > now && it->network.contains(address)) return it->allowed ? Standing::Trusted : Standing::Denied;
   }
-  return network;
+  auto in = [&](const std::vector<Network>& list) {
+    return std::any_of(list.begin(), list.end(), [&](const Network& network) { return network.contains(address); });
+  };
+  return in(options_.trusted) ? Standing::Trusted : in(options_.denied) ? Standing::Denied : Standing::Usual;
 }
 
-bool Network::contains(std::string_view address) const {
-  std::array<uint8_t, 16> bytes{};
-  if (parse_address(address, bytes) != size_ || size_ == 0) return false;
-  for (unsigned bit = 0; bit < bits_; bit += 8) {
-    unsigned take = std::min(8u, bits_ - bit);
-    uint8_t mask = static_cast<uint8_t>(0xff << (8 - take));
-    if ((bytes[bit / 8] ^ bytes_[bit / 8]) & mask) return false;
-  }
-  return true;
+bool Guard::is_recent(const Lru<base::MonoTime>& table, const std::string& key, base::Millis life) const {
+  const base::MonoTime* at = table.find(key);
+  return at && clock_.mono() - *at < life;
 }
 
-template <class T>
-T* Guard::Table<T>::find(const std::string& key) {
-  auto it = map.find(key);
-  return it == map.end() ? nullptr : &it->second->value;
+double Guard::limit_in(const Lru<Budget>& table) const {
+  const bool closing = &table == &accounts_ && options_.max_account_failures != 0;
+  return closing ? options_.max_account_failures : options_.max_failures;
 }
 
-template <class T>
-T& Guard::Table<T>::touch(const std::string& key, size_t limit) {
-  if (auto it = map.find(key); it != map.end()) {
-    order.splice(order.begin(), order, it->second);
-    return order.front().value;
-  }
-  while (map.size() >= std::max<size_t>(limit, 1)) {
-    map.erase(order.back().key);
-    order.pop_back();
-  }
-  order.push_front({key, T{}});
-  map.emplace(key, order.begin());
-  return order.front().value;
-}
-
-bool Guard::is_trusted(std::string_view address) const {
-  return std::any_of(options_.trusted.begin(), options_.trusted.end(),
-                     [&](const Network& network) { return network.contains(address); });
-}
-
-// Failures fade evenly: after a whole window without new ones nothing is left of max_failures.
-double Guard::current(const Budget& budget) const {
+// Failures fade evenly: after a whole window without new ones nothing is left of what the table's limit is.
+double Guard::current(const Lru<Budget>& table, const Budget& budget) const {
   double passed = std::chrono::duration<double>(clock_.mono() - budget.at).count();
   double window = std::max(std::chrono::duration<double>(options_.window).count(), 1.0);
-  return std::max(0.0, budget.failures - passed / window * options_.max_failures);
+  return std::max(0.0, budget.failures - passed / window * limit_in(table));
+}
+
+double Guard::failures_in(const Lru<Budget>& table, const std::string& key) const {
+  const Budget* budget = table.find(key);
+  return budget ? current(table, *budget) : 0;
+}
+
+double Guard::limit_of(const std::string& address) const {
+  const Budget* budget = addresses_.find(address);
+  double more = budget ? kPerResident * budget->residents : 0;
+  return std::min(options_.max_failures + more, kWidest * options_.max_failures);
 }
 
 base::Millis Guard::delay_of(double failures) const {
@@ -105,44 +92,123 @@ base::Millis Guard::delay_of(double failures) const {
   return base::Millis(static_cast<int64_t>(std::min(ms, static_cast<double>(options_.max_delay.count()))));
 }
 
-void Guard::count(Budget& budget, uint64_t fingerprint) const {
-  budget.failures = current(budget);
+double Guard::add(Lru<Budget>& table, const std::string& key, double weight) {
+  Budget& budget = table.touch(key, options_.max_entries);
+  double before = current(table, budget);
   budget.at = clock_.mono();
-  if (fingerprint != 0) {
-    if (std::find(budget.recent.begin(), budget.recent.end(), fingerprint) != budget.recent.end()) return;
-    budget.recent[budget.next++ % budget.recent.size()] = fingerprint;
+  // The sum is bounded, so that an hour of guessing costs no more than two windows of waiting.
+  double most = 2 * limit_in(table) + kPerResident * budget.residents;
+  return budget.failures = std::min(before + weight, std::max(before, most));
+}
+
+Guard::Judgement Guard::judge(const Attempt& attempt) const {
+  switch (standing(attempt.address)) {
+    case Standing::Trusted:
+      return {};
+    case Standing::Denied:
+      return {Verdict::Denied, options_.max_delay, true, true};
+    case Standing::Usual:
+      break;
   }
-  // The sum is bounded, so that an hour of guessing costs no more than a window of waiting.
-  budget.failures = std::min(budget.failures + 1, 2.0 * options_.max_failures);
+  const Keys keys = keys_of(attempt);
+  const double own = failures_in(places_, keys.place);
+  bool too_many = own >= options_.max_failures;
+  if (keys.familiar) return {too_many ? Verdict::TooMany : Verdict::Pass, delay_of(own), own > 0, false};
+  const double address = failures_in(addresses_, keys.address), account = failures_in(accounts_, keys.account);
+  too_many = too_many || address >= limit_of(keys.address);
+  if (too_many) return {Verdict::TooMany, options_.max_delay, true, true};
+  const bool closed = options_.max_account_failures != 0 && account >= options_.max_account_failures;
+  return {closed ? Verdict::FromMemory : Verdict::Pass, delay_of(std::max({own, address, account})), own > 0 || address > 0,
+          true};
 }
 
-bool Guard::refuses(std::string_view address) {
-  if (is_trusted(address)) return false;
-  Budget* budget = addresses_.find(address_key(address));
-  return budget && current(*budget) >= options_.max_failures;
+bool Guard::repeats(const std::string& key) {
+  if (is_recent(seen_, key, kRepeatsFor)) return true;
+  seen_.touch(key, options_.max_entries) = clock_.mono();
+  return false;
 }
 
-base::Millis Guard::delay(std::string_view address, std::string_view account) {
-  if (is_trusted(address)) return base::Millis(0);
-  base::Millis wait(0);
-  if (Budget* budget = addresses_.find(address_key(address))) wait = delay_of(current(*budget));
-  base::MonoTime* last = familiar_.find(pair_key(address, account));
-  bool familiar = last && clock_.mono() - *last < kFamiliarFor;
-  if (Budget* budget = accounts_.find(base::lower(account.substr(0, 254))); budget && !familiar)
-    wait = std::max(wait, delay_of(current(*budget)));
-  return wait;
+Guard::Failure Guard::failed(const Attempt& attempt) {
+  if (standing(attempt.address) != Standing::Usual) return {};
+  const Keys keys = keys_of(attempt);
+  bool again = false, again_here = false;
+  if (attempt.fingerprint != 0) {
+    std::string print;
+    base::put_be64(print, attempt.fingerprint);
+    again = repeats(print);
+    again_here = repeats(print + keys.address);
+  }
+  const double own = add(places_, keys.place, again_here ? kRepetition : 1);
+  if (again_here) return {};
+  // From where, does not matter to an account: its password is guessed at by many just as by one.
+  if (!keys.familiar && !again) add(accounts_, keys.account, 1);
+  if (attempt.fingerprint == 0 && own > kUnknownPasswords) return {true, 0};
+  return {true, static_cast<unsigned>(std::ceil(add(addresses_, keys.address, 1)))};
 }
 
-void Guard::failed(std::string_view address, std::string_view account, uint64_t fingerprint) {
-  if (is_trusted(address)) return;
-  count(addresses_.touch(address_key(address), options_.max_entries), fingerprint);
-  count(accounts_.touch(base::lower(account.substr(0, 254)), options_.max_entries), fingerprint);
-}
-
-void Guard::succeeded(std::string_view address, std::string_view account) {
-  if (is_trusted(address)) return;
-  familiar_.touch(pair_key(address, account), options_.max_entries) = clock_.mono();
+void Guard::succeeded(const Attempt& attempt) {
+  if (standing(attempt.address) != Standing::Usual) return;
+  const Keys keys = keys_of(attempt);
   // The address keeps its failures: one good account of his own must not wash a guesser clean.
+  if (!keys.familiar) ++addresses_.touch(keys.address, options_.max_entries).residents;
+  familiar_.touch(keys.pair, options_.max_entries) = clock_.mono();
+  if (attempt.device.empty()) return;
+  std::string device = keys.pair;
+  base::put_bytes(device, attempt.device.substr(0, kMaxDevice));
+  familiar_.touch(device, options_.max_entries) = clock_.mono();
+}
+
+Result<void> Guard::list(std::string_view text, bool allowed, base::Millis life) {
+  BZ_TRY(Network network, Network::parse(text));
+  const base::MonoTime now = clock_.mono();
+  std::erase_if(listed_, [&](const Listed& one) { return one.until <= now || one.text == text; });
+  if (listed_.size() >= kMaxListed) return fail(Errc::Limit, "more than 1000 networks: put them into the configuration");
+  listed_.push_back({std::string(text), network, allowed, life.count() == 0 ? base::MonoTime::max() : now + life});
+  return {};
+}
+
+bool Guard::forget(std::string_view name) {
+  size_t gone = std::erase_if(listed_, [&](const Listed& one) { return one.text == name; });
+  const std::string account = account_key(name), address = address_key(name);
+  gone += accounts_.erase(account) ? 1 : 0;
+  if (Budget* budget = addresses_.find(address)) {
+    gone += current(addresses_, *budget) > 0 ? 1 : 0;
+    budget->failures = 0;
+  }
+  std::string start;
+  base::put_bytes(start, address);
+  std::string end;
+  base::put_bytes(end, account);
+  gone += places_.erase_if([&](const std::string& key, const Budget&) {
+    if (key.starts_with(start)) return true;
+    base::Reader reader(key);
+    reader.bytes();
+    return reader.rest().starts_with(end);  // behind the address: the account, and perhaps a device
+  });
+  return gone > 0;
+}
+
+std::vector<Guard::Row> Guard::rows_of(const Lru<Budget>& table, bool keys_are_addresses) const {
+  std::vector<Row> rows;
+  for (const auto& entry : table.entries()) {
+    double failures = current(table, entry.value);
+    if (failures <= 0) continue;
+    rows.push_back({keys_are_addresses ? shown_address(entry.key) : entry.key, static_cast<unsigned>(std::ceil(failures))});
+  }
+  auto worse = [](const Row& a, const Row& b) { return std::tie(b.failures, a.name) < std::tie(a.failures, b.name); };
+  std::sort(rows.begin(), rows.end(), worse);
+  if (rows.size() > kMaxRows) rows.resize(kMaxRows);
+  return rows;
+}
+
+std::vector<Guard::Row> Guard::addresses() const { return rows_of(addresses_, true); }
+std::vector<Guard::Row> Guard::accounts() const { return rows_of(accounts_, false); }
+
+std::vector<Guard::Listed> Guard::listed() const {
+  std::vector<Listed> out;
+  for (const Listed& one : listed_)
+    if (one.until > clock_.mono()) out.push_back(one);
+  return out;
 }
 
 }  // namespace bz::directory

@@ -33,6 +33,13 @@ struct LoginRecord {
   base::MonoTime until{};                    // Check::Source: the login's own time ends then
 };
 
+// What a source says of a password.
+enum class PasswordVerdict : uint8_t {
+  Wrong,
+  Right,
+  Closed,  // the account is locked or its password has expired: refused whatever the password is
+};
+
 struct Recipient {
   AccountId account;
   std::string name;     // login name
@@ -60,7 +67,7 @@ class Source {
   // `user` as the client wrote it. An account that is known but may not log in is known, with another state than Active.
   virtual Task<Result<LoginRecord>> login(std::string user) = 0;
   // Of a record of this source with Check::Source. An empty password is never right (RFC 4513 5.1.2).
-  virtual Task<Result<bool>> check_password(LoginRecord record, Secret password) = 0;
+  virtual Task<Result<PasswordVerdict>> check_password(LoginRecord record, Secret password) = 0;
   // Order: the address, the address without "+tag", "@domain".
   virtual Task<Result<RecipientAnswer>> recipients(std::string address) = 0;
   // An address of the account (with any +tag) or one of its send-as list. The empty address asks for more: may it send as

@@ -176,6 +176,18 @@ Result<Person> person_of(const Entry& entry, const Schema& schema, const std::ve
   return person;
 }
 
+bool is_closed_account(std::string_view words) {
+  // Win32 error codes, in hex: logon hours, workstation, password expired, account disabled, account expired, password
+  // must change, account locked. 52e, a wrong password, and 525, no such user, are not among them.
+  constexpr std::string_view kCodes[] = {"530", "531", "532", "533", "701", "773", "775"};
+  constexpr std::string_view kMark = ", data ";
+  size_t at = words.find(kMark);
+  if (at == words.npos) return false;
+  std::string_view code = words.substr(at + kMark.size());
+  code = code.substr(0, code.find(','));
+  return std::find(std::begin(kCodes), std::end(kCodes), code) != std::end(kCodes);
+}
+
 bool is_group(const Entry& entry) {
   constexpr std::string_view kClasses[] = {"groupOfNames", "groupOfUniqueNames", "posixGroup", "group", "apple-group"};
   auto it = entry.attributes.find("objectClass");

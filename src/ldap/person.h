@@ -41,6 +41,10 @@ Result<Person> person_of(const Entry& entry, const Schema& schema, const std::ve
 
 bool is_group(const Entry& entry);
 
+// Active Directory's words to a refused bind ("... AcceptSecurityContext error, data 775, ..."): is it the account that is
+// refused (locked, expired, disabled, to be changed first) and not the password?
+bool is_closed_account(std::string_view words);
+
 // RFC 5803 ("SCRAM-SHA-256$4096:salt$StoredKey:ServerKey") and "{SCRAM-SHA-256}4096,salt,StoredKey,ServerKey".
 std::optional<sasl::ScramKeys> scram_keys_of(std::string_view text);
 std::optional<uint64_t> quota_of(std::string_view text);

@@ -211,13 +211,15 @@ Task<Result<LoginRecord>> Source::login(std::string user) {
   co_return std::move(record);
 }
 
-Task<Result<bool>> Source::check_password(LoginRecord record, Secret password) {
+Task<Result<directory::PasswordVerdict>> Source::check_password(LoginRecord record, Secret password) {
   if (record.check != LoginRecord::Check::Source || record.subject.empty())
     co_return fail(Errc::Internal, "not a record of a bind");
   net::Deadline deadline(std::min(record.until, net::Deadline::in(options_.time).at()));
   auto checking = asker_->check(record.subject, std::move(password), deadline);
   BZ_CO_TRY(Client::Verdict verdict, co_await std::move(checking));
-  co_return verdict.right;
+  using directory::PasswordVerdict;
+  if (verdict.right) co_return PasswordVerdict::Right;
+  co_return is_closed_account(verdict.text) ? PasswordVerdict::Closed : PasswordVerdict::Wrong;
 }
 
 Task<Result<bool>> Source::may_send_as(AccountId account, std::string text) {

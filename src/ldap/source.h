@@ -49,7 +49,7 @@ class Source : public directory::Source {
 
   std::string_view name() const override { return options_.name; }
   Task<Result<directory::LoginRecord>> login(std::string user) override;
-  Task<Result<bool>> check_password(directory::LoginRecord record, Secret password) override;
+  Task<Result<directory::PasswordVerdict>> check_password(directory::LoginRecord record, Secret password) override;
   Task<Result<directory::RecipientAnswer>> recipients(std::string address) override;
   Task<Result<bool>> may_send_as(AccountId account, std::string address) override;
   Task<Result<directory::Account>> by_id(AccountId id) override;

@@ -132,8 +132,8 @@ TEST_F(LdapSourceTest, a_login_is_found_by_name_or_address_and_checked_by_a_bind
   EXPECT_EQ(record.check, directory::LoginRecord::Check::Source);
   EXPECT_TRUE(record.account.id.is_set());
   EXPECT_EQ(login("ANA@example.org").account.id, record.account.id);
-  EXPECT_TRUE(*run_now(source->check_password(record, Secret("pw of " + dn_of("ana")))));
-  EXPECT_FALSE(*run_now(source->check_password(record, Secret("crayon"))));
+  EXPECT_EQ(*run_now(source->check_password(record, Secret("pw of " + dn_of("ana")))), directory::PasswordVerdict::Right);
+  EXPECT_EQ(*run_now(source->check_password(record, Secret("crayon"))), directory::PasswordVerdict::Wrong);
   EXPECT_FALSE(login("nobody").known);
 }
 

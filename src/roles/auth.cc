@@ -1,5 +1,7 @@
 #include "roles/auth.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/text.h"
 #include "ldap/session.h"
@@ -76,7 +78,16 @@ Result<authd::Options> options_of(const RoleHost& host) {
     BZ_TRY(auto network, directory::Network::parse(text));
     options.guard.trusted.push_back(network);
   }
+  for (const std::string& text : config.guard.denied) {
+    BZ_TRY(auto network, directory::Network::parse(text));
+    options.guard.denied.push_back(network);
+  }
   options.guard.max_failures = config.guard.max_failures;
+  // Where nobody else can lock an account, strangers make its logins slow and never impossible.
+  const bool binds = std::any_of(config.directories.begin(), config.directories.end(),
+                                 [](const DirectoryConfig& one) { return !one.reads_secrets; });
+  options.guard.max_account_failures = binds ? config.guard.max_account_failures : 0;
+  options.stale_life = config.guard.stale_time;
   options.guard.window = config.guard.window;
   options.guard.max_delay = config.guard.delay;
   options.cache_life = config.auth.cache_time;

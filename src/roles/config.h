@@ -105,9 +105,12 @@ struct KerberosConfig {
 };
 
 struct GuardConfig {
-  std::vector<std::string> trusted;  // networks never delayed or limited: "127.0.0.0/8", "::1"
-  unsigned max_failures = 0;         // per address within `window`
-  Millis window{}, delay{};
+  std::vector<std::string> trusted;   // networks never delayed or limited: "127.0.0.0/8", "::1"
+  std::vector<std::string> denied;    // networks nobody logs in from
+  unsigned max_failures = 0;          // per address within `window`
+  unsigned max_account_failures = 0;  // from strange places, of an account whose directory checks by bind
+  Millis window{}, delay{}, stale_time{};
+  unsigned max_sessions_per_address = 0;  // of one account
 };
 
 struct MailstoreConfig {
