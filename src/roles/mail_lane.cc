@@ -119,10 +119,14 @@ Task<Result<bool>> MailLane::purge(AccountId id) {
 
 class MailLane::Registration {
  public:
-  Registration(MailLane& lane, AccountId account, std::string device, std::function<void(const std::string&)> stop)
-      : lane_(lane), account_(account) {
+  // `address`: key of the address it counts for; empty: for none.
+  Registration(MailLane& lane, AccountId account, std::string device, std::string address,
+               std::function<void(const std::string&)> stop)
+      : lane_(lane), account_(account), address_(std::move(address)) {
     at_ = lane.running_.insert(lane.running_.end(), Running{account, std::move(device), std::move(stop)});
-    ++lane.slots_[account].sessions;
+    Slot& slot = lane.slots_[account];
+    ++slot.sessions;
+    if (!address_.empty()) ++slot.by_address[address_];
     ++lane.session_count_;
   }
   Registration(const Registration&) = delete;
@@ -130,14 +134,34 @@ class MailLane::Registration {
     lane_.running_.erase(at_);
     --lane_.session_count_;
     auto slot = lane_.slots_.find(account_);
-    if (slot != lane_.slots_.end() && slot->second.sessions > 0) --slot->second.sessions;
+    if (slot == lane_.slots_.end()) return;
+    if (slot->second.sessions > 0) --slot->second.sessions;
+    auto here = slot->second.by_address.find(address_);
+    if (here != slot->second.by_address.end() && --here->second == 0) slot->second.by_address.erase(here);
   }
 
  private:
   MailLane& lane_;
   AccountId account_;
+  std::string address_;
   std::list<Running>::iterator at_;
 };
+
+std::string MailLane::counted_address(std::string_view address) const {
+  bool trusted = std::any_of(config_.trusted.begin(), config_.trusted.end(),
+                             [&](const directory::Network& network) { return network.contains(address); });
+  return address.empty() || trusted ? std::string() : directory::address_key(address);
+}
+
+Result<void> MailLane::has_room(const Slot& slot, const std::string& address) const {
+  if (config_.max_sessions_per_account != 0 && slot.sessions >= config_.max_sessions_per_account)
+    return fail(Errc::Limit, "too many sessions of the account");
+  auto here = slot.by_address.find(address);
+  if (config_.max_sessions_per_address != 0 && here != slot.by_address.end() &&
+      here->second >= config_.max_sessions_per_address)
+    return fail(Errc::Limit, "too many sessions of the account from " + directory::shown_address(address));
+  return {};
+}
 
 void MailLane::start_imap(ImapLeg leg) { tasks_->spawn(run_imap(std::move(leg))); }
 void MailLane::start_pop3(Pop3Leg leg) { tasks_->spawn(run_pop3(std::move(leg))); }
@@ -146,12 +170,12 @@ Task<void> MailLane::run_imap(ImapLeg leg) {
   auto stream = std::make_unique<net::Stream>(loop_, leg.fd);
   auto opening = account(leg.account);
   auto opened = co_await std::move(opening);
-  const Slot& slot = slots_[leg.account];
+  std::string address = counted_address(leg.address);
   Result<void> allowed;
   if (!opened)
     allowed = std::move(opened).error();
-  else if (config_.max_sessions_per_account != 0 && slot.sessions >= config_.max_sessions_per_account)
-    allowed = fail(Errc::Limit, "too many sessions of the account");
+  else
+    allowed = has_room(slots_[leg.account], address);
   if (!allowed) {
     log::event(log::Warn, "imap_refused").field("sid", leg.start.id).error(allowed.error());
     // The gateway passes on what we say first: the answer to its client's LOGIN or AUTHENTICATE (RFC 5530 codes).
@@ -167,7 +191,8 @@ Task<void> MailLane::run_imap(ImapLeg leg) {
       .field("account", leg.account_name)
       .field("device", leg.device);
   imapd::Session session(std::move(stream), std::move(*opened), std::move(leg.start), config_.imap, base::system_clock());
-  Registration registered(*this, leg.account, leg.device, [&session](const std::string& reason) { session.stop(reason); });
+  Registration registered(*this, leg.account, leg.device, std::move(address),
+                          [&session](const std::string& reason) { session.stop(reason); });
   auto running = session.run();
   co_await std::move(running);
 }
@@ -193,7 +218,7 @@ Task<void> MailLane::run_pop3(Pop3Leg leg) {
       .field("account", leg.account_name)
       .field("device", leg.device);
   pop3d::Session session(std::move(stream), std::move(*opened), std::move(leg.start), config_.pop3);
-  Registration registered(*this, leg.account, leg.device, [&session](const std::string&) { session.stop(); });
+  Registration registered(*this, leg.account, leg.device, {}, [&session](const std::string&) { session.stop(); });
   auto running = session.run();
   co_await std::move(running);
 }

@@ -14,6 +14,7 @@
 #include <string>
 #include <thread>
 
+#include "directory/network.h"
 #include "imapd/session.h"
 #include "net/loop.h"
 #include "pop3d/session.h"
@@ -27,6 +28,8 @@ struct MailLaneConfig {
   pop3d::SessionConfig pop3;
   size_t max_accounts = 2000;  // kept open although nobody uses them
   unsigned max_sessions_per_account = 0;
+  unsigned max_sessions_per_address = 0;      // of one account; 0: any number
+  std::vector<directory::Network> trusted{};  // not counted by address: a webmail is one
 };
 
 // What the directory knows of an account. NotFound: no such account (any more).
@@ -39,7 +42,7 @@ using AskFacts = std::function<base::Completion<AccountFacts>(base::Executor& ho
 struct ImapLeg {
   int fd = -1;
   AccountId account;
-  std::string account_name, device;
+  std::string account_name, device, address;  // address: the client's, numeric
   imapd::SessionStart start;
 };
 
@@ -87,6 +90,7 @@ class MailLane {
     uint64_t used = 0;                                           // turn of the last use
     uint64_t own_quota = 0;                                      // what the directory says; 0: the default
     unsigned sessions = 0;
+    std::map<std::string, unsigned> by_address;  // of these, those that are counted so; key: directory::address_key
   };
   struct Running {
     AccountId account;
@@ -99,6 +103,8 @@ class MailLane {
   store::AccountConfig config_of(const Slot& slot) const;
   void evict();
   Task<void> run_imap(ImapLeg leg);
+  std::string counted_address(std::string_view address) const;  // empty: not counted
+  Result<void> has_room(const Slot& slot, const std::string& address_key) const;
   Task<void> run_pop3(Pop3Leg leg);
   pop3d::MaildropLock lock_maildrop(AccountId account);  // null: a session has it
   static Task<void> refuse(std::unique_ptr<net::Stream> stream, std::string line);

@@ -29,6 +29,9 @@ MailLaneConfig lane_config(const Config& config) {
   lane.pop3.idle_timeout = config.mailstore.pop3_idle_time;
   lane.pop3.marks_seen = config.mailstore.pop3_marks_seen;
   lane.max_sessions_per_account = config.mailstore.max_sessions_per_account;
+  lane.max_sessions_per_address = config.guard.max_sessions_per_address;
+  for (const std::string& text : config.guard.trusted)  // the configuration has no others than good ones
+    if (auto network = directory::Network::parse(text)) lane.trusted.push_back(*network);
   return lane;
 }
 
@@ -234,6 +237,7 @@ Result<void> MailstoreRole::place_imap(const wire::Handoff& handoff, std::string
   leg->account = ticket.account;
   leg->account_name = ticket.account_name;
   leg->device = ticket.device;
+  leg->address = ticket.client_address;
   leg->start = {handoff.session_id, handoff.tag, std::move(rest), handoff.id_pairs};
   MailLane& lane = lane_of(lanes_, ticket.account);
   auto kept = std::make_shared<net::OwnedFd>(std::move(fd));
