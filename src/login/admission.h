@@ -42,6 +42,7 @@ class Admission {
   struct Limits {
     size_t total, per_address;
     Networks trusted;
+    Networks denied{};  // nobody logs in from there
   };
   explicit Admission(Limits limits) : limits_(std::move(limits)) {}
   void set_limits(Limits limits) { limits_ = std::move(limits); }
@@ -61,6 +62,7 @@ class Admission {
   // Limit: this address has too many. `shed` is called at most once, when the guest must go; it must not destroy the Place
   // at once (close the stream, or post).
   Result<std::unique_ptr<Place>> enter(std::string_view address, std::function<void()> shed);
+  bool is_denied(std::string_view address) const { return limits_.denied.contains(address); }
   size_t size() const { return guests_.size(); }
   uint64_t shed_count() const { return shed_count_; }
 

@@ -95,6 +95,14 @@ Task<void> Gate::serve(std::shared_ptr<const Door> door, int fd, std::string sid
     const bool taken = co_await taking;
     if (!taken) co_return;
   }
+  // Port 25 is open to them: they may not log in, but mail is another matter.
+  if (client->door->service != wire::Service::Mx && admission_.is_denied(client->peer.address)) {
+    log::event(log::Info, "refused")
+        .field("sid", client->sid)
+        .field("peer", client->peer.to_string())
+        .field("why", "no logins from this network");
+    co_return;
+  }
   auto place = admission_.enter(client->peer.address, [raw = client.get()] {
     log::event(log::Warn, "shed").field("sid", raw->sid).field("peer", raw->peer.to_string());
     raw->stream.close();

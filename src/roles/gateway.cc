@@ -143,8 +143,10 @@ Result<std::shared_ptr<const login::Settings>> GatewayRole::make_settings(const 
 
 Result<login::Gate::Capacity> GatewayRole::make_capacity(const RoleHost& host) {
   BZ_TRY(auto trusted, login::Networks::parse(host.config().guard.trusted));
+  BZ_TRY(auto denied, login::Networks::parse(host.config().guard.denied));
   const GatewayConfig& g = host.config().gateway;
-  return login::Gate::Capacity{{g.max_pre_login, g.max_pre_login_per_address, std::move(trusted)}, g.max_sessions};
+  return login::Gate::Capacity{{g.max_pre_login, g.max_pre_login_per_address, std::move(trusted), std::move(denied)},
+                               g.max_sessions};
 }
 
 Result<void> GatewayRole::prepare(RoleHost& host) {
