@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/check.h"
+#include "directory/device.h"
 #include "directory/entry.h"
 #include "directory/guard.h"
 #include "directory/source.h"
@@ -15,7 +16,7 @@ using namespace bz::directory;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 1) return 0;
   std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 6) {
+  switch (data[0] % 10) {
     case 0:
       if (auto account = Account::decode(text)) {
         auto again = Account::decode(account->encode());
@@ -55,6 +56,37 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         BZ_CHECK(again && again->account == binding->account && again->directory_id == binding->directory_id, "binding");
       }
       break;
+    case 6:
+      if (auto book = DeviceBook::decode(text)) {
+        const Secret written = book->encode();
+        auto again = DeviceBook::decode(written.reveal());
+        BZ_CHECK(again && again->encode().equals(written.reveal()), "device record");
+        BZ_CHECK(book->open(Secret("pencil"), "") == nullptr, "a device is opened by no device password");
+      }
+      break;
+    case 7:
+      if (auto row = CertificateRow::decode(text)) {
+        auto again = CertificateRow::decode(row->encode());
+        BZ_CHECK(again && *again == *row, "certificate record");
+      }
+      break;
+    case 8:
+      if (auto use = DeviceUse::decode(text)) {
+        auto again = DeviceUse::decode(use->encode());
+        BZ_CHECK(again && *again == *use, "device use record");
+      }
+      break;
+    case 9: {
+      const ChosenDevice chosen = chosen_device(text);
+      BZ_CHECK(chosen.user.size() + chosen.label.size() <= text.size(), "halves of a login name");
+      if (auto password = device_password(text)) {
+        BZ_CHECK(is_printed_device_password(password->reveal()), "a normal device password is printed so");
+        BZ_CHECK(device_password(password->reveal())->equals(password->reveal()), "a normal device password changes");
+      }
+      const std::string label = device_label(text);
+      BZ_CHECK(!label.empty() && label.size() <= kMaxDeviceLabel && device_label(label) == label, "device label");
+      break;
+    }
   }
   return 0;
 }

@@ -63,6 +63,7 @@ Task<Result<std::unique_ptr<Embedded>>> Embedded::open(kv::Store& store, base::E
     BZ_CO_TRY_VOID(co_await done);
   }
   directory->fake_key_ = Secret(header.fake_key);
+  directory->devices_ = std::make_unique<Devices>(*directory->partition_, directory->options_.seal_key, clock, random);
   co_return std::move(directory);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/env.h"
 #include "base/task.h"
+#include "directory/devices.h"
 #include "directory/source.h"
 #include "kv/partition.h"
 
@@ -59,6 +60,9 @@ class Embedded : public Source, public Bindings {
   Task<Result<Binding>> bind(std::string source, std::string directory_id, std::string name) override;
   Task<Result<Binding>> binding(AccountId account) override;
 
+  // Of all accounts, those of other directories too.
+  Devices& devices() { return *devices_; }
+
   // Administration.
   Task<Result<Account>> by_name(std::string name);
   Task<Result<Account>> add(NewAccount account, Secrets secrets);
@@ -68,7 +72,7 @@ class Embedded : public Source, public Bindings {
   Task<Result<Account>> set_send_as(std::string name, std::vector<std::string> addresses);
   // Where the mailbox is: a server's name or host, empty for what the administrator's rules say. Invalid: too long.
   Task<Result<Account>> set_route(std::string name, std::string mail_host, std::string server_type);
-  // Only a removed account: frees its name and aliases, forgets its secrets. Its mail is the mail store's to drop.
+  // Only a removed account: frees its name and aliases, forgets its secrets and devices. Its mail is the mail store's to drop.
   Task<Result<Account>> purge(std::string name);
   Task<Result<std::vector<Account>>> list(bool with_purged = false);
   Task<Result<Alias>> alias_add(std::string address, std::vector<std::string> accounts);  // adds to what is there
@@ -105,6 +109,7 @@ class Embedded : public Source, public Bindings {
   const base::Clock& clock_;
   base::Random& random_;
   std::unique_ptr<kv::Partition> partition_;
+  std::unique_ptr<Devices> devices_;
   Secret fake_key_;
   std::string decoy_verifier_;
   bool binding_now_ = false;

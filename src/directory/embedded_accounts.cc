@@ -149,6 +149,8 @@ Task<Result<Account>> Embedded::purge(std::string name) {
     co_return fail(Errc::Denied, "only a removed account is purged: remove it first");
   auto dropping = drop_aliases(stored.account.id);
   BZ_CO_TRY_VOID(co_await std::move(dropping));
+  auto forgetting = devices_->forget(stored.account.id);
+  BZ_CO_TRY_VOID(co_await std::move(forgetting));
   stored.account.state = State::Purged;
   stored.account.send_as.clear();
   stored.account.secret_kinds.clear();
