@@ -25,7 +25,8 @@ constexpr void (*kRecords[])(std::string_view) = {
     check<SaslStep>,           check<SaslAbort>,        check<SaslDone>,       check<SaslFail>,      check<LookupRecipient>,
     check<LocalRecipient>,     check<RecipientVerdict>, check<MaySendAs>,      check<SendAsVerdict>, check<LookupAccount>,
     check<AccountInfo>,        check<EndSessions>,      check<ControlRequest>, check<ControlAnswer>, check<Reloaded>,
-    check<InstallCertificate>, check<InstallStaple>,    check<RunHook>,        check<ShowChallenge>, check<Done>};
+    check<InstallCertificate>, check<InstallStaple>,    check<RunHook>,        check<ShowChallenge>, check<Done>,
+    check<AskSessions>,        check<AccountSessions>,  check<ClientNamed>};
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

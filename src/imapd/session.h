@@ -12,6 +12,7 @@
 //  3. A mailbox that another session deleted ends the session (BYE), since IMAP knows no way to unselect it.
 //  4. Keywords are announced (FLAGS, PERMANENTFLAGS) before a FETCH response uses them.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -46,6 +47,7 @@ struct SessionStart {
   std::string tag;    // of the LOGIN or AUTHENTICATE to be answered; empty: PREAUTH
   std::string input;  // octets the gateway has read and not consumed
   std::vector<std::pair<std::string, std::string>> id_fields;  // ID given before login, for the log
+  std::function<void(std::string client)> named{};  // told what the client calls itself by ID after login; may be empty
 };
 
 class Session {
@@ -86,6 +88,10 @@ class Session {
   const UidSet& saved_result() const { return saved_result_; }
   void save_result(UidSet uids) { saved_result_ = std::move(uids); }
 
+  // ID: at most one line, and the first one only.
+  void client_named(std::string client) {
+    if (auto named = std::exchange(start_.named, nullptr); named && !client.empty()) named(std::move(client));
+  }
   void announce_keywords();                     // rule 4
   void report(store::View::Expunges expunges);  // appends the news of the selected mailbox to out()
   void log_out() { logged_out_ = true; }

@@ -23,6 +23,15 @@ std::vector<uint64_t> Bearers::of(uint64_t account_id, std::string_view device) 
   return numbers;
 }
 
+std::vector<std::string> Bearers::devices(uint64_t account_id, size_t most) const {
+  std::vector<std::string> out;
+  for (auto it = entries_.lower_bound({account_id, 0}); it != entries_.end() && it->first.first == account_id; ++it) {
+    if (out.size() == most) break;
+    out.push_back(it->second->device_);
+  }
+  return out;
+}
+
 bool Bearers::close(uint64_t account_id, uint64_t number) {
   auto it = entries_.find({account_id, number});
   if (it == entries_.end()) return false;

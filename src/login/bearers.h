@@ -33,6 +33,8 @@ class Bearers {
 
   // Numbers of the account's connections (device empty: of all its devices); never used twice.
   std::vector<uint64_t> of(uint64_t account_id, std::string_view device) const;
+  // The device of each of the account's connections, `most` at most; "": the account's own password.
+  std::vector<std::string> devices(uint64_t account_id, size_t most) const;
   // Closes the stream of one that is still there.
   bool close(uint64_t account_id, uint64_t number);
 

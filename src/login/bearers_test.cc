@@ -25,6 +25,9 @@ TEST(Bearers, account_and_device_select) {
   EXPECT_THAT(table.of(7, "tablet"), SizeIs(1));
   EXPECT_THAT(table.of(8, ""), IsEmpty());
   EXPECT_THAT(table.of(6, ""), IsEmpty());
+  EXPECT_THAT(table.devices(7, 100), testing::ElementsAre("phone", "tablet"));
+  EXPECT_THAT(table.devices(7, 1), testing::ElementsAre("phone"));
+  EXPECT_THAT(table.devices(6, 100), IsEmpty());
   const auto before = table.of(7, "phone");
   phone.name(8, "phone");  // logged in anew, as somebody else: what was meant before is not there any more
   EXPECT_FALSE(table.close(7, before.at(0)));

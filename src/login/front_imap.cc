@@ -210,7 +210,11 @@ ImapFront::Next ImapFront::refuse(const std::string& tag, const SaslOutcome& out
     default:
       break;
   }
-  imap::tagged(out, tag, Condition::No, "AUTHENTICATIONFAILED", "Name or password is wrong");
+  if (outcome.kind == Kind::NotAllowed) {  // RFC 5530: the secret is right, and no other one will help
+    imap::tagged(out, tag, Condition::No, "AUTHORIZATIONFAILED", outcome.reason);
+  } else {
+    imap::tagged(out, tag, Condition::No, "AUTHENTICATIONFAILED", "Name or password is wrong");
+  }
   if (++client_.failed_logins < client_.settings->limits.login_tries) return Next::Go;
   imap::untagged(out, Condition::Bye, "", "Too many failed logins");
   end_ = "too many failed logins";

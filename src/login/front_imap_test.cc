@@ -215,12 +215,16 @@ Task<void> refusals(Rig& rig) {
   EXPECT_THAT(text, HasSubstr("d BAD"));
   EXPECT_THAT(text, HasSubstr("e NO [CANNOT]"));
   EXPECT_EQ(rig.aborts, 2u);
+  kind = 4;
+  auto t8 = talk(*phone, "e2 LOGIN u p\r\n", "e2 NO");
+  text = co_await std::move(t8);
+  EXPECT_THAT(text, HasSubstr("e2 NO [AUTHORIZATIONFAILED] wrong"));
   kind = 0;
   auto t7 = talk(*phone, "f LOGIN u p\r\ng LOGIN u p\r\nh LOGIN u p\r\ni LOGIN u p\r\n", "");
   text = co_await std::move(t7);
-  EXPECT_THAT(text, HasSubstr("h NO"));
+  EXPECT_THAT(text, HasSubstr("g NO"));
   EXPECT_THAT(text, HasSubstr("* BYE Too many failed logins"));
-  EXPECT_THAT(text, testing::Not(HasSubstr("i NO")));
+  EXPECT_THAT(text, testing::Not(HasSubstr("h NO")));
 }
 TEST(ImapFront, refusals_keep_the_connection_up_to_a_limit) {
   Rig rig;

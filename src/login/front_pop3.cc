@@ -217,7 +217,7 @@ Pop3Front::Next Pop3Front::refuse(const SaslOutcome& outcome) {
     default:
       break;
   }
-  err("Name or password is wrong", pop3::kAuth);
+  err(outcome.kind == Kind::NotAllowed ? outcome.reason : "Name or password is wrong", pop3::kAuth);
   if (++client_.failed_logins < client_.settings->limits.login_tries) return Next::Go;
   end_ = "too many failed logins";  // POP3 knows no word that is not an answer: the connection ends
   return Next::End;

@@ -167,12 +167,17 @@ Task<void> refusals(Rig& rig) {
   EXPECT_THAT(text, HasSubstr("-ERR Malformed"));
   EXPECT_THAT(text, HasSubstr("-ERR The initial response is no base64"));
   EXPECT_EQ(rig.aborts, 2u);
+  kind = 4;
+  auto t8 = talk(*phone, "USER u\r\nPASS p\r\n", "wrong");
+  text = co_await std::move(t8);
+  EXPECT_THAT(text, HasSubstr("-ERR [AUTH] wrong\r\n"));
   kind = 0;
   std::string tries;
   for (int i = 0; i < 5; ++i) tries += "AUTH PLAIN AHUAcA==\r\n";
   auto t7 = talk(*phone, tries, "");
   text = co_await std::move(t7);
-  EXPECT_EQ(rig.starts.size(), 7u);  // two and the unavailable one, two that were not finished, and three before the end
+  EXPECT_EQ(rig.starts.size(), 7u);  // two and the unavailable one, two that were not finished, one that is not allowed,
+                                     // and two more
 }
 TEST(Pop3Front, refusals_keep_the_connection_up_to_a_limit) {
   Rig rig;

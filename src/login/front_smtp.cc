@@ -221,7 +221,8 @@ SmtpFront::Next SmtpFront::refuse(const SaslOutcome& outcome) {
     default:
       break;
   }
-  say(Reply(535, "5.7.8", "Name or password is wrong"));
+  const bool known = outcome.kind == Kind::NotAllowed;
+  say(known ? Reply(535, "5.7.0", outcome.reason) : Reply(535, "5.7.8", "Name or password is wrong"));
   if (++client_.failed_logins < client_.settings->limits.login_tries) return Next::Go;
   say(Reply(421, "4.7.0", "Too many failed logins"));
   end_ = "too many failed logins";

@@ -33,8 +33,9 @@ TEST(SmtpFront, answers_before_login) {
 }
 
 Task<void> submission(Rig& rig) {
+  uint8_t kind = 0;
   rig.on_start = [&](const wire::SaslStart& s) {
-    if (s.has_initial) return rig.answer(wire::Type::SaslFail, wire::SaslFail{s.id, 0, "wrong"}.encode());
+    if (s.has_initial) return rig.answer(wire::Type::SaslFail, wire::SaslFail{s.id, kind, "wrong"}.encode());
     rig.answer(wire::Type::SaslChallenge, wire::SaslStep{s.id, "Username:"}.encode());
   };
   rig.on_step = [&](const wire::SaslStep& s) { rig.answer(wire::Type::SaslDone, Rig::done(s.id, "mta").encode()); };
@@ -42,6 +43,10 @@ Task<void> submission(Rig& rig) {
   auto t1 = talk(*client, "EHLO phone.test\r\nAUTH PLAIN AHUAcA==\r\n", "535");
   std::string text = co_await std::move(t1);
   EXPECT_THAT(text, HasSubstr("535 5.7.8"));
+  kind = 4;
+  auto t0 = talk(*client, "AUTH PLAIN AHUAcA==\r\n", "535");
+  text = co_await std::move(t0);
+  EXPECT_THAT(text, HasSubstr("535 5.7.0 wrong"));
   auto t2 = talk(*client, "AUTH LOGIN\r\n", "334 VXNlcm5hbWU6\r\n");
   co_await std::move(t2);
   auto t3 = talk(*client, "*\r\nAUTH LOGIN\r\n", "334 VXNlcm5hbWU6\r\n");

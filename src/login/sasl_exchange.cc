@@ -15,7 +15,7 @@ SaslOutcome lost(const Error& error) {
 }
 
 SaslOutcome failed(const wire::SaslFail& answer) {
-  constexpr Kind kKinds[] = {Kind::Failed, Kind::Temporary, Kind::Malformed, Kind::NotOffered};
+  constexpr Kind kKinds[] = {Kind::Failed, Kind::Temporary, Kind::Malformed, Kind::NotOffered, Kind::NotAllowed};
   return {answer.kind < std::size(kKinds) ? kKinds[answer.kind] : Kind::Temporary, {}, answer.reason};
 }
 

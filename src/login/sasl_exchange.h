@@ -18,10 +18,10 @@ class Prompter {
 };
 
 struct SaslOutcome {
-  enum class Kind : uint8_t { Done, Failed, Temporary, Malformed, NotOffered, Cancelled, Lost };
+  enum class Kind : uint8_t { Done, Failed, Temporary, Malformed, NotOffered, NotAllowed, Cancelled, Lost };
   Kind kind = Kind::Temporary;
   wire::SaslDone done;  // of Done
-  std::string reason;   // for the log
+  std::string reason;   // for the log; of NotAllowed for the client as well
 };
 
 // After Done the client waits for our last word: nobody has sent anything since its last response.

@@ -12,6 +12,7 @@ namespace bz::roles {
 namespace {
 
 constexpr net::Millis kDrainStep{200};
+constexpr size_t kMaxToldSessions = 1000;  // what a list of the wire holds
 
 wire::Service service_of(Front front) {
   switch (front) {
@@ -232,8 +233,12 @@ void GatewayRole::peer_down(Peer& peer) {
 void GatewayRole::message(Peer& from, net::Message message) {
   Result<void> taken = fail(Errc::Invalid, "not for a gateway");
   if (from.role() == "auth") {
-    const bool order = message.type == static_cast<uint8_t>(wire::Type::EndSessions);
-    taken = order ? end_sessions(message.payload) : auth_->on_message(message.type, message.payload);
+    if (message.type == static_cast<uint8_t>(wire::Type::AskSessions)) {
+      taken = tell_sessions(from, message.payload);
+    } else {
+      const bool order = message.type == static_cast<uint8_t>(wire::Type::EndSessions);
+      taken = order ? end_sessions(message.payload) : auth_->on_message(message.type, message.payload);
+    }
   } else if (from.role() == "admin" && message.type == static_cast<uint8_t>(wire::Type::ShowChallenge)) {
     taken = show_challenge(from, message.payload);
   }
@@ -259,6 +264,13 @@ Result<void> GatewayRole::end_sessions(std::string_view payload) {
   size_t ending = gate_->end_sessions(order.account_id, order.device);
   log::event(log::Info, "end_sessions").field("account_id", order.account_id).field("sessions", ending);
   return {};
+}
+
+Result<void> GatewayRole::tell_sessions(Peer& auth, std::string_view payload) {
+  BZ_TRY(auto question, wire::AskSessions::decode(payload));
+  // A label has forty bytes at most: as many fit one datagram with room to spare.
+  return auth.send(wire::Type::AccountSessions,
+                   wire::AccountSessions{question.id, gate_->devices_of(question.account_id, kMaxToldSessions)}.encode());
 }
 
 void GatewayRole::control(ControlCall call) {

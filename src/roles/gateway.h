@@ -35,6 +35,7 @@ class GatewayRole : public Role {
   Result<login::Gate::Capacity> make_capacity(const RoleHost& host);
   Result<void> end_sessions(std::string_view payload);
   Result<void> show_challenge(Peer& admin, std::string_view payload);
+  Result<void> tell_sessions(Peer& auth, std::string_view payload);
   Result<std::unique_ptr<net::Stream>> open_leg(RoleHost& host, std::string_view role);
 
   std::unique_ptr<login::AuthLink> auth_;

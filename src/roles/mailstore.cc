@@ -239,6 +239,7 @@ Result<void> MailstoreRole::place_imap(const wire::Handoff& handoff, std::string
   leg->device = ticket.device;
   leg->address = ticket.client_address;
   leg->start = {handoff.session_id, handoff.tag, std::move(rest), handoff.id_pairs};
+  if (!ticket.device.empty()) leg->start.named = tell_auth(ticket.account, ticket.device);
   MailLane& lane = lane_of(lanes_, ticket.account);
   auto kept = std::make_shared<net::OwnedFd>(std::move(fd));
   lane.post([&lane, leg, kept] {
@@ -246,6 +247,18 @@ Result<void> MailstoreRole::place_imap(const wire::Handoff& handoff, std::string
     lane.start_imap(std::move(*leg));
   });
   return {};
+}
+
+// For the list of an account's devices; called on the lane.
+std::function<void(std::string)> MailstoreRole::tell_auth(AccountId account, std::string device) {
+  return [this, account, device = std::move(device)](std::string client) {
+    host_->loop().post([this, order = wire::ClientNamed{account.value(), device, std::move(client)}] {
+      Peer* auth = host_->peer("auth");
+      if (auth == nullptr) return;
+      if (auto sent = auth->send(wire::Type::ClientNamed, order); !sent)
+        log::event(log::Debug, "client_named").error(sent.error());
+    });
+  };
 }
 
 Result<void> MailstoreRole::place_pop3(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd) {

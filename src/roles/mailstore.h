@@ -43,6 +43,7 @@ class MailstoreRole : public Role {
   void on_leg(const Peer& from, net::Message message);
   Task<void> take_leg(net::OwnedFd fd, bool from_mta);
   Result<void> place(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd, bool from_mta);
+  std::function<void(std::string)> tell_auth(AccountId account, std::string device);
   Result<void> place_imap(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd);
   Result<void> place_pop3(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd);
   std::vector<std::string> pop3_mechanisms(uint16_t port) const;

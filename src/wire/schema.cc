@@ -129,6 +129,9 @@ BZ_WIRE_FIELDS(LookupAccount, kShort, &LookupAccount::id, &LookupAccount::accoun
 BZ_WIRE_FIELDS(AccountInfo, kShort, &AccountInfo::id, &AccountInfo::kind, &AccountInfo::account, &AccountInfo::quota_bytes,
                &AccountInfo::server)
 BZ_WIRE_FIELDS(EndSessions, kShort, &EndSessions::account_id, &EndSessions::device, &EndSessions::reason)
+BZ_WIRE_FIELDS(AskSessions, kShort, &AskSessions::id, &AskSessions::account_id)
+BZ_WIRE_FIELDS(AccountSessions, kShort, &AccountSessions::id, &AccountSessions::devices)
+BZ_WIRE_FIELDS(ClientNamed, kShort, &ClientNamed::account_id, &ClientNamed::device, &ClientNamed::client_id)
 BZ_WIRE_FIELDS(ForeignLogin, kShort, &ForeignLogin::ticket_sha256, &ForeignLogin::server, &ForeignLogin::host,
                &ForeignLogin::user, &ForeignLogin::password)
 BZ_WIRE_FIELDS(InstallCertificate, kChannelFile, &InstallCertificate::id, &InstallCertificate::certificate,

@@ -53,6 +53,10 @@ enum class Type : uint8_t {
   EndSessions = 80,
   // auth -> mailstore
   PurgeAccount = 81,
+  // auth -> gateway and back; mailstore -> auth
+  AskSessions = 126,
+  AccountSessions = 127,
+  ClientNamed = 128,
   // auth -> egress, before the SaslDone of the same ticket
   ForeignLogin = 88,
   // admin -> supervisor, admin -> gateway; each is answered by Done
@@ -125,8 +129,9 @@ struct SaslDone {
 };
 struct SaslFail {
   uint64_t id = 0;
-  uint8_t kind = 0;    // 0 authentication failed, 1 temporary, 2 malformed exchange, 3 mechanism not offered
-  std::string reason;  // for the log
+  uint8_t kind = 0;    // 0 authentication failed, 1 temporary, 2 malformed exchange, 3 mechanism not offered, 4 the device
+                       // is who it says, but has expired or is not for this service
+  std::string reason;  // for the log; of kind 4 for the client
   BZ_WIRE_RECORD(SaslFail);
 };
 struct LookupRecipient {
@@ -175,6 +180,22 @@ struct EndSessions {
   uint64_t account_id = 0;
   std::string device, reason;
   BZ_WIRE_RECORD(EndSessions);
+};
+struct AskSessions {
+  uint64_t id = 0;  // chosen by auth
+  uint64_t account_id = 0;
+  BZ_WIRE_RECORD(AskSessions);
+};
+struct AccountSessions {
+  uint64_t id = 0;
+  std::vector<std::string>
+      devices;  // one for each session of the account, the first thousand; "": by the account's password
+  BZ_WIRE_RECORD(AccountSessions);
+};
+struct ClientNamed {
+  uint64_t account_id = 0;
+  std::string device, client_id;  // what a session of the device called itself by IMAP's ID after login, in one line
+  BZ_WIRE_RECORD(ClientNamed);
 };
 
 // Where a session with this ticket goes on, and how it logs in there. Holds a password: wipe what was encoded.

@@ -57,6 +57,9 @@ TEST(Schema, golden_vectors) {
          "0176"
          "0172"
          "05");
+  golden(AskSessions{1, 300}, "0101ac02");
+  golden(AccountSessions{1, {"d", ""}}, "010102016400");
+  golden(ClientNamed{1, "d", "c"}, "010101640163");
   golden(SaslFail{1, 2, "x"}, "0101020178");
   golden(LookupRecipient{1, "a@b"}, "010103614062");
   golden(LocalRecipient{5, "a", "b", "s", "m"}, "0105016101620173016d");

@@ -8,6 +8,10 @@
 
 namespace bz::imapd {
 
+namespace {
+constexpr size_t kMaxClientName = 200;
+}
+
 Task<Reply> handle(Session& s, const imap::Capability&) {
   imap::capability_response(s.out(), imap::capabilities_after_login(s.account().config().append_limit));
   co_return ok("CAPABILITY completed");
@@ -31,9 +35,14 @@ Task<Reply> handle(Session& s, const imap::Id& command) {
   static constexpr std::string_view kLogged[] = {"name", "version", "os", "os-version", "vendor"};
   log::Event event(log::Info, "imap_id");
   event.field("sid", s.id());
-  for (const auto& [key, value] : command.fields)
-    for (std::string_view known : kLogged)
-      if (value && base::iequals(key, known)) event.field(known, std::string_view(*value).substr(0, 100));
+  std::string client;
+  for (std::string_view known : kLogged)
+    for (const auto& [key, value] : command.fields) {
+      if (!value || !base::iequals(key, known)) continue;
+      event.field(known, std::string_view(*value).substr(0, 100));
+      if (known != "vendor") client += (client.empty() ? "" : " ") + value->substr(0, 100);
+    }
+  s.client_named(client.substr(0, kMaxClientName));
   s.out().append("* ID (\"name\" \"buzon\")\r\n");
   co_return ok("ID completed");
 }
