@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "authd/device_command.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -158,6 +159,12 @@ std::string json_of(const directory::Account& a) {
 }
 
 Task<wire::ControlAnswer> Service::command(wire::ControlRequest request) {
+  if (!request.arguments.empty() && request.arguments[0] == "device") {
+    DeviceCommand devices(*this, std::move(request));
+    auto running = devices.run();
+    auto answer = co_await std::move(running);
+    co_return std::move(answer);
+  }
   Commands commands(*this, std::move(request));
   auto running = commands.run();
   auto answer = co_await std::move(running);

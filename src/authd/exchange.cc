@@ -14,7 +14,7 @@ namespace bz::authd {
 namespace {
 
 // The kinds of SaslFail.
-constexpr uint8_t kRefused = 0, kTemporary = 1, kMalformed = 2, kNotOffered = 3;
+constexpr uint8_t kRefused = kRefusedKind, kTemporary = kTemporaryKind, kMalformed = 2, kNotOffered = 3;
 constexpr size_t kMaxExchanges = 50'000;      // open ones of all gateways
 constexpr size_t kMaxAtWorkPerAddress = 100;  // being judged at the same time; trusted networks are not counted
 constexpr size_t kMaxInLine = 20;             // for one account
@@ -233,6 +233,7 @@ void Service::end_turn(Exchange& x) {
 
 // Every attempt costs one Argon2id, whoever is meant by it; only what was right within the last hour costs a hash.
 Task<sasl::Step> Service::judge_password(ExchangePtr x, sasl::NeedPassword need) {
+  need.user = choose_device(*x, need.user);
   if (auto refusal = admit(*x, directory_.login_name(need.user))) co_return std::move(*refusal);
   if (!options_.routes.empty()) x->password = need.password;
   x->fingerprint = cache_.fingerprint(x->user, need.password);
@@ -242,6 +243,10 @@ Task<sasl::Step> Service::judge_password(ExchangePtr x, sasl::NeedPassword need)
   x->account = record->account;
   x->known = record->known;
   x->source = record->source;
+  auto trying = try_devices(x, *record, need.password);
+  auto opened = co_await std::move(trying);
+  if (!opened) co_return x->fail_for_now(opened.error());
+  if (*opened) co_return x->machine->verified(x->account.state == directory::State::Active);
   auto remembered = [&]() -> std::optional<base::Millis> {
     if (!x->known) return std::nullopt;
     return cache_.age(x->account.id, x->account.verifier_version, need.password);
@@ -323,6 +328,7 @@ std::function<Result<bool>()> verification(const directory::LoginRecord& record,
 }
 
 Task<sasl::Step> Service::supply_credentials(ExchangePtr x, std::string user) {
+  user = choose_device(*x, user);
   if (auto refusal = admit(*x, directory_.login_name(user))) co_return std::move(*refusal);
   auto looking = source_.login(std::move(user));
   auto record = co_await std::move(looking);
@@ -330,6 +336,9 @@ Task<sasl::Step> Service::supply_credentials(ExchangePtr x, std::string user) {
   x->account = record->account;
   x->known = record->known;
   x->source = record->source;
+  auto taking = take_device_keys(x, *record);
+  auto taken = co_await std::move(taking);
+  if (!taken) co_return x->fail_for_now(taken.error());
   sasl::Credentials& credentials = record->secrets.credentials;
   credentials.known = record->known && record->account.state == directory::State::Active;
   co_return x->machine->supply(credentials);
@@ -338,7 +347,7 @@ Task<sasl::Step> Service::supply_credentials(ExchangePtr x, std::string user) {
 Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
   end_turn(*x);
   // Another directory may call the account by another name than the one it logs in with.
-  std::string wanted = directory_.login_name(done.authzid);
+  std::string wanted = directory_.login_name(directory::chosen_device(done.authzid).user);
   if (!done.authzid.empty() && wanted != x->account.name && wanted != x->user) {
     auto refusing = refuse(x, kRefused, "may not act as somebody else");
     co_await std::move(refusing);
@@ -354,6 +363,14 @@ Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
   std::string route(route_of(x->start.service));
   Place place;
   if (unchanged) {
+    auto checking = check_device(x);
+    auto objection = co_await std::move(checking);
+    if (objection) {
+      x->delay = base::Millis(0);
+      auto refusing = refuse(x, objection->kind, objection->reason);
+      co_await std::move(refusing);
+      co_return;
+    }
     auto placed = place_session(*x, *now);
     if (auto* refusal = std::get_if<Refusal>(&placed)) {
       x->delay = base::Millis(0);
@@ -369,6 +386,7 @@ Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
   ticket.service = wire::name(x->start.service);
   ticket.account = x->account.id;
   ticket.account_name = x->account.name;
+  ticket.device = x->own_device.label;
   ticket.mechanism = base::upper(x->start.mechanism);
   ticket.session = x->start.session_id;
   ticket.client_address = x->start.client_address;
@@ -389,12 +407,15 @@ Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
   std::string where = x->source == directory_.name() ? "embedded directory" : "directory " + x->source;
   std::string verdict = where + ": account " + std::to_string(x->account.id.value()) + ", " +
                         std::string(directory::name(x->account.state)) + (x->cached ? ", password known" : "");
+  if (x->own_device.number != 0) verdict += ", device " + x->own_device.label;
   if (place.server != nullptr) verdict += ", mailbox on server " + place.server->name + " at " + place.host;
   log_end(*x, verdict, "");
+  note_device_use(*x);
   wire::SaslDone answer;
   answer.id = x->start.id;
   answer.account = x->account.name;
   answer.account_id = x->account.id.value();
+  answer.device = x->own_device.label;
   answer.ticket = std::move(*signed_ticket);
   answer.final_data = std::move(done.final_data);
   answer.verdict = std::move(verdict);

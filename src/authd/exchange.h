@@ -9,6 +9,9 @@
 
 namespace bz::authd {
 
+// The kinds of SaslFail that more than one file says.
+inline constexpr uint8_t kRefusedKind = 0, kTemporaryKind = 1, kNotAllowedKind = 4;
+
 struct Service::Exchange {
   PeerId peer;
   wire::SaslStart start;
@@ -34,6 +37,11 @@ struct Service::Exchange {
   bool guess = false;        // a temporary failure that counts as one
   Secret password{};         // of PLAIN and LOGIN, for a server that wants it; kept only while there are routes
   base::Millis delay{0};
+  struct {
+    std::string chosen{};  // label behind the login name
+    uint64_t number = 0;   // which one it is, if the exchange ends well; 0: the account itself
+    std::string label{};   // of that one, set before the ticket is signed
+  } own_device{};
 
   // Places in the lines it had to wait in; the account's is asked for first, so that nobody waits for one another.
   std::shared_ptr<Turnstile> line{};  // of the account

@@ -65,6 +65,9 @@ Task<sasl::Step> Service::judge_certificate(ExchangePtr x, sasl::NeedCertificate
     x->detail = identity.error().text();
     co_return x->machine->identified(std::nullopt);
   }
+  auto looking = find_certificate_device(x, need.user, identity->sha256);
+  auto bound = co_await std::move(looking);
+  if (bound) co_return std::move(*bound);
   x->detail = "certificate " + identity->subject + " names nobody here" + (need.user.empty() ? "" : " by that name");
   for (const std::string& candidate : names_of(*identity, options_.certificates)) {
     if (!need.user.empty() && directory_.login_name(need.user) != directory_.login_name(candidate)) continue;

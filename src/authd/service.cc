@@ -77,6 +77,12 @@ void Service::message(const PeerId& from, uint8_t type, std::string_view payload
     case wire::Type::SaslAbort:
       if (gateway) return sasl_abort(from, payload);
       break;
+    case wire::Type::AccountSessions:
+      if (gateway) return sessions_counted(from, payload);
+      break;
+    case wire::Type::ClientNamed:
+      if (from.role == "mailstore") return client_named(from, payload);
+      break;
     case wire::Type::LookupRecipient:
       if (!server) break;
       if (auto question = wire::LookupRecipient::decode(payload)) {

@@ -85,6 +85,12 @@ struct Options {
   Routes routes{};                       // accounts whose mailbox is on another server
 };
 
+// Live sessions of an account by device label; "": by the account's own password.
+struct DeviceSessions {
+  std::map<std::string, size_t> count{};
+  bool complete = true;  // every gateway has answered
+};
+
 // What the service reaches the world through. All outlive it.
 struct World {
   net::Loop& loop;
@@ -117,6 +123,7 @@ class Service {
 
  private:
   friend class Commands;
+  friend class DeviceCommand;
   struct Exchange;
   using ExchangePtr = std::shared_ptr<Exchange>;  // shared by the table and the task that runs it
   using ExchangeKey = std::pair<PeerId, uint64_t>;
@@ -154,6 +161,22 @@ class Service {
   void log_closed(const Exchange& exchange);
   void note_wrong(const Exchange& exchange, const Secret& password, bool asked);
 
+  // devices.cc: the devices of an account within an exchange.
+  std::string choose_device(Exchange& exchange, std::string_view login) const;
+  Task<Result<bool>> try_devices(ExchangePtr exchange, directory::LoginRecord& record, const Secret& password);
+  Task<Result<void>> take_device_keys(ExchangePtr exchange, directory::LoginRecord& record);
+  Task<std::optional<sasl::Step>> find_certificate_device(ExchangePtr exchange, std::string user, std::string sha256_hex);
+  Task<std::optional<Refusal>> check_device(ExchangePtr exchange);
+  void note_device_use(const Exchange& exchange);
+  // And outside of them.
+  void end_device_sessions(AccountId account, const std::string& label, const std::string& reason);
+  Task<void> end_late_device_sessions(AccountId account, std::string label);
+  Task<DeviceSessions> live_sessions(AccountId account);
+  Task<void> give_up_counting(uint64_t id);
+  void sessions_counted(const PeerId& from, std::string_view payload);
+  void client_named(const PeerId& from, std::string_view payload);
+  Task<void> write_client_name(wire::ClientNamed named);
+
   // service.cc
   Task<void> lookup_recipient(PeerId from, wire::LookupRecipient question);
   Task<Result<void>> place_recipient(AccountId account, wire::LocalRecipient& recipient);
@@ -177,6 +200,9 @@ class Service {
   Turnstile suspects_;
   // One stranger at a time has a directory asked about an account: what the one before him has cost is known by then.
   std::map<std::string, std::shared_ptr<Turnstile>, std::less<>> lines_;  // shared by those who wait there
+  struct Counting;
+  std::map<uint64_t, std::shared_ptr<Counting>> counting_;  // shared with the task that waits; by id of the question
+  uint64_t last_counting_ = 0;
   std::set<PeerId> peers_;
   std::map<ExchangeKey, ExchangePtr> exchanges_;
   std::map<std::string, size_t, std::less<>> at_work_;  // client address -> exchanges being judged

@@ -89,6 +89,11 @@ Result<ClientAuthorities> ClientAuthorities::make(std::string_view ca_pem, std::
   return out;
 }
 
+Result<std::string> certificate_sha256(std::string_view pem) {
+  BZ_TRY(std::vector<X509Ptr> certificates, parse_certificates(pem, 2));  // one, and no second
+  return sha256(certificate_der(certificates[0].get()));
+}
+
 Result<ClientIdentity> verify_client_certificate(const std::vector<std::string>& chain,
                                                  const ClientAuthorities& authorities, const base::Clock& clock) {
   if (!authorities.valid()) return fail(Errc::Denied, "no CA for client certificates is set");

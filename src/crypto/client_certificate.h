@@ -37,6 +37,9 @@ struct ClientIdentity {
   std::vector<std::string> upns;    // SAN otherName 1.3.6.1.4.1.311.20.2.3 (user principal name)
 };
 
+// SHA-256 of the DER, raw, of the one certificate in a PEM text. Invalid: none, or more than one.
+Result<std::string> certificate_sha256(std::string_view pem);
+
 inline constexpr size_t kMaxClientChain = 10, kMaxClientCertificate = 16 << 10;  // bytes of one
 
 // `chain`: DER, the client's certificate first. Denied, with the reason: no chain to a CA of ours, expired, revoked, not
