@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "app/cli_device.h"
 #include "app/cli_tls.h"
 #include "app/config.h"
 #include "app/control_client.h"
@@ -112,7 +113,11 @@ int reload(const Common& common) {
 int administer(const Common& common, const std::string& role, std::vector<std::string> words) {
   auto has = [&](std::string_view word) { return std::find(words.begin(), words.end(), word) != words.end(); };
   std::string input;
-  if (has("--password-stdin")) {
+  if (words[0] == "device" && has("--certificate")) {
+    auto pem = take_certificate(words);
+    if (!pem) return refuse(pem.error());
+    input = std::move(*pem);
+  } else if (has("--password-stdin")) {
     input = read_input();
   } else if (words.size() > 2 && words[0] == "account" && (words[1] == "add" || words[1] == "passwd")) {
     if (!isatty(STDIN_FILENO)) {
@@ -182,6 +187,7 @@ int run(const Common& common, std::vector<std::string> arguments) {
   for (auto [name, role, what] :
        {std::tuple{"account", "auth", "add, passwd, list, show, disable, enable, route, remove, purge"},
         {"alias", "auth", "add, remove, list"},
+        {"device", "auth", "add, list, revoke, only: passwords and certificates of single devices"},
         {"directory", "auth", "test: a login told step by step"},
         {"guard", "auth", "list, stale, allow, deny, forget: who guesses, which phones keep an old password"},
         {"queue", "mta", "list, flush, remove"},
