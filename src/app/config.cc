@@ -405,6 +405,10 @@ Result<void> check_server(roles::ServerConfig& server, Where where, std::string_
     return bad(where, key, "tls \"none\" needs a loopback or private address");
   if (server.master_user.empty() != server.master_password_file.empty())
     return bad(where, key, "master_user goes together with master_password_file");
+  for (char c : server.sent_mailbox) {
+    if (c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '*' || c == '%')
+      return bad(where, key, "sent_mailbox must be ASCII without quotes, \\, * and %");
+  }
   if (server.login == "master" && server.master_user.empty())
     return bad(where, key, "login = \"master\" needs master_user");
   return {};

@@ -144,6 +144,7 @@ constexpr Key<Config> kKeys[] = {
     {"mta.bounce_lifetime", Duration, "\"1d\"", kMinute, 30 * kDay, "", "the same for notifications, which nobody gets back", TIME(mta.bounce_lifetime)},
     {"mta.max_deliveries", Number, "64", 1, 10'000, "", "deliveries under way at the same time", NUMBER(mta.max_deliveries)},
     {"mta.max_deliveries_per_host", Number, "4", 1, 1000, "", "of these, to one destination", NUMBER(mta.max_deliveries_per_host)},
+    {"mta.sent_wait", Duration, "\"20s\"", 0, kHour, "", "Sent copies for a [[server]] wait so long, for a client that files its own", TIME(mta.sent_wait)},
     {"mx.port", Number, "25", 1, 65535, "", "port of other hosts' MX; for tests only", NUMBER(mta.mx_port)},
     {"dns.config_file", Text, "", 1, 4096, "", "resolver configuration (unbound.conf); for tests only", TO(mta.dns_config_file), false, RESTART(mta.dns_config_file)},
 
@@ -246,6 +247,8 @@ constexpr Key<ServerConfig> kServerKeys[] = {
     {"master_password_file", Text, "", 1, 4096, "", "file that holds its password, mode 0600", SERVER_TEXT(master_password_file)},
     {"master_style", Text, "\"user*master\"", 1, 16, "user*master|sasl-authzid", "how the master user says for whom: in the name, or as the authorization identity (RFC 4616)", SERVER_TEXT(master_style)},
     {"send_client", Text, "\"none\"", 1, 16, "none|id|xclient|proxy|proxy-v1", "how it is told the client's address; it must trust us for that: ID of IMAP, XCLIENT (and ID), or a PROXY protocol header of version 2 or 1 before anything else", SERVER_TEXT(send_client)},
+    {"sent_copy", Flag, "true", 0, 0, "", "the master user files what is submitted through us in the user's Sent mailbox there, unless the client does; without master_user there is none", [](ServerConfig& s, KeyValue v) { s.sent_copy = v.flag; }},
+    {"sent_mailbox", Text, "", 1, 200, "", "name of that mailbox (in ASCII) where the server marks none as \\Sent; unset: the usual ones", SERVER_TEXT(sent_mailbox)},
 };
 
 constexpr Key<RouteConfig> kRouteKeys[] = {

@@ -47,7 +47,7 @@ const RoleFacts kRoles[] = {
 
 constexpr std::pair<std::string_view, std::string_view> kPeers[] = {
     {"gateway", "auth"},  {"gateway", "mailstore"}, {"gateway", "mta"}, {"mailstore", "auth"}, {"mta", "auth"},
-    {"mta", "mailstore"}, {"gateway", "egress"},    {"egress", "auth"}, {"gateway", "admin"},
+    {"mta", "mailstore"}, {"gateway", "egress"},    {"egress", "auth"}, {"mta", "egress"},     {"gateway", "admin"},
 };
 
 enum class Guarded : uint8_t { No, Yes, Binary };  // Binary: guarded, and a line end at its end is part of it

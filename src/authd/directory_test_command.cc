@@ -31,6 +31,25 @@ std::string json_of(std::string_view user, bool good, const std::vector<Finding>
   return out + "]}\n";
 }
 
+// Where the mailbox is, and what becomes of the copy of what its user submits.
+void explain_place(std::vector<Finding>& steps, const Routes& routes, const directory::Account& account) {
+  auto place = routes.place_of(account);
+  if (!place) return steps.push_back({Finding::Kind::Bad, "mailbox", place.error().text()});
+  if (place->server == nullptr) return steps.push_back({Finding::Kind::Note, "mailbox", "in our own mail store"});
+  const ForeignServer& server = *place->server;
+  steps.push_back({Finding::Kind::Note, "mailbox",
+                   "on server " + server.name + " at " + place->host + ", as " + routes.login_name(server, account)});
+  const std::string why = !server.imap        ? "the server has no imap_port"
+                          : !server.sent_copy ? "sent_copy = false"
+                          : !server.has_master
+                              ? "the server has no master_user, and without one we cannot file anything there"
+                              : "";
+  std::string text = "the master user files what is submitted through us in his Sent mailbox there";
+  if (server.submission) text = "the server's own affair: its users submit there";
+  if (!server.submission && !why.empty()) text = "off: " + why;
+  steps.push_back({Finding::Kind::Note, "sent copy", std::move(text)});
+}
+
 bool has(const std::vector<Finding>& steps, Finding::Kind kind) {
   return std::any_of(steps.begin(), steps.end(), [&](const Finding& f) { return f.kind == kind; });
 }
@@ -58,6 +77,12 @@ Task<Commands::Text> Commands::directory_test() {
       right = right && record->known;
       steps.push_back({right ? Finding::Kind::Good : Finding::Kind::Bad, "password", right ? "right" : "wrong"});
     }
+  }
+  if (!service_.options_.routes.empty() && !has(steps, Finding::Kind::Bad)) {
+    auto looking = service_.source_.login(user);
+    auto record = co_await std::move(looking);
+    if (!record) co_return std::move(record).error();
+    explain_place(steps, service_.options_.routes, record->account);
   }
   bool good = !has(steps, Finding::Kind::Bad);
   status_ = good ? 0 : 1;

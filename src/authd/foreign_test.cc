@@ -53,6 +53,7 @@ struct ForeignTest : testing::Test {
     old.imap = old.delivery = old.has_master = true;
     bare.imap = true;
     old.local_part = true;
+    old.sent_copy = bare.sent_copy = true;
     options.routes.servers = {old, bare};
     options.routes.own_host = "mail.x.test";
     World world{loop,
@@ -195,6 +196,25 @@ TEST_F(ForeignTest, mail_goes_where_the_mailbox_is) {
             "old");
   EXPECT_EQ(command({"account", "route", "ana", "bare"}).exit_status, 0u);
   EXPECT_EQ(look_up("ana@x.test").kind, 3) << "a server without delivery: mail waits";
+}
+
+TEST_F(ForeignTest, the_queue_hears_where_a_mailbox_is_and_what_it_takes) {
+  const auto info = [&] {
+    return *wire::AccountInfo::decode(ask(mta, Type::LookupAccount, wire::LookupAccount{1, 1}.encode()).payload);
+  };
+  auto at_old = info();
+  EXPECT_EQ(at_old.host, "imap.old.test");
+  EXPECT_EQ(at_old.user, "ana");
+  EXPECT_TRUE(at_old.takes_mail && at_old.takes_sent_copy);
+  EXPECT_THAT(command({"directory", "test", "ana"}).output,
+              HasSubstr("    mailbox: on server old at imap.old.test, as ana\n"
+                        "    sent copy: the master user files"));
+  EXPECT_EQ(command({"account", "route", "ana", "bare"}).exit_status, 0u);
+  auto at_bare = info();
+  EXPECT_EQ(at_bare.user, "ana@x.test");
+  EXPECT_FALSE(at_bare.takes_mail || at_bare.takes_sent_copy);
+  EXPECT_THAT(command({"directory", "test", "ana"}).output, HasSubstr("    sent copy: off: the server has no master_user"));
+  EXPECT_THAT(command({"directory", "test", "ben"}).output, HasSubstr("    mailbox: in our own mail store\n"));
 }
 
 TEST_F(ForeignTest, a_new_route_ends_the_sessions_of_before) {

@@ -21,6 +21,8 @@ struct ForeignServer {
   bool by_master = false;   // never with the user's password
   bool has_master = false;  // when the user's password is not known
   bool local_part = false;  // login name there: "ana", not "ana@example.org"
+  bool sent_copy = false;   // of what is submitted through us: wanted there
+  bool takes_sent_copy() const { return sent_copy && imap && has_master; }
   bool serves(wire::Service service) const;
 };
 

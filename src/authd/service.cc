@@ -173,7 +173,13 @@ Task<void> Service::lookup_account(PeerId from, wire::LookupAccount question) {
     info.quota_bytes = answer->quota_bytes;
     auto place = options_.routes.place_of(*answer);
     if (!place) info.server = answer->mail_host;  // not allowed, and not ours either
-    if (place && place->server) info.server = place->server->name;
+    if (place && place->server) {
+      info.server = place->server->name;
+      info.host = place->host;
+      info.user = options_.routes.login_name(*place->server, *answer);
+      info.takes_mail = place->server->delivery;
+      info.takes_sent_copy = place->server->takes_sent_copy();
+    }
   } else if (!answer && answer.error().code() != Errc::NotFound) {
     info.kind = kTemporary;
     log::event(log::Err, "lookup_failed").field("question", "account").error(answer.error());

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "crypto/digest.h"
 #include "delivery/worker.h"
 #include "kv/memory.h"
 #include "net/test_util.h"
@@ -116,6 +117,12 @@ class FakeDirectory : public queue::Directory {
     co_return verdict;
   }
   Task<Result<bool>> may_send_as(AccountId, smtp::Address address) override { co_return !address.is_null(); }
+  Task<Result<queue::MailboxPlace>> place_of(AccountId) override {
+    ++asked;
+    co_return place;
+  }
+  Result<queue::MailboxPlace> place = queue::MailboxPlace{};
+  int asked = 0;
 };
 
 class FakeDns : public net::Dns {
@@ -171,6 +178,32 @@ class DeliveryTest : public testing::Test, public LegOpener {
     co_return std::make_unique<net::Stream>(loop_, fds.first);
   }
 
+  Task<Result<std::unique_ptr<net::Stream>>> open_sent_leg(wire::FileSent request) override {
+    filed_.push_back(request);
+    if (egress_says_.empty()) co_return fail(Errc::Unavailable, "no egress");
+    auto fds = *net::socket_pair();
+    servers_.spawn(be_egress(std::make_unique<net::Stream>(loop_, fds.second), request.size));
+    co_return std::make_unique<net::Stream>(loop_, fds.first);
+  }
+  Task<void> be_egress(std::unique_ptr<net::Stream> leg, size_t size) {
+    if (egress_wants_) {
+      const std::string go = "354 go\r\n";
+      auto asking = leg->write_all(go, soon());
+      (void)co_await asking;
+      std::string body;
+      while (body.size() < size) {
+        char buffer[1000];
+        auto reading = leg->read_some(buffer, soon());
+        auto got = co_await reading;
+        if (!got || *got == 0) break;
+        body.append(buffer, *got);
+      }
+      sent_bodies_.push_back(body);
+    }
+    auto answering = leg->write_all(egress_says_, soon());
+    (void)co_await answering;
+  }
+
   QueueId put(const std::vector<std::pair<std::string, queue::RecipientClass>>& recipients,
               const char* from = "joe@us.example",
               const std::string& content = "Received: us\r\nSubject: hi\r\n\r\n.body\r\n") {
@@ -190,6 +223,10 @@ class DeliveryTest : public testing::Test, public LegOpener {
       r.cls = cls;
       if (cls != queue::RecipientClass::Relay) r.rcpt.account = AccountId(7);
       r.rcpt.sent_copy = cls == queue::RecipientClass::SentCopy;
+      if (cls != queue::RecipientClass::Relay) {
+        r.server = at_.server;
+        r.host = at_.host;
+      }
       e.recipients.push_back(r);
     }
     auto spool = queue_->spool();
@@ -227,6 +264,11 @@ class DeliveryTest : public testing::Test, public LegOpener {
   Settings settings_;
   Script remote_, store_;
   bool store_down_ = false;
+  queue::MailboxPlace at_{};  // of recipients that are put
+  std::vector<wire::FileSent> filed_;
+  std::string egress_says_ = "250 2.0.0 Filed\r\n";
+  bool egress_wants_ = true;
+  std::vector<std::string> sent_bodies_;
   net::TaskGroup servers_{loop_};
   std::unique_ptr<net::Listener> listener_;
   std::unique_ptr<queue::Queue> queue_;
@@ -409,6 +451,127 @@ TEST_F(DeliveryTest, AStoreThatIsDownLosesNothing) {
   work();
   EXPECT_TRUE(queue_->list().empty());
   EXPECT_EQ(store_.bodies.size(), 1u);
+}
+
+// Mailboxes on another server.
+class ElsewhereTest : public DeliveryTest {
+ protected:
+  ElsewhereTest() {
+    MailServer server;
+    server.port = settings_.route.mx_port;
+    server.tls = MailServer::Tls::None;
+    settings_.servers["old"] = std::move(server);
+    at_ = there();
+    directory_.place = there();
+  }
+  static queue::MailboxPlace there() {
+    queue::MailboxPlace place;
+    place.server = "old";
+    place.host = "127.0.0.1";
+    place.user = "joe";
+    return place;
+  }
+  void later() {
+    clock_.advance(base::Millis(300'000));
+    work();
+  }
+};
+
+TEST_F(ElsewhereTest, SentCopyGoesThereByEgress) {
+  put({{"joe@us.example", kSentCopy}});
+  work();
+  EXPECT_TRUE(queue_->list().empty());
+  ASSERT_EQ(filed_.size(), 1u);
+  EXPECT_EQ(filed_[0].server, "old");
+  EXPECT_EQ(filed_[0].host, "127.0.0.1");
+  EXPECT_EQ(filed_[0].user, "joe");
+  EXPECT_EQ(filed_[0].body_sha256, crypto::sha256(".body\r\n"));
+  EXPECT_EQ(sent_bodies_, std::vector<std::string>{"Subject: hi\r\n\r\n.body\r\n"});
+  EXPECT_EQ(filed_[0].size, sent_bodies_[0].size());
+  EXPECT_TRUE(store_.lines.empty());
+}
+
+TEST_F(ElsewhereTest, SentCopyThatIsThereAlreadyIsNotSent) {
+  egress_wants_ = false;
+  put({{"joe@us.example", kSentCopy}});
+  work();
+  EXPECT_TRUE(queue_->list().empty());
+  EXPECT_TRUE(sent_bodies_.empty());
+}
+
+TEST_F(ElsewhereTest, SentCopyIsTriedUntilItIsFiledAndBouncesToNobody) {
+  put({{"joe@us.example", kSentCopy}});
+  for (const char* words : {"", "451 4.4.1 away\r\n", "554 5.0.0 no\r\n", "nonsense\r\n", "35"}) {
+    egress_says_ = words;
+    later();
+    ASSERT_EQ(queue_->list().size(), 1u) << words;
+  }
+  clock_.advance(base::Millis(30LL * 24 * 3600 * 1000));  // far over the lifetime of mail
+  work();
+  ASSERT_EQ(queue_->list().size(), 1u);
+  egress_says_ = "250 2.0.0 Filed\r\n";
+  clock_.advance(base::Millis(24LL * 3600 * 1000));
+  work();
+  EXPECT_TRUE(queue_->list().empty());
+  EXPECT_TRUE(store_.bodies.empty());
+}
+
+TEST_F(ElsewhereTest, SentCopyEndsWithTheAccountOrTheMasterUser) {
+  directory_.place->takes_sent_copy = false;
+  put({{"joe@us.example", kSentCopy}});
+  work();
+  EXPECT_TRUE(queue_->list().empty());
+  directory_.place = queue::MailboxPlace{};
+  directory_.place->gone = true;
+  put({{"joe@us.example", kSentCopy}});
+  work();
+  EXPECT_TRUE(queue_->list().empty());
+  EXPECT_TRUE(filed_.empty());
+}
+
+TEST_F(ElsewhereTest, QueuedMailFollowsAnAccountThatMoves) {
+  remote_.end = "451 4.3.0 busy\r\n";
+  put({{"joe@us.example", kLocal}});
+  egress_says_ = "";
+  put({{"joe@us.example", kSentCopy}});
+  work();
+  EXPECT_EQ(queue_->list().size(), 2u);
+  EXPECT_EQ(remote_.bodies.size(), 1u);
+  directory_.place = queue::MailboxPlace{};  // home
+  later();
+  EXPECT_TRUE(queue_->list().empty());
+  EXPECT_EQ(remote_.bodies.size(), 1u);
+  EXPECT_EQ(store_.bodies.size(), 2u);
+  EXPECT_NE(said(store_.lines).find("XBZSENT=1"), std::string::npos);
+  // And the other way round.
+  at_ = {};
+  directory_.place = there();
+  remote_.end = "250 ok\r\n";
+  put({{"joe@us.example", kLocal}});
+  work();
+  EXPECT_TRUE(queue_->list().empty());
+  EXPECT_EQ(remote_.bodies.size(), 2u);
+}
+
+TEST_F(ElsewhereTest, MailWaitsWhileNobodyKnowsWhere) {
+  directory_.place = fail(Errc::Unavailable, "down");
+  put({{"joe@us.example", kLocal}});
+  work();
+  ASSERT_EQ(queue_->list().size(), 1u);
+  EXPECT_EQ(queue_->list()[0]->envelope.recipients[0].last_reply.status, "4.3.0");
+  directory_.place = there();
+  directory_.place->takes_mail = false;
+  later();
+  ASSERT_EQ(queue_->list().size(), 1u);
+  EXPECT_EQ(queue_->list()[0]->envelope.recipients[0].last_reply.status, "4.3.5");
+  EXPECT_EQ(remote_.connections, 0);
+}
+
+TEST_F(DeliveryTest, NobodyIsAskedWhereWhileThereIsOnePlace) {
+  put({{"joe@us.example", kLocal}, {"joe@us.example", kSentCopy}, {"a@there.example", kRelay}});
+  work();
+  EXPECT_TRUE(queue_->list().empty());
+  EXPECT_EQ(directory_.asked, 0);
 }
 
 class SmartHostTest : public DeliveryTest {

@@ -9,6 +9,7 @@
 #include "net/stream.h"
 #include "queue/route.h"
 #include "smtp/client_fsm.h"
+#include "wire/schema.h"
 
 namespace bz::delivery {
 
@@ -40,12 +41,14 @@ struct Settings {
       data_end_time{600'000};
 };
 
-// Opens a leg to our mail store: one end of a socket pair, the other on its way to the role. The agent writes the hand-over
-// (wire/handoff.h, service Lmtp) as its first bytes. Unavailable: the role is down.
+// Opens legs to other roles: one end of a socket pair, the other on its way. Unavailable: the role is down.
 class LegOpener {
  public:
   virtual ~LegOpener() = default;
+  // To our mail store; the agent writes the hand-over (wire/handoff.h, service Lmtp) as its first bytes.
   virtual Task<Result<std::unique_ptr<net::Stream>>> open_leg() = 0;
+  // To egress, which has been told of the message.
+  virtual Task<Result<std::unique_ptr<net::Stream>>> open_sent_leg(wire::FileSent request) = 0;
 };
 
 }  // namespace bz::delivery

@@ -43,6 +43,7 @@ Service::Service(const Outside& outside, const base::Clock& clock, std::shared_p
       verifier_(std::move(verifier)),
       health_(health_options(*settings_), clock, outside.random),
       connector_(outside, health_),
+      sent_copies_(outside.loop, connector_),
       credentials_(outside.loop),
       tasks_(outside.loop) {}
 
@@ -148,15 +149,10 @@ Result<Target> Service::target_of(const Session& session) const {
   plan.user = credential.user;
   plan.password = credential.password;
   if (plan.password.empty()) {
-    if (server.master_user.empty() || server.master_password.empty())
-      return fail(Errc::Denied, "no password of the user, and the server has no master user");
-    plan.password = server.master_password;
-    plan.user = server.master_user;
-    if (server.master_style == MasterStyle::SaslAuthzid) {
-      plan.authzid = credential.user;
-    } else {
-      plan.user = credential.user + "*" + server.master_user;
-    }
+    auto master = master_plan(server, credential.user);
+    if (!master) return std::move(master).error().with_context("no password of the user");
+    plan = std::move(*master);
+    plan.hello = session.settings->host;
   }
   const bool xclient = server.send_client == SendClient::Xclient;
   if (xclient || server.send_client == SendClient::Id) plan.id = id_fields(session.handoff);

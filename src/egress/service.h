@@ -10,6 +10,7 @@
 #include "crypto/ticket.h"
 #include "egress/connector.h"
 #include "egress/credentials.h"
+#include "egress/sent_copies.h"
 #include "wire/handoff.h"
 
 namespace bz::egress {
@@ -23,6 +24,7 @@ class Service {
   ~Service();
   void accept(int leg);  // owns the descriptor
   void credential(wire::ForeignLogin record) { credentials_.put(std::move(record)); }
+  void file_sent(wire::FileSent request, int leg) { sent_copies_.file(std::move(request), leg, settings_); }
   void set(std::shared_ptr<const Settings> settings) { settings_ = std::move(settings); }
   // Ends the sessions of an account (device empty: of all its devices), with BYE where the protocol is at rest; tickets
   // signed before open no more. How many.
@@ -47,6 +49,7 @@ class Service {
   std::function<crypto::TicketVerifier*()> verifier_;
   Health health_;
   Connector connector_;
+  SentCopies sent_copies_;
   Credentials credentials_;
   std::map<uint64_t, Session*> running_;
   uint64_t next_ = 0;

@@ -28,6 +28,14 @@ struct RecipientVerdict {
   std::vector<LocalTarget> targets;
 };
 
+// Where an account's mailbox is.
+struct MailboxPlace {
+  bool gone = false;                     // there is no such account any more
+  std::string server{}, host{}, user{};  // a [[server]] and the login name there; server empty: our mail store
+  bool takes_mail = true;                // from us
+  bool takes_sent_copy = true;
+};
+
 class Directory {
  public:
   virtual ~Directory() = default;
@@ -35,8 +43,8 @@ class Directory {
   virtual Task<Result<RecipientVerdict>> lookup_recipient(smtp::Address address) = 0;
   // The null address asks: as anybody, the null sender included? True for hosts whose mail is relayed, not for people.
   virtual Task<Result<bool>> may_send_as(AccountId account, smtp::Address address) = 0;
-  // Is the mailbox on another server? Then there is no Sent copy of ours to file.
-  virtual Task<Result<bool>> is_elsewhere(AccountId) { co_return false; }
+  // As of now: people move. Errors are temporary; a mail host that is not allowed is one.
+  virtual Task<Result<MailboxPlace>> place_of(AccountId) { co_return MailboxPlace{}; }
 };
 
 }  // namespace bz::queue

@@ -29,7 +29,7 @@ enum class RecipientState : uint8_t {
 struct Recipient {
   smtp::RcptTo rcpt;  // address, NOTIFY, ORCPT, account
   RecipientClass cls = RecipientClass::Relay;
-  std::string server{}, host{};  // Local: a [[server]] that has the mailbox; empty: our mail store
+  std::string server{}, host{};  // Local, SentCopy: a [[server]] that has the mailbox; empty: our mail store
   RecipientState state = RecipientState::Waiting;
   bool relayed = false;  // Success by a server without DSN
   enum class Delay : uint8_t { Untold = 0, ToTell = 1, Told = 2 } delay = Delay::Untold;
@@ -39,6 +39,7 @@ struct Recipient {
   smtp::Reply last_reply;
   std::string remote_mta;  // who gave it
   bool waiting() const { return state == RecipientState::Waiting; }
+  bool to_sent_elsewhere() const { return cls == RecipientClass::SentCopy && !server.empty(); }
   bool to_report() const {
     return state == RecipientState::Failed || state == RecipientState::Success || (waiting() && delay == Delay::ToTell);
   }

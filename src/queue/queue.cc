@@ -9,7 +9,12 @@
 namespace bz::queue {
 namespace {
 constexpr int64_t kReportRetry = 60'000;
+
+// A Sent copy for another server stays until it is filed, or the account is gone: nobody would be told of its end.
+bool retries(const Recipient& r, smtp::Outcome::Kind kind) {
+  return r.to_sent_elsewhere() && kind != smtp::Outcome::Kind::Done;
 }
+}  // namespace
 
 struct Queue::Item {
   Entry entry;
@@ -120,7 +125,7 @@ void Queue::apply(Item& item, size_t index, Attempt attempt, int64_t now) {
     const bool tell = r.cls != RecipientClass::SentCopy && r.rcpt.notify.on_success() && !attempt.next_knows_dsn;
     r.relayed = r.cls == RecipientClass::Relay;
     r.state = tell ? RecipientState::Success : RecipientState::Done;
-  } else if (kind != Kind::Permanent && !expired(config_.schedule, envelope, now)) {
+  } else if (retries(r, kind) || (kind != Kind::Permanent && !expired(config_.schedule, envelope, now))) {
     r.next_try = retry_at(config_.schedule, r.attempts, now);
     const bool late = config_.schedule.warn_after > 0 && now - envelope.received >= config_.schedule.warn_after;
     if (late && r.delay == Recipient::Delay::Untold && r.rcpt.notify.on_delay() && r.cls == RecipientClass::Relay) {
@@ -136,6 +141,20 @@ void Queue::apply(Item& item, size_t index, Attempt attempt, int64_t now) {
   event.field("attempts", r.attempts).field("relay", r.remote_mta);
   if (!attempt.tls_version.empty()) event.field("tls", attempt.tls_version).field("cipher", attempt.tls_cipher);
   event.field("reply", r.last_reply.to_string());
+}
+
+void Queue::reroute(const Job& job, const std::vector<MailboxPlace>& to) {
+  BZ_CHECK(to.size() == job.recipients.size(), "one place per recipient of the job");
+  const auto item = items_.at(job.id);
+  for (size_t i = 0; i < to.size(); ++i) {
+    auto& r = item->entry.envelope.recipients[job.recipients[i]];
+    r.server = to[i].server;
+    r.host = to[i].host;
+  }
+  schedule_.finish(job);
+  schedule_.add(item->entry.envelope, job.recipients);
+  --item->running;
+  work_is_there();
 }
 
 Task<Result<void>> Queue::settle(Job job, std::vector<Attempt> attempts) {

@@ -61,6 +61,10 @@ class Queue {
   ContentReader reader(const Entry& entry, ContentReader::View view) {
     return {ledger_, entry.envelope, entry.content, view};
   }
+  // Ends the job without an attempt: the mailboxes of its recipients are elsewhere by now. `to` in the order of
+  // job.recipients. Not written down: after a restart the old place is asked about again.
+  void reroute(const Job& job, const std::vector<MailboxPlace>& to);
+  Directory& directory() { return directory_; }
   // Ends the job: `attempts` in the order of job.recipients. Reschedules, tells senders, removes what is done.
   Task<Result<void>> settle(Job job, std::vector<Attempt> attempts);
   // Notifications that could not be queued before are tried again.

@@ -28,6 +28,7 @@ authd::Routes routes_of(const Config& config) {
     out.by_master = server.login == "master";
     out.has_master = !server.master_user.empty();
     out.local_part = server.login_name == "local";
+    out.sent_copy = server.sent_copy;
     routes.servers.push_back(std::move(out));
   }
   for (const RouteConfig& rule : config.routes) routes.rules.push_back({rule.account, rule.domain, rule.type, rule.server});

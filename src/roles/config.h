@@ -139,7 +139,7 @@ struct MtaConfig {
   std::string dns_config_file;  // tests only
   uint64_t max_message = 0;     // bytes
   unsigned max_recipients = 0;
-  Millis first_retry{}, max_retry{}, lifetime{}, bounce_lifetime{};
+  Millis first_retry{}, max_retry{}, lifetime{}, bounce_lifetime{}, sent_wait{};
   unsigned max_deliveries = 0, max_deliveries_per_host = 0;
 };
 
@@ -154,6 +154,8 @@ struct ServerConfig {
   std::string login, login_name;  // "user|master", "address|local"
   std::string master_user, master_password_file, master_style;
   std::string send_client;  // "none|id|xclient|proxy|proxy-v1"
+  bool sent_copy = true;
+  std::string sent_mailbox;  // empty: looked for
   bool operator==(const ServerConfig&) const = default;
 };
 

@@ -57,14 +57,23 @@ Task<Result<bool>> DirectoryLink::may_send_as(AccountId account, smtp::Address a
   co_return verdict->kind == 1;
 }
 
-Task<Result<bool>> DirectoryLink::is_elsewhere(AccountId account) {
+Task<Result<queue::MailboxPlace>> DirectoryLink::place_of(AccountId account) {
   uint64_t id = ++last_id_;
   auto asking = ask(id, wire::Type::LookupAccount, wire::LookupAccount{id, account.value()}.encode());
   auto answer = co_await std::move(asking);
   if (!answer) co_return std::move(answer).error();
   const auto* info = std::get_if<wire::AccountInfo>(&*answer);
   if (!info || info->kind > 1) co_return fail(Errc::Unavailable, "auth cannot say at the moment");
-  co_return !info->server.empty();
+  queue::MailboxPlace place;
+  place.gone = info->kind == 0;
+  if (info->server.empty()) co_return place;
+  if (info->host.empty()) co_return fail(Errc::Unavailable, "no [[server]] allows the mail host " + info->server);
+  place.server = info->server;
+  place.host = info->host;
+  place.user = info->user;
+  place.takes_mail = info->takes_mail;
+  place.takes_sent_copy = info->takes_sent_copy;
+  co_return place;
 }
 
 Task<Result<DirectoryLink::Answer>> DirectoryLink::ask(uint64_t id, wire::Type type, std::string payload) {

@@ -21,7 +21,7 @@ class DirectoryLink : public queue::Directory {
 
   Task<Result<queue::RecipientVerdict>> lookup_recipient(smtp::Address address) override;
   Task<Result<bool>> may_send_as(AccountId account, smtp::Address address) override;
-  Task<Result<bool>> is_elsewhere(AccountId account) override;
+  Task<Result<queue::MailboxPlace>> place_of(AccountId account) override;
 
   // From the channel. Invalid: not a record of the schema. An answer nobody waits for is dropped.
   Result<void> on_message(uint8_t type, std::string_view payload);

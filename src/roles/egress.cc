@@ -35,6 +35,7 @@ Result<std::shared_ptr<const egress::Server>> server_of(const ServerConfig& conf
   server->master_style =
       config.master_style == "sasl-authzid" ? egress::MasterStyle::SaslAuthzid : egress::MasterStyle::UserStarMaster;
   server->send_client = send_of(config.send_client);
+  server->sent_mailbox = config.sent_mailbox;
   crypto::TlsClientOptions options;
   options.ca_pem = host.secret(secrets::kServerCa + config.name).reveal();
   options.system_roots = options.ca_pem.empty();
@@ -138,6 +139,14 @@ void EgressRole::message(Peer& from, net::Message message) {
       return;
     }
     taken = std::move(order).error();
+  }
+  if (type == wire::Type::FileSent && from.role() == "mta" && message.fds.size() == 1) {
+    auto request = wire::FileSent::decode(message.payload);
+    if (request) {
+      service_->file_sent(std::move(*request), message.fds[0].release());
+      return;
+    }
+    taken = std::move(request).error();
   }
   if (!taken) {
     log::event(log::Err, "message_refused").field("peer", from.role()).field("type", message.type).error(taken.error());

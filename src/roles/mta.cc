@@ -44,6 +44,7 @@ std::shared_ptr<const smtpd::Settings> smtpd_settings_of(const Config& config) {
   settings->mail_domain = config.domains.empty() ? config.host : config.domains.front();
   settings->max_message = config.mta.max_message;
   settings->max_recipients = config.mta.max_recipients;
+  settings->sent_wait = config.mta.sent_wait;
   return settings;
 }
 
@@ -214,6 +215,18 @@ Task<Result<std::unique_ptr<net::Stream>>> MtaRole::open_leg() {
   std::vector<net::OwnedFd> fds;
   fds.emplace_back(ends.second);
   auto sent = mailstore->send(wire::Type::Leg, std::string_view(), std::move(fds));
+  if (!sent) co_return std::move(sent).error();
+  co_return std::move(ours);
+}
+
+Task<Result<std::unique_ptr<net::Stream>>> MtaRole::open_sent_leg(wire::FileSent request) {
+  Peer* egress = host_->peer("egress");
+  if (!egress || !egress->up()) co_return fail(Errc::Unavailable, "egress is not there");
+  BZ_CO_TRY(auto ends, net::socket_pair());
+  auto ours = std::make_unique<net::Stream>(host_->loop(), ends.first);
+  std::vector<net::OwnedFd> fds;
+  fds.emplace_back(ends.second);
+  auto sent = egress->send(wire::Type::FileSent, request.encode(), std::move(fds));
   if (!sent) co_return std::move(sent).error();
   co_return std::move(ours);
 }

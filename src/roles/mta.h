@@ -37,6 +37,7 @@ class MtaRole : public Role, private delivery::LegOpener {
   Task<void> retire(std::unique_ptr<Delivery> delivery);
   void take(Peer& from, net::Message message);
   Task<Result<std::unique_ptr<net::Stream>>> open_leg() override;
+  Task<Result<std::unique_ptr<net::Stream>>> open_sent_leg(wire::FileSent request) override;
   Task<void> remove(ControlCall call, std::vector<std::string> ids);
   Task<void> verify(ControlCall call);
 

@@ -240,8 +240,8 @@ void Session::hello(const smtp::Command& command) {
 Task<Result<bool>> Session::may_send_as(smtp::Address sender) {
   auto asking = services_.directory.may_send_as(facts_.account, smtp::Address());
   BZ_CO_TRY(facts_.relays, co_await asking);
-  auto asking_where = services_.directory.is_elsewhere(facts_.account);
-  BZ_CO_TRY(facts_.elsewhere, co_await asking_where);
+  auto asking_where = services_.directory.place_of(facts_.account);
+  BZ_CO_TRY(facts_.place, co_await asking_where);
   // A null sender is a disposition notification of the user's program (RFC 8098 2.1).
   if (facts_.relays || sender.is_null()) co_return true;
   auto asking_for_one = services_.directory.may_send_as(facts_.account, std::move(sender));
@@ -340,6 +340,10 @@ queue::Recipient Session::sent_copy() const {
   auto name = smtp::parse_address(facts_.account_name);
   r.rcpt.recipient = name ? std::move(*name) : fsm_.transaction()->mail.sender;
   if (r.rcpt.recipient.is_null()) r.rcpt.recipient = {"postmaster", settings_.mail_domain};
+  r.server = facts_.place.server;
+  r.host = facts_.place.host;
+  // Another server files a second copy without asking: the client's own must be there before we look.
+  if (!r.server.empty()) r.next_try = services_.clock.unix_millis() + settings_.sent_wait.count();
   return r;
 }
 
@@ -406,8 +410,8 @@ Task<void> Session::end_of_chunk(smtp::BdatChunk chunk, smtp::Fault) {
 Task<void> Session::finish() {
   fsm_.on(ServerEvent::MessageEnd);
   auto recipients = std::exchange(recipients_, {});
-  const bool ours = !facts_.relays && !facts_.elsewhere;
-  if (facts_.mode == ServerMode::Submission && ours && settings_.sent_copy) recipients.push_back(sent_copy());
+  const bool wanted = settings_.sent_copy && !facts_.relays && facts_.place.takes_sent_copy;
+  if (facts_.mode == ServerMode::Submission && wanted) recipients.push_back(sent_copy());
   const auto incoming = std::exchange(incoming_, nullptr);
   auto finishing = incoming->finish(std::move(recipients));
   const auto reply = co_await finishing;

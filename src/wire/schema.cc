@@ -127,7 +127,8 @@ BZ_WIRE_FIELDS(MaySendAs, kShort, &MaySendAs::id, &MaySendAs::account_id, &MaySe
 BZ_WIRE_FIELDS(SendAsVerdict, kShort, &SendAsVerdict::id, &SendAsVerdict::kind)
 BZ_WIRE_FIELDS(LookupAccount, kShort, &LookupAccount::id, &LookupAccount::account_id)
 BZ_WIRE_FIELDS(AccountInfo, kShort, &AccountInfo::id, &AccountInfo::kind, &AccountInfo::account, &AccountInfo::quota_bytes,
-               &AccountInfo::server)
+               &AccountInfo::server, &AccountInfo::host, &AccountInfo::user, &AccountInfo::takes_mail,
+               &AccountInfo::takes_sent_copy)
 BZ_WIRE_FIELDS(EndSessions, kShort, &EndSessions::account_id, &EndSessions::device, &EndSessions::reason)
 BZ_WIRE_FIELDS(AskSessions, kShort, &AskSessions::id, &AskSessions::account_id)
 BZ_WIRE_FIELDS(AccountSessions, kShort, &AccountSessions::id, &AccountSessions::devices)
@@ -141,6 +142,9 @@ BZ_WIRE_FIELDS(RunHook, kShort, &RunHook::id, &RunHook::action, &RunHook::name, 
 BZ_WIRE_FIELDS(ShowChallenge, kShort, &ShowChallenge::id, &ShowChallenge::name, &ShowChallenge::chain_pem,
                &ShowChallenge::key_pem)
 BZ_WIRE_FIELDS(Done, kShort, &Done::id, &Done::refusal)
+BZ_WIRE_FIELDS(FileSent, kShort, &FileSent::server, &FileSent::host, &FileSent::user, &FileSent::queue_id,
+               &FileSent::session_id, &FileSent::account, &FileSent::message_id, &FileSent::body_sha256, &FileSent::size,
+               &FileSent::received)
 BZ_WIRE_FIELDS(ControlRequest, kControl, &ControlRequest::role, &ControlRequest::arguments, &ControlRequest::input)
 BZ_WIRE_FIELDS(ControlAnswer, kControl, &ControlAnswer::exit_status, &ControlAnswer::output, &ControlAnswer::error)
 

@@ -65,6 +65,8 @@ enum class Type : uint8_t {
   InstallStaple = 115,  // to the supervisor
   RunHook = 116,        // to the supervisor: acme.dns_hook
   ShowChallenge = 117,  // to each gateway: TLS-ALPN-01
+  // mta -> egress, 1 descriptor: a Sent copy for a mailbox on another server; over the descriptor see FileSent
+  FileSent = 130,
 };
 
 // All structs: std::string encode() const; static Result<T> decode(std::string_view).
@@ -173,7 +175,10 @@ struct AccountInfo {
   uint8_t kind = 0;
   std::string account;
   uint64_t quota_bytes = 0;
-  std::string server;  // that has the mailbox; empty: our mail store
+  std::string server;            // that has the mailbox; empty: our mail store
+  std::string host{}, user{};    // of that server, and the login name there; host empty: no [[server]] allows it
+  bool takes_mail = false;       // that server, from us
+  bool takes_sent_copy = false;  // a master user can file one there
   BZ_WIRE_RECORD(AccountInfo);
 };  // 0 unknown, 1 known
 struct EndSessions {
@@ -231,6 +236,17 @@ struct Done {
   uint64_t id = 0;
   std::string refusal;  // empty: done
   BZ_WIRE_RECORD(Done);
+};
+// A message for the Sent mailbox of `user` at `server`. Over the descriptor both speak like SMTP behind DATA: egress says
+// 354 when the message is wanted, mta sends exactly `size` octets, egress ends with 250 or 451.
+struct FileSent {
+  std::string server, host, user;  // as in ForeignLogin
+  std::string queue_id, session_id, account;
+  std::string message_id;   // with angle brackets; empty: none
+  std::string body_sha256;  // of what stands behind the header's empty line, raw
+  uint64_t size = 0;        // octets
+  uint64_t received = 0;    // Unix seconds
+  BZ_WIRE_RECORD(FileSent);
 };
 
 // The command line tool: request and answer on STATE/run/control, each with a 4-byte big-endian length before it.

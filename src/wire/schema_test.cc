@@ -67,9 +67,13 @@ TEST(Schema, golden_vectors) {
   golden(MaySendAs{1, 2, "a"}, "0101020161");
   golden(SendAsVerdict{1, 1}, "010101");
   golden(LookupAccount{1, 2}, "010102");
-  golden(AccountInfo{1, 1, "a", 1000, "s"},
+  golden(AccountInfo{1, 1, "a", 1000, "s", "m", "u", true, false},
          "010101"
-         "0161e8070173");
+         "0161e8070173016d01750100");
+  golden(FileSent{"s", "m", "u", "q", "i", "a", "<x>", "h", 300, 5},
+         "010173016d017501710169016103"
+         "3c783e"
+         "0168ac0205");
   golden(EndSessions{1, "d", "r"}, "010101640172");
   golden(ForeignLogin{"h", "s", "m", "u", "p"}, "0101680173016d01750170");
   golden(InstallCertificate{1, "tls", "c", "k"}, "010103746c730163016b");

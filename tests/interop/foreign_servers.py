@@ -10,8 +10,10 @@ import os
 import pathlib
 import poplib
 import smtplib
+import socket
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
 from buzon import Buzon, wait_until  # noqa: E402
@@ -51,8 +53,12 @@ service lmtp {{
 """
 
 
-def settings(dovecot, postfix):
+def settings(dovecot, postfix, cut):
     return f"""
+[mta]
+sent_wait = "0s"
+first_retry = "1s"
+
 [[server]]
 name = "dovecot"
 host = "127.0.0.1"
@@ -96,10 +102,20 @@ imap_port = {dovecot.imaps_port}
 tls_name = "{NAME}"
 
 [[server]]
+name = "cut"
+host = "127.0.0.1"
+imap_port = {cut.port}
+imap_tls = "none"
+master_user = "master"
+master_password_file = "{dovecot.folder}/master"
+
+[[server]]
 name = "dead"
 host = "127.0.0.1"
 imap_port = {strangers.free_port()}
 tls_name = "{NAME}"
+master_user = "master"
+master_password_file = "{dovecot.folder}/master"
 
 [[route]]
 account = "ana@example.test"
@@ -277,18 +293,116 @@ def mail_arrives(mail):
         with mail.imap("ana", "INBOX") as client:
             return client.search(None, "SUBJECT", '"from outside"')[1][0]
     wait_until("mail for ana is at Dovecot", there)
-    # What ana submits goes through us; her Sent mailbox is not ours to fill.
-    context = mail.tls()
-    with mail.connect("submissions") as raw, contextlib.suppress(OSError):
-        raw.recv(100)
-    client = smtplib.SMTP("127.0.0.1", mail.port("submission"), timeout=30)
-    client._host = mail.host
-    client.starttls(context=context)
-    client.login(mail.address("ana"), mail.password("ana"))
-    client.sendmail(mail.address("ana"), [mail.address("ben")], f"From: {mail.address('ana')}\r\nSubject: hello ben\r\n\r\nx\r\n".encode())
-    client.quit()
+    submit(mail, "ana", "hello ben")
     wait_until("ben has it", lambda: mail.count("ben") == 1)
     print("mail from outside reaches Dovecot by LMTP; submission goes through us")
+
+
+def submit(mail, name, subject):
+    text = (f"From: {mail.address(name)}\r\nTo: {mail.address('ben')}\r\nBcc: {mail.address('dan')}\r\nSubject: {subject}\r\n"
+            f"Message-ID: <{subject.replace(' ', '.')}@{mail.host}>\r\nDate: Tue, 24 Nov 2026 10:00:00 +0000\r\n\r\n{subject}\r\n").encode()
+    with smtplib.SMTP("127.0.0.1", mail.port("submission"), timeout=30) as client:
+        client._host = mail.host
+        client.starttls(context=mail.tls())
+        client.login(mail.address(name), mail.password(name))
+        client.sendmail(mail.address(name), [mail.address("ben"), mail.address("dan")], text)
+    return text
+
+
+def filed(mail, count):
+    """The last lines of so many Sent copies that egress has dealt with, once there are."""
+    return wait_until(f"{count} Sent copies", lambda: (events := mail.events("egress", "sent_copy"))[count - 1:] and events)
+
+
+def in_sent(mail, name, subject):
+    with mail.imap(name, "Sent") as client:
+        found = client.search(None, "SUBJECT", f'"{subject}"')[1][0].split()
+        return [client.fetch(n, "(FLAGS BODY.PEEK[])")[1][0] for n in found]
+
+
+class Cut:
+    """Stands before an IMAP server and cuts the line instead of passing the first good answer to an APPEND on: nobody knows how it ended."""
+
+    def __init__(self, port):
+        self.to, self.cuts, self.left = port, 0, 1
+        self.door = socket.create_server(("127.0.0.1", 0))
+        self.port = self.door.getsockname()[1]
+
+    def __enter__(self):
+        threading.Thread(target=self.run, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.door.close()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.door.accept()
+                server = socket.create_connection(("127.0.0.1", self.to))
+                threading.Thread(target=self.pump, args=(client, server, False), daemon=True).start()
+                threading.Thread(target=self.pump, args=(server, client, True), daemon=True).start()
+
+    def pump(self, source, sink, answers):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if answers and self.left and b"APPENDUID" in data:
+                    self.left -= 1
+                    self.cuts += 1
+                    break
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+def submit_while_moving(mail):
+    """Submitted while dan's server is dead; he moves home before it comes back. What the queue had to say meanwhile."""
+    mail.run("account", "route", mail.address("dan"), "dead")
+    before = len(mail.events("egress", "sent_copy"))
+    submit(mail, "dan", "on the move")
+    reply = filed(mail, before + 1)[before]["reply"]
+    mail.run("account", "route", mail.address("dan"), mail.host)
+    mail.run("queue", "flush")
+    wait_until("the queue is empty", lambda: mail.run("queue", "list").stdout.strip() == "the queue is empty")
+    return reply
+
+
+def sent_copies(mail, cut):
+    """What is submitted through us is in the user's Sent mailbox there, once: filed by us, by his own client, or after an APPEND whose end was
+    lost."""
+    assert "250 2.0.0 Filed in Sent" in filed(mail, 1)[0]["reply"], filed(mail, 1)
+    (what, body), = in_sent(mail, "ana", "hello ben")
+    assert rb"\Seen" in what and b"Bcc: dan@" in body and not body.startswith(b"Received"), (what, body)
+    text = submit(mail, "ana", "once only")
+    copy, = in_sent(mail, "ana", "once only") if filed(mail, 2) else ()
+    assert copy[1] == text, copy
+    # A client that files its own before ours comes.
+    text = text.replace(b"once only", b"mine first").replace(b"once.only", b"mine.first")
+    with mail.imap("ana") as client:
+        client.append("Sent", r"(\Seen)", None, text)
+    submit(mail, "ana", "mine first")
+    assert "There already" in filed(mail, 3)[2]["reply"], filed(mail, 3)
+    assert len(in_sent(mail, "ana", "mine first")) == 1
+    # The answer to APPEND is lost: the copy is looked for, not filed again.
+    mail.run("account", "route", mail.address("ana"), "cut")
+    submit(mail, "ana", "cut off")
+    replies = [event["reply"] for event in filed(mail, 5)[3:]]
+    assert replies[0].startswith("451 4.4.1") and "There already" in replies[1] and cut.cuts == 1, replies
+    mail.run("account", "route", mail.address("ana"), "-")
+    assert len(in_sent(mail, "ana", "cut off")) == 1
+    # While its server is dead it waits; then it goes where the account is by now.
+    dead = submit_while_moving(mail)
+    assert dead.startswith("451 4.4.1"), dead
+    assert len(in_sent(mail, "dan", "on the move")) == 1
+    mail.run("account", "route", mail.address("dan"), "starttls")
+    words = mail.run("directory", "test", mail.address("dan")).stdout
+    assert "sent copy: off: the server has no master_user" in words, words
+    mail.run("account", "route", mail.address("dan"), "-")
+    words = mail.run("directory", "test", mail.address("ana")).stdout
+    assert "sent copy: the master user files" in words, words
+    assert mail.run("queue", "list").stdout.strip() == "the queue is empty"
+    print("Sent copies: filed by us, by the client, after a lost answer: each once")
 
 
 def by_postfix(mail, postfix):
@@ -380,6 +494,7 @@ def main():
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: dovecot.process and dovecot.__exit__())
         postfix = stack.enter_context(strangers.Postfix(name=NAME, password="the-password"))
+        cut = stack.enter_context(Cut(dovecot.imap_port))
         (dovecot.folder / "master").write_text("master-secret\n")
         (dovecot.folder / "master").chmod(0o600)
         with Buzon(accounts=[], host="localhost") as mail:
@@ -388,7 +503,7 @@ def main():
             with mail.imap("ana", "INBOX"):   # ours, while there are no servers
                 assert not mail.pid("egress")
             with open(mail.config, "a") as file:
-                file.write(settings(dovecot, postfix))
+                file.write(settings(dovecot, postfix, cut))
             mail.run("reload")
             wait_until("egress runs", lambda: "egress: ready" in mail.run("status", check=False).stdout)
             by_imaplib(mail, dovecot)
@@ -398,6 +513,7 @@ def main():
             by_master(mail)
             by_postfix(mail, postfix)
             mail_arrives(mail)
+            sent_copies(mail, cut)
             starttls(mail)
             failures(mail, dovecot)
             mail.restart()
