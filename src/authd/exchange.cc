@@ -424,7 +424,6 @@ Task<void> Service::accept(ExchangePtr x, sasl::Done done) {
 }
 
 std::variant<Place, Service::Refusal> Service::place_session(const Exchange& x, const directory::Account& account) const {
-  if (options_.routes.empty() && account.mail_host.empty()) return Place{};
   auto place = options_.routes.place_of(account);
   if (!place) return Refusal{kTemporary, place.error().text()};
   if (place->server == nullptr) return *place;

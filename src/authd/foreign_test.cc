@@ -23,6 +23,15 @@ struct Sent {
   std::string payload;
 };
 
+struct Counting : directory::Chain {
+  using Chain::Chain;
+  Task<Result<directory::Account>> by_id(AccountId id) override {
+    ++looked_up;
+    return Chain::by_id(id);
+  }
+  int looked_up = 0;
+};
+
 struct ForeignTest : testing::Test {
   net::Loop loop;
   net::BlockingPool pool{1, 100};
@@ -31,7 +40,7 @@ struct ForeignTest : testing::Test {
   std::vector<Sent> sent;
   bool egress_down = false;
   std::unique_ptr<directory::Embedded> directory;
-  std::unique_ptr<directory::Chain> chain;
+  std::unique_ptr<Counting> chain;
   std::unique_ptr<Service> service;
   const PeerId gateway{"gateway", 0}, mta{"mta", 0}, egress{"egress", 0};
   uint64_t next_id = 0;
@@ -43,7 +52,7 @@ struct ForeignTest : testing::Test {
     ours.cost = kCheap;
     directory =
         std::move(*base::run_now(directory::Embedded::open(*store, loop, std::move(ours), clock, base::system_random())));
-    chain = std::make_unique<directory::Chain>(*directory);
+    chain = std::make_unique<Counting>(*directory);
     Options options;
     options.host = "mail.x.test";
     options.offers["door"] = {sasl::Kind::Plain, sasl::Kind::ScramSha256};
@@ -215,6 +224,17 @@ TEST_F(ForeignTest, the_queue_hears_where_a_mailbox_is_and_what_it_takes) {
   EXPECT_FALSE(at_bare.takes_mail || at_bare.takes_sent_copy);
   EXPECT_THAT(command({"directory", "test", "ana"}).output, HasSubstr("    sent copy: off: the server has no master_user"));
   EXPECT_THAT(command({"directory", "test", "ben"}).output, HasSubstr("    mailbox: in our own mail store\n"));
+}
+
+TEST_F(ForeignTest, a_recipient_is_looked_up_once_where_there_is_one_place_to_be) {
+  const auto look_up = [&] {
+    chain->looked_up = 0;
+    ask(mta, Type::LookupRecipient, wire::LookupRecipient{1, "ben@x.test"}.encode());
+    return chain->looked_up;
+  };
+  EXPECT_EQ(look_up(), 1);  // where is he?
+  service->reload(Options{});
+  EXPECT_EQ(look_up(), 0);
 }
 
 TEST_F(ForeignTest, a_new_route_ends_the_sessions_of_before) {

@@ -23,7 +23,7 @@ const ForeignServer* Routes::find(std::string_view name) const {
 }
 
 Result<Place> Routes::place_of(const directory::Account& account) const {
-  if (servers.empty() && rules.empty()) return Place{};  // one mail store, whatever name the directory has for it
+  if (empty()) return Place{};  // one mail store, whatever name the directory has for it
   if (!account.mail_host.empty()) {
     if (base::iequals(account.mail_host, own_host)) return Place{};
     for (const ForeignServer& server : servers) {

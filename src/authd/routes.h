@@ -40,8 +40,8 @@ struct Place {
 struct Routes {
   std::vector<ForeignServer> servers{};
   std::vector<RouteRule> rules{};
-  std::string own_host{};  // a mail host of this name is our own mail store
-  bool empty() const { return servers.empty(); }
+  std::string own_host{};                                          // a mail host of this name is our own mail store
+  bool empty() const { return servers.empty() && rules.empty(); }  // every mailbox is here, whatever else is said of it
   // Denied: the directory names a mail host that no [[server]] allows.
   Result<Place> place_of(const directory::Account& account) const;
   std::string login_name(const ForeignServer& server, const directory::Account& account) const;

@@ -138,9 +138,9 @@ Task<void> Service::lookup_recipient(PeerId from, wire::LookupRecipient question
 
 // Where the mail of an account goes: to its server if that one takes mail from us, else to our store.
 Task<Result<void>> Service::place_recipient(AccountId account, wire::LocalRecipient& recipient) {
+  if (options_.routes.empty()) co_return Result<void>();
   auto looking = source_.by_id(account);
   BZ_CO_TRY(directory::Account known, co_await std::move(looking));
-  if (options_.routes.empty() && known.mail_host.empty()) co_return Result<void>();
   BZ_CO_TRY(Place place, options_.routes.place_of(known));
   if (place.server == nullptr) co_return Result<void>();
   if (!place.server->delivery)

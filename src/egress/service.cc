@@ -4,6 +4,7 @@
 #include "crypto/digest.h"
 #include "egress/answers.h"
 #include "egress/client_facts.h"
+#include "imap/output_tracker.h"
 #include "net/channel.h"
 
 namespace bz::egress {
@@ -19,6 +20,23 @@ HealthOptions health_options(const Settings& settings) {
 }
 
 }  // namespace
+
+// What the server says: we may speak behind a whole line only. In IMAP a line's end within a literal is none.
+class ServerOutput final : public net::SpliceWitness {
+ public:
+  explicit ServerOutput(wire::Service service) : service_(service) {}
+  void passing(std::string_view bytes) override {
+    if (service_ == wire::Service::Imap) return imap_.passing(bytes);
+    if (!bytes.empty()) line_end_ = bytes.back() == '\n';
+  }
+  bool at_rest() const { return service_ == wire::Service::Imap ? imap_.at_line_start() && !imap_.said_bye() : line_end_; }
+  std::string last_words() override { return {}; }  // a server that ends the session says why itself
+
+ private:
+  wire::Service service_;
+  imap::OutputTracker imap_{};
+  bool line_end_ = true;
+};
 
 struct Service::Session {
   net::Stream leg;
@@ -180,9 +198,11 @@ Task<void> Service::relay(Session& session, Connected connected) {
     answered = co_await passing;
   }
   net::SpliceEnd moved;
+  ServerOutput output(session.handoff.service);
+  output.passing(connected.unread);
   if (answered) {
     session.server = &server;
-    auto moving = net::splice(session.leg, server, session.settings->idle_time);
+    auto moving = net::splice(session.leg, server, session.settings->idle_time, &output);
     moved = co_await moving;
     session.server = nullptr;
   } else {
@@ -194,9 +214,8 @@ Task<void> Service::relay(Session& session, Connected connected) {
       .field("in", moved.a_to_b)
       .field("out", moved.b_to_a)
       .field("reason", session.ending.empty() ? moved.reason : session.ending);
-  // Only behind a whole line: elsewhere the words would be taken for the rest of what was cut.
-  const bool at_rest = moved.b_to_a == 0 || moved.b_at_line_end;
-  const bool speak = !session.ending.empty() && at_rest;
+  const bool passed_on = moved.b_to_a == 0 || moved.b_at_line_end;
+  const bool speak = !session.ending.empty() && passed_on && output.at_rest();
   auto saying = say(session, speak ? farewell(session.handoff.service, session.ending) : std::string());
   co_await saying;
 }

@@ -188,6 +188,41 @@ TEST(Service, moves_a_session_to_its_server_and_ends_it_politely) {
   rig.run(opens(rig));
 }
 
+Task<void> within_a_literal(net::Stream& stream) {
+  auto step1 = tell(stream, "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hello\r\n");
+  co_await std::move(step1);
+  auto step2 = hear(stream, "\r\n");
+  co_await std::move(step2);
+  auto step3 = tell(stream, "B1 OK [CAPABILITY IMAP4rev1 IDLE] in\r\n");
+  co_await std::move(step3);
+  auto step4 = hear(stream, "\r\n");
+  co_await std::move(step4);
+  auto step5 = tell(stream, "* 1 FETCH (BODY[] {100}\r\nSubject: x\r\n");
+  co_await std::move(step5);
+}
+
+// A line's end within a message is none: our BYE there would be a part of it.
+Task<void> ends_within_a_literal(Rig& rig) {
+  std::string ticket = rig.ticket(AccountId(7));
+  rig.play = within_a_literal;
+  rig.service->credential(Rig::login(ticket));
+  auto leg = rig.leg();
+  auto step = tell(*leg, rig.handoff(ticket).encode() + "a2 FETCH 1 BODY[]\r\n");
+  co_await std::move(step);
+  auto hearing = hear(*leg, "Subject: x\r\n");
+  auto heard = co_await std::move(hearing);
+  EXPECT_THAT(heard, HasSubstr("{100}\r\nSubject: x\r\n"));
+  EXPECT_EQ(rig.service->end_sessions(AccountId(7), "", "the mailbox has moved"), 1u);
+  auto ending = hear(*leg, "");
+  heard = co_await std::move(ending);
+  EXPECT_EQ(heard, "");
+}
+
+TEST(Service, says_nothing_in_the_middle_of_a_message) {
+  Rig rig;
+  rig.run(ends_within_a_literal(rig));
+}
+
 Task<void> fails(Rig& rig, wire::ForeignLogin login, std::string ticket, std::string expected) {
   rig.service->credential(std::move(login));
   auto words = first_words(rig, rig.handoff(ticket), "", "");

@@ -89,11 +89,15 @@ Task<Result<Pop3Front::Next>> Pop3Front::command(std::string_view line) {
     case Verb::User:
       co_return user(command.text);
     case Verb::Utf8:
+    case Verb::Lang:
+      // RFC 6856 2: good for the whole session, which may be another server's that knows neither. CAPA names neither.
+      if (client_.door->any_server) co_return bad("Not before login");
+      if (command.verb == Verb::Lang) {
+        pop3::language(client_.out, command.text);
+        co_return Next::Go;
+      }
       utf8_ = true;
       co_return ok("UTF-8 it is");
-    case Verb::Lang:
-      pop3::language(client_.out, command.text);
-      co_return Next::Go;
     case Verb::Quit:
       ok("Goodbye");
       co_return Next::End;

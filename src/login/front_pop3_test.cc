@@ -39,8 +39,9 @@ Task<void> promises_nothing(Rig& rig) {
   Door door = kOpen;
   door.any_server = true;
   auto phone = rig.connect(door);
-  auto talking = talk(*phone, "CAPA\r\nQUIT\r\n", "");
+  auto talking = talk(*phone, "CAPA\r\nUTF8\r\nLANG\r\nQUIT\r\n", "");
   std::string text = co_await std::move(talking);
+  EXPECT_THAT(text, EndsWith(".\r\n-ERR Not before login\r\n-ERR Not before login\r\n+OK Goodbye\r\n"));
   EXPECT_THAT(text, HasSubstr("follow\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nUSER\r\nSASL PLAIN"));
 }
 TEST(Pop3Front, promises_nothing_while_the_server_is_not_known) {
