@@ -25,7 +25,7 @@ Result<sasl::GssAnswer> make_call(gss::Context& context, const sasl::NeedGss& ne
 
 Task<sasl::Step> Service::call_gss(ExchangePtr x, sasl::NeedGss need) {
   if (!x->gss) {
-    x->delay = guard_.delay(x->start.client_address, "");
+    if (auto refusal = admit(*x, "")) co_return std::move(*refusal);
     const KerberosRules& rules = options_.kerberos;
     if (!rules.acceptor) {
       x->detail = "Kerberos is not set up (kerberos.keytab_file)";

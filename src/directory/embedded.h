@@ -72,7 +72,8 @@ class Embedded : public Source, public Bindings {
   Task<Result<Account>> set_send_as(std::string name, std::vector<std::string> addresses);
   // Where the mailbox is: a server's name or host, empty for what the administrator's rules say. Invalid: too long.
   Task<Result<Account>> set_route(std::string name, std::string mail_host, std::string server_type);
-  // Only a removed account: frees its name and aliases, forgets its secrets and devices. Its mail is the mail store's to drop.
+  // Only a removed account: frees its name and aliases, forgets its secrets and devices. Its mail is the mail store's to
+  // drop.
   Task<Result<Account>> purge(std::string name);
   Task<Result<std::vector<Account>>> list(bool with_purged = false);
   Task<Result<Alias>> alias_add(std::string address, std::vector<std::string> accounts);  // adds to what is there

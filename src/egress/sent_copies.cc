@@ -71,7 +71,7 @@ Task<smtp::Reply> SentCopies::work(const wire::FileSent& request, net::Stream& l
   auto plan = master_plan(*target.server, request.user);
   if (!plan) co_return later(plan.error().text());
   target.plan = std::move(*plan);
-  if (target.server->send_client == SendClient::Proxy) target.proxy_header = proxy_header(wire::Handoff());
+  target.proxy_header = proxy_header(wire::Handoff(), target.server->send_client);
   const std::string configured = target.server->sent_mailbox;
   auto opening = connector_.open(std::move(target), settings);
   auto opened = co_await opening;

@@ -38,7 +38,7 @@ struct Server {
   MasterStyle master_style = MasterStyle::UserStarMaster;
   SendClient send_client = SendClient::None;
   std::string sent_mailbox;  // where none is marked \Sent; empty: the usual names
-  crypto::TlsContext tls;  // PeerCheck::Required
+  crypto::TlsContext tls;    // PeerCheck::Required
   const Door& door(wire::Service service) const {
     return service == wire::Service::Pop3 ? pop3 : service == wire::Service::Submission ? submission : imap;
   }

@@ -20,7 +20,7 @@ struct Settings {
   size_t max_unknown = 100;       // refused recipients; then 421
   bool check_header_from = true;  // a submission's From and Sender must be the user's
   bool sent_copy = true;
-  net::Millis sent_wait{20'000};  // before one is filed on another server
+  net::Millis sent_wait{20'000};      // before one is filed on another server
   net::Millis command_time{300'000};  // RFC 5321 4.5.3.2.7
   net::Millis data_time{180'000};     // per block, 4.5.3.2.5
   net::Millis write_time{300'000};
