@@ -46,9 +46,9 @@ class Corporate : public directory::Source {
     record.source = "corp";
     co_return std::move(record);
   }
-  Task<Result<bool>> check_password(directory::LoginRecord, Secret password) override {
+  Task<Result<directory::PasswordVerdict>> check_password(directory::LoginRecord, Secret password) override {
     shown.emplace_back(password.reveal());
-    co_return password.equals("pencil");
+    co_return password.equals("pencil") ? directory::PasswordVerdict::Right : directory::PasswordVerdict::Wrong;
   }
   Task<Result<directory::RecipientAnswer>> recipients(std::string) override { co_return directory::RecipientAnswer{}; }
   Task<Result<bool>> may_send_as(AccountId, std::string) override { co_return false; }

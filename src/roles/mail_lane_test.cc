@@ -67,7 +67,7 @@ class Lanes : public ::testing::Test {
     BZ_CHECK(ends, "socket_pair");
     MailLane& lane = lane_of(lanes, AccountId(account));
     lane.post([&lane, fd = ends->first, account, tag, device] {
-      lane.start_imap({fd, AccountId(account), "user", device, {"sid", tag, "", {}}});
+      lane.start_imap({fd, AccountId(account), "user", device, "192.0.2.1", {"sid", tag, "", {}}});
     });
     return std::make_unique<Client>(ends->second);
   }
