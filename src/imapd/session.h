@@ -90,7 +90,8 @@ class Session {
 
   // ID: at most one line, and the first one only.
   void client_named(std::string client) {
-    if (auto named = std::exchange(start_.named, nullptr); named && !client.empty()) named(std::move(client));
+    if (client.empty()) return;
+    if (auto named = std::exchange(start_.named, nullptr)) named(std::move(client));
   }
   void announce_keywords();                     // rule 4
   void report(store::View::Expunges expunges);  // appends the news of the selected mailbox to out()

@@ -54,6 +54,16 @@ TEST(Session, first_sync_of_a_phone) {
   EXPECT_THAT(c.ask("A7 LOGOUT"), HasSubstr("* BYE"));
   EXPECT_EQ(c.rest(), "");
 }
+TEST(Session, the_first_id_after_login_tells_what_the_client_calls_itself) {
+  World w;
+  Client c(w);
+  (void)c.ask("a1 ID NIL");
+  EXPECT_THAT(w.clients, testing::IsEmpty());
+  Client phone(w);
+  (void)phone.ask(R"(a1 ID ("os-version" "18.2" "NAME" "iPhone Mail" "vendor" "Apple" "version" "22C161" "os" NIL))");
+  (void)phone.ask(R"(a2 ID ("name" "another"))");
+  EXPECT_THAT(w.clients, testing::ElementsAre("iPhone Mail 22C161 18.2"));
+}
 TEST(Session, wrong_commands_are_bad_and_many_end_the_session) {
   World w;
   w.session_config.max_bad = 3;

@@ -25,6 +25,7 @@ class World {
   store::AccountConfig config;
   std::shared_ptr<store::Account> account;
   SessionConfig session_config;
+  std::vector<std::string> clients;  // what they call themselves after login
   net::TaskGroup group{loop};
 
   World() {
@@ -80,9 +81,14 @@ class Client {
     auto fds = net::socket_pair();
     BZ_CHECK(fds.has_value(), "socket_pair");
     stream_ = std::make_unique<net::Stream>(world.loop, fds->second);
-    session_ =
-        std::make_unique<Session>(std::make_unique<net::Stream>(world.loop, fds->first), world.account,
-                                  SessionStart{"sid", "a0", std::move(input), {}}, world.session_config, world.clock);
+    session_ = std::make_unique<Session>(
+        std::make_unique<net::Stream>(world.loop, fds->first), world.account,
+        SessionStart{"sid",
+                     "a0",
+                     std::move(input),
+                     {},
+                     [&world](std::string client) { world.clients.push_back(std::move(client)); }},
+        world.session_config, world.clock);
     world.group.spawn(serve(session_));
     until("a0");
   }
