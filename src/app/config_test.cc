@@ -133,6 +133,9 @@ TEST(Config, settings_that_belong_together) {
   EXPECT_THAT(refusal("smart_host.user = \"u\"\n" + kGood), HasSubstr("password_file"));
   EXPECT_THAT(refusal("guard.trusted = [\"::1\", \"10.0.0.0/33\"]\n" + kGood),
               HasSubstr("guard.trusted: each must be an address"));
+  EXPECT_THAT(refusal("guard.denied = [\"everybody\"]\n" + kGood), HasSubstr("guard.denied: each must be an address"));
+  EXPECT_THAT(refusal("guard.delay = \"6s\"\ngateway.auth_time = \"10s\"\n" + kGood),
+              HasSubstr("guard.delay: must be at least 5 s less"));
   EXPECT_THAT(refusal(kGood + "[[listener]]\nname = \"imaps\"\nservice = \"imap\"\nport = 2\n"),
               HasSubstr("name is used twice"));
   EXPECT_THAT(refusal(kGood + "[[listener]]\nname = \"x\"\nservice = \"imap\"\nport = 993\naddress = \"0:0::0\"\n"),

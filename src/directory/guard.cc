@@ -22,6 +22,9 @@ constexpr auto kFamiliarFor = std::chrono::hours(24 * 30);
 constexpr auto kRepeatsFor = std::chrono::hours(24);
 constexpr size_t kMaxListed = 1000, kMaxRows = 1000, kMaxName = 254, kMaxDevice = 200;
 
+// One failure must have faded before one more is heard.
+bool is_spent(double failures, double limit) { return failures > limit - 1; }
+
 std::string account_key(std::string_view account) { return base::lower(account.substr(0, kMaxName)); }
 
 }  // namespace
@@ -112,12 +115,12 @@ Guard::Judgement Guard::judge(const Attempt& attempt) const {
   }
   const Keys keys = keys_of(attempt);
   const double own = failures_in(places_, keys.place);
-  bool too_many = own >= options_.max_failures;
+  bool too_many = is_spent(own, options_.max_failures);
   if (keys.familiar) return {too_many ? Verdict::TooMany : Verdict::Pass, delay_of(own), own > 0, false};
   const double address = failures_in(addresses_, keys.address), account = failures_in(accounts_, keys.account);
-  too_many = too_many || address >= limit_of(keys.address);
+  too_many = too_many || is_spent(address, limit_of(keys.address));
   if (too_many) return {Verdict::TooMany, options_.max_delay, true, true};
-  const bool closed = options_.max_account_failures != 0 && account >= options_.max_account_failures;
+  const bool closed = options_.max_account_failures != 0 && is_spent(account, options_.max_account_failures);
   return {closed ? Verdict::FromMemory : Verdict::Pass, delay_of(std::max({own, address, account})), own > 0 || address > 0,
           true};
 }

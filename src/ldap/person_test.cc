@@ -163,5 +163,16 @@ TEST(Schema, attributes_can_be_replaced) {
   EXPECT_FALSE(preset("novell"));
 }
 
+TEST(ClosedAccount, is_told_from_a_wrong_password_by_active_directorys_words) {
+  auto words = [](std::string_view code) {
+    return "Invalid credentials (80090308: LdapErr: DSID-0C090400, comment: AcceptSecurityContext error, data " +
+           std::string(code) + ", v1db1)";
+  };
+  for (const char* code : {"530", "531", "532", "533", "701", "773", "775"})
+    EXPECT_TRUE(is_closed_account(words(code))) << code;
+  for (const char* code : {"52e", "525", "", "77", "7755"}) EXPECT_FALSE(is_closed_account(words(code))) << code;
+  for (const char* text : {"", "Invalid credentials", ", data ", "data 775"}) EXPECT_FALSE(is_closed_account(text)) << text;
+}
+
 }  // namespace
 }  // namespace bz::ldap

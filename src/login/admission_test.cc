@@ -71,5 +71,13 @@ TEST(Gate, login_time_is_limited) {
   rig.run(silence(rig));
 }
 
+TEST(Admission, knows_the_networks_nobody_logs_in_from) {
+  Admission room({3, 2, {}, *Networks::parse({"192.0.2.0/24"})});
+  EXPECT_TRUE(room.is_denied("192.0.2.9"));
+  EXPECT_TRUE(room.is_denied("::ffff:192.0.2.9"));
+  EXPECT_FALSE(room.is_denied("192.0.3.9"));
+  EXPECT_FALSE(room.is_denied("unix"));
+}
+
 }  // namespace
 }  // namespace bz::login

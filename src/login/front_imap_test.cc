@@ -82,7 +82,8 @@ TEST(ImapFront, promises_nothing_while_the_server_is_not_known) {
 Task<void> hands_over(Rig& rig) {
   rig.on_start = [&](const wire::SaslStart& s) { rig.answer(wire::Type::SaslDone, Rig::done(s.id, "mailstore").encode()); };
   auto phone = rig.connect(kOpen);
-  auto talking = talk(*phone, "0 ID (\"name\" \"iPhone\")\r\na1 LOGIN {3}\r\n", "+ ");
+  auto talking =
+      talk(*phone, "0 ID (\"os\" \"iOS\" \"name\" \"iPhone\" \"x\" \"y\" \"version\" NIL)\r\na1 LOGIN {3}\r\n", "+ ");
   std::string text = co_await std::move(talking);
   auto written = co_await phone->write_all("ana \"se cret\"\r\na2 LIST \"\" *\r\na3 NO", soon());
   EXPECT_TRUE(written.has_value());
@@ -97,7 +98,8 @@ Task<void> hands_over(Rig& rig) {
   EXPECT_EQ(taken.header.ticket, "ticket");
   EXPECT_EQ(taken.header.account, "ana@example.test");
   EXPECT_EQ(taken.header.session_id, rig.starts[0].session_id);
-  EXPECT_EQ(taken.header.id_pairs.at(0).second, "iPhone");
+  EXPECT_EQ(taken.header.id_pairs.at(1).second, "iPhone");
+  EXPECT_EQ(rig.starts.at(0).client_id, "iPhone iOS");
   EXPECT_EQ(taken.rest, "a2 LIST \"\" *\r\na3 NO");
   // From here on only the back end speaks, and bytes go both ways.
   auto answering = talk(*leg, "a1 OK in\r\n* LIST () \"/\" INBOX\r\na2 OK\r\n", "OP\r\n");

@@ -62,12 +62,12 @@ class Lanes : public ::testing::Test {
     store.reset();
     for (auto& lane : lanes) lane->drain();
   }
-  std::unique_ptr<Client> imap(uint64_t account, std::string tag, std::string device = "phone") {
+  std::unique_ptr<Client> imap(uint64_t account, std::string tag, std::string device = "phone", std::string address = "") {
     auto ends = net::socket_pair();
     BZ_CHECK(ends, "socket_pair");
     MailLane& lane = lane_of(lanes, AccountId(account));
-    lane.post([&lane, fd = ends->first, account, tag, device] {
-      lane.start_imap({fd, AccountId(account), "user", device, "192.0.2.1", {"sid", tag, "", {}}});
+    lane.post([&lane, fd = ends->first, account, tag, device, address] {
+      lane.start_imap({fd, AccountId(account), "user", device, address, {"sid", tag, "", {}}});
     });
     return std::make_unique<Client>(ends->second);
   }
@@ -198,6 +198,27 @@ TEST_F(Lanes, an_account_has_only_so_many_sessions) {
   MailLane& lane = lane_of(lanes, AccountId(1));
   while (lane.sessions() > 1) std::this_thread::yield();
   EXPECT_NE(imap(1, "a4")->hear("\r\n").find("a4 OK"), std::string::npos);
+}
+
+TEST_F(Lanes, an_account_has_only_so_many_sessions_from_one_address) {
+  config.max_sessions_per_address = 2;
+  config.trusted = {*directory::Network::parse("127.0.0.0/8")};
+  for (auto& lane : lanes) lane->post([this, lane = lane.get()] { lane->set_config(config); });
+  auto session = [&](uint64_t account, const std::string& address) {
+    auto phone = imap(account, "a", "phone", address);
+    EXPECT_EQ(phone->hear("\r\n").substr(0, 4), "a OK") << address;
+    return phone;
+  };
+  auto one = session(1, "2001:db8::1"), two = session(1, "2001:db8::2");  // the same /64
+  EXPECT_EQ(imap(1, "a3", "phone", "2001:db8::3")->hear("").substr(0, 13), "a3 NO [LIMIT]");
+  auto elsewhere = session(1, "192.0.2.1"), colleague = session(2, "2001:db8::4");
+  std::vector<std::unique_ptr<Client>> webmail;
+  for (int i = 0; i < 5; ++i) webmail.push_back(session(1, "127.0.0.1"));
+  one->say("x LOGOUT\r\n");
+  one->hear("");
+  MailLane& lane = lane_of(lanes, AccountId(1));
+  while (lane.sessions() > 7) std::this_thread::yield();
+  auto again = session(1, "2001:db8::5");
 }
 
 TEST_F(Lanes, many_accounts_are_opened_and_let_go) {
