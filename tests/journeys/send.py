@@ -226,6 +226,7 @@ def bad_certificate(peer):
     with Buzon(settings=smart_host(peer, wrong)) as mail:
         by_body(mail, text("bad-certificate", "out@outside.test"))
         wait_until("deferred", lambda: "certificate" in mail.run("queue", "list").stdout.lower(), 20)
+        wait_until("the Sent copy to be filed", lambda: len(json.loads(mail.run("queue", "list", "--json").stdout)[0]["recipients"]) == 1, 20)
         waiting, = json.loads(mail.run("queue", "list", "--json").stdout)
         recipient, = waiting["recipients"]
         assert waiting["qid"] == mail.events("mta", "queued")[-1]["qid"], waiting
