@@ -369,8 +369,10 @@ class Slapd(Server):
     ADMIN = ("cn=admin," + SUFFIX, "admin-password")
     READER = ("cn=reader," + SUFFIX, "reader-password")
 
-    def __init__(self, tree, schema=""):
+    def __init__(self, tree, schema="", debug=0):
+        """debug: slapd's -d; 256 writes each operation to `out`."""
         super().__init__()
+        self.debug = debug
         self.tree, self.tools = unpack("slapd", "ldap-utils")
         self.port, self.tls_port = free_port(), free_port()
         self.ca, cert, key = certificate(self.folder, "127.0.0.1")
@@ -408,7 +410,7 @@ access to *
 
     def start(self, before=""):
         namespace = Namespace(self.folder, [self.tree])
-        self.spawn(namespace.command(f"{before}exec /usr/sbin/slapd -d 0 -f {self.folder}/slapd.conf "
+        self.spawn(namespace.command(f"{before}exec /usr/sbin/slapd -d {self.debug} -f {self.folder}/slapd.conf "
                                      f"-h 'ldap://127.0.0.1:{self.port}/ ldaps://127.0.0.1:{self.tls_port}/'"))
         self.wait_port(self.tls_port)
 
