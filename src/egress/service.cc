@@ -47,6 +47,15 @@ struct Service::Session {
   Credential credential{};
   net::Stream* server = nullptr;  // while bytes are moved
   std::string ending{};           // why it must end
+  // Lets go of what only the login needed: a session may be idle for hours, and there are many.
+  void forget_login() {
+    wire::Handoff kept;
+    kept.service = handoff.service;
+    kept.session_id = std::move(handoff.session_id);
+    handoff = std::move(kept);
+    credential = Credential();
+    unread = std::string();
+  }
   void end(const std::string& reason) {
     ending = reason.empty() ? "ended" : reason;
     (server != nullptr ? *server : leg).close();
@@ -85,8 +94,11 @@ Task<void> Service::serve(int leg) {
     ~Entry() { list.erase(key); }
   } entry{running_, key};
   running_.emplace(key, session.get());
-  auto taking = take_over(*session);
-  auto taken = co_await taking;
+  Result<void> taken;
+  {  // its frame has a buffer, and would stay as long as the session
+    auto taking = take_over(*session);
+    taken = co_await taking;
+  }
   if (!taken) {
     log::event(log::Warn, "leg_refused").field("sid", session->handoff.session_id).error(taken.error());
     const bool known = !session->handoff.session_id.empty();
@@ -187,16 +199,23 @@ Task<ConnectResult> Service::connect(Session& session) {
   co_return result;
 }
 
-Task<void> Service::relay(Session& session, Connected connected) {
-  net::Stream& server = *connected.stream;
+// The server's yes to our client, and what either has said already.
+Task<Result<void>> Service::answer(Session& session, const Connected& connected) {
   const auto limit = net::Deadline::in(kWriteTime);
   const std::string first = welcome(session.handoff, connected.capabilities) + connected.unread;
   auto answering = session.leg.write_all(first, limit);
   auto answered = co_await answering;
-  if (answered && !session.unread.empty()) {
-    auto passing = server.write_all(session.unread, limit);
-    answered = co_await passing;
-  }
+  if (!answered || session.unread.empty()) co_return answered;
+  auto passing = connected.stream->write_all(session.unread, limit);
+  answered = co_await passing;
+  co_return answered;
+}
+
+Task<void> Service::relay(Session& session, Connected connected) {
+  net::Stream& server = *connected.stream;
+  auto answering = answer(session, connected);
+  auto answered = co_await answering;
+  session.forget_login();
   net::SpliceEnd moved;
   ServerOutput output(session.handoff.service);
   output.passing(connected.unread);

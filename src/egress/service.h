@@ -39,6 +39,7 @@ class Service {
   Task<Result<void>> take_over(Session& session);
   Task<ConnectResult> connect(Session& session);
   static void report(const Session& session, const ConnectResult& result, base::MonoTime::duration took);
+  Task<Result<void>> answer(Session& session, const Connected& connected);
   Task<void> relay(Session& session, Connected connected);
   Task<void> say(Session& session, std::string words);
   Result<Target> target_of(const Session& session) const;
