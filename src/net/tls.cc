@@ -18,7 +18,8 @@ void free_ssl(ssl_st* ssl) {
   SSL_free(ssl);
 }
 
-bool Stream::Impl::tls_pending() const { return SSL_pending(ssl) > 0; }
+// What OpenSSL has read ahead counts too, or a wait for the socket would sleep on it.
+bool Stream::Impl::tls_pending() const { return SSL_has_pending(ssl) == 1; }
 
 Io Stream::Impl::tls_result(int rc, const char* what) {
   int saved = errno;
@@ -79,6 +80,7 @@ Result<void> Stream::Impl::start_tls(const crypto::TlsContext& context) {
   if (ssl == nullptr || SSL_set_fd(ssl, fd.get()) != 1) return fail(Errc::Internal, crypto::take_tls_errors());
   SSL_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION);
+  SSL_set_read_ahead(ssl, 1);  // a record in one read, not its head and its body in two
   return {};
 }
 

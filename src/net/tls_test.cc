@@ -123,6 +123,36 @@ TEST(Tls, MovesMuchBothWaysAndEndsInOrder) {
   EXPECT_EQ(got_back, back);
 }
 
+Task<void> send(Stream& stream, std::string_view bytes) {
+  auto write = stream.write_all(bytes, Deadline::in(kSpan));
+  auto sent = co_await std::move(write);
+  EXPECT_TRUE(sent);
+}
+Task<void> wait_and_read(Stream& stream, std::string& out) {
+  auto wait = stream.wait_readable(Deadline::in(kSpan));
+  auto ready = co_await std::move(wait);
+  EXPECT_TRUE(ready) << ready.error().to_string();
+  char buffer[100];
+  auto read = stream.read_some(buffer, Deadline::in(kSpan));
+  auto n = co_await std::move(read);
+  EXPECT_TRUE(n);
+  if (n) out.assign(buffer, *n);
+}
+
+// Both come out of the socket at once; the second is waited for where nothing comes any more.
+TEST(Tls, ARecordThatWasReadAheadEndsTheWaitForIt) {
+  Loop loop;
+  Ends ends(loop);
+  ends.handshake();
+  test::run(loop, send(ends.client, "one"));
+  test::run(loop, send(ends.client, "two"));
+  std::string got;
+  test::run(loop, wait_and_read(ends.server, got));
+  EXPECT_EQ(got, "one");
+  test::run(loop, wait_and_read(ends.server, got));
+  EXPECT_EQ(got, "two");
+}
+
 TEST(Tls, AnEndWithoutCloseNotifyIsNotAnOrderlyEnd) {
   Loop loop;
   Ends ends(loop);
