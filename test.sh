@@ -45,6 +45,7 @@ if [ -n "$full" ]; then
   fuzz/run.sh 60
   step "bench"
   python3 bench/bench.py
+  python3 bench/proxy.py
   export BUZON_FULL=1
 fi
 
