@@ -1,10 +1,7 @@
 #include "oauth/jwt.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "base/text.h"
-#include "oauth/json.h"
+#include "oauth/claims.h"
 
 namespace bz::oauth {
 
@@ -18,7 +15,6 @@ constexpr std::pair<std::string_view, SignatureAlgorithm> kAlgorithms[] = {{"RS2
                                                                            {"PS256", SignatureAlgorithm::Ps256},
                                                                            {"ES256", SignatureAlgorithm::Es256},
                                                                            {"EdDSA", SignatureAlgorithm::Ed25519}};
-constexpr size_t kMaxName = 320;
 
 std::optional<SignatureAlgorithm> algorithm_of(std::string_view name) {
   for (const auto& [known, algorithm] : kAlgorithms)
@@ -56,24 +52,6 @@ Result<std::optional<PublicKey>> public_key_of(const json::object& jwk) {
     return std::optional(std::move(key));
   }
   return std::optional<PublicKey>();
-}
-
-// NumericDate (RFC 7519 section 2): seconds, perhaps with a fraction.
-std::optional<double> date_of(const json::object& claims, std::string_view key) {
-  const json::value* value = claims.if_contains(json::string_view(key.data(), key.size()));
-  if (!value || !value->is_number()) return std::nullopt;
-  double date = value->to_number<double>();
-  return std::isfinite(date) ? std::optional(date) : std::nullopt;
-}
-
-bool has_audience(const json::object& claims, const std::vector<std::string>& ours) {
-  const json::value* value = claims.if_contains("aud");
-  auto is_ours = [&](const json::value& one) {
-    return one.is_string() && std::find(ours.begin(), ours.end(), std::string(one.as_string())) != ours.end();
-  };
-  if (!value) return false;
-  if (!value->is_array()) return is_ours(*value);
-  return std::any_of(value->as_array().begin(), value->as_array().end(), is_ours);
 }
 
 }  // namespace
@@ -135,7 +113,8 @@ Result<void> Verifier::check_signature(std::string_view header, std::string_view
     has_key = true;
     if (key.key.verify(*algorithm, signed_part, signature)) return {};
   }
-  return denied(has_key ? "signature" : "no key for it");
+  if (!has_key) return fail(Errc::NotFound, "token: no key for it");
+  return denied("signature");
 }
 
 Result<std::string> Verifier::check_claims(std::string_view payload, int64_t now) const {
@@ -149,13 +128,7 @@ Result<std::string> Verifier::check_claims(std::string_view payload, int64_t now
   if (claims->contains("nbf") && (!begins || time + skew < *begins)) return denied("not valid yet");
   if (text_of(*claims, "iss") != options_.issuer) return denied("another issuer");
   if (!has_audience(*claims, options_.audiences)) return denied("another audience");
-  auto user = text_of(*claims, options_.user_claim);
-  if (!user || user->empty() || user->size() > kMaxName || !base::is_utf8(*user))
-    return denied("no claim " + options_.user_claim);
-  // An address its issuer has not seen answered may be anybody's.
-  const json::value* verified = claims->if_contains("email_verified");
-  if (options_.user_claim == "email" && verified && *verified != json::value(true)) return denied("address not verified");
-  return *user;
+  return user_claim_of(*claims, options_.user_claim);
 }
 
 }  // namespace bz::oauth

@@ -1,9 +1,10 @@
 // Access tokens that are signed JSON Web Tokens (RFC 7519, RFC 9068), checked against a set of public keys (JWKS, RFC 7517)
-// that an administrator has put there; nothing is fetched. RS256, PS256, ES256 and EdDSA with Ed25519; "none" and every HS*
-// are refused, since a public key must never be taken for a shared secret (RFC 8725 3.1).
+// that an administrator has put there or that was fetched for him. RS256, PS256, ES256 and EdDSA with Ed25519; "none" and
+// every HS* are refused, since a public key must never be taken for a shared secret (RFC 8725 3.1).
 //
 //   auto verifier = Verifier::make(jwks_text, {.issuer = "https://id.example.org", .audiences = {"mail"}});
 //   auto user = verifier->user_of(token, clock.unix_seconds());     // Denied: the reason is for the log
+//                                                                   // NotFound: under a key that the set has not
 //
 // Immutable once made; any thread. A check takes a signature's time (some 0.1 ms).
 #pragma once
