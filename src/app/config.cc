@@ -13,6 +13,7 @@
 #include "app/config_acme.h"
 #include "app/config_kerberos.h"
 #include "app/config_keys.h"
+#include "app/config_oauth.h"
 #include "base/text.h"
 #include "directory/entry.h"
 #include "directory/guard.h"
@@ -451,9 +452,7 @@ Result<void> check_logins(const Config& config, Where where) {
   for (const std::string& name : config.client_certificates.names)
     if (name != "email" && name != "upn" && name != "cn")
       return bad(where, "client_certificates.names", "knows \"email\", \"upn\" and \"cn\"");
-  const roles::OauthConfig& oauth = config.oauth;
-  if (!oauth.jwks_file.empty() && (oauth.issuer.empty() || oauth.audience.empty()))
-    return bad(where, "oauth.jwks_file", "needs oauth.issuer and oauth.audience as well");
+  if (auto oauth = check_oauth(config); !oauth) return bad(where, "oauth", oauth.error().text());
   if (auto kerberos = check_kerberos(config); !kerberos) return bad(where, "kerberos", kerberos.error().text());
   for (const ListenerConfig& listener : config.listeners) {
     std::string key = "listener " + listener.name;
@@ -461,9 +460,6 @@ Result<void> check_logins(const Config& config, Where where) {
       return bad(where, key, "client certificates are shown in the TLS handshake: not with tls = \"none\"");
     if (listener.client_certificates != roles::ClientCertificates::Off && config.client_certificates.ca_file.empty())
       return bad(where, key, "client certificates need client_certificates.ca_file");
-    for (const std::string& mechanism : listener.mechanisms)
-      if ((mechanism == "OAUTHBEARER" || mechanism == "XOAUTH2") && oauth.jwks_file.empty())
-        return bad(where, key, mechanism + " needs oauth.jwks_file");
   }
   return {};
 }

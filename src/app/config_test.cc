@@ -175,6 +175,13 @@ TEST(Config, mechanisms_that_need_something_say_so) {
   for (const char* name : {"GSSAPI", "GSS-SPNEGO"})
     EXPECT_THAT(listener("service = \"imap\"\nmechanisms = [\"" + std::string(name) + "\"]\n"),
                 HasSubstr("kerberos.keytab_file"));
+  for (const auto& [keys, why] :
+       {std::pair("oauth.jwks_url = \"https://x/k\"\n", "oauth.issuer"),
+        {"oauth.jwks_url = \"http://x/k\"\noauth.issuer = \"i\"\noauth.audience = [\"a\"]\n", "https"},
+        {"oauth.introspection_url = \"https://x/i\"\n", "introspection_client"},
+        {"oauth.introspection_cache = \"2m\"\n", "introspection_cache"},
+        {"oauth.jwks_shortest = \"2h\"\noauth.jwks_longest = \"1h\"\n", "jwks_longest"}})
+    EXPECT_THAT(refusal(keys + kGood), HasSubstr(why));
   EXPECT_THAT(refusal("kerberos.keytab_file = \"k\"\n" + kGood), HasSubstr("kerberos.realms"));
   EXPECT_THAT(refusal("kerberos.realms = [\"A B\"]\n" + kGood), HasSubstr("no realm"));
   EXPECT_THAT(refusal("kerberos.channel_binding = \"maybe\"\n" + kGood), HasSubstr("\"required\""));

@@ -6,6 +6,7 @@
 #include "app/config_kerberos.h"
 #include "app/config_keys.h"
 #include "app/issued.h"
+#include "app/config_oauth.h"
 #include "base/text.h"
 #include "crypto/client_certificate.h"
 #include "crypto/lint.h"
@@ -41,8 +42,8 @@ const RoleFacts kRoles[] = {
     {"auth",
      "auth",
      &roles::UsersConfig::auth,
-     {secrets::kAuthSecrets, secrets::kClientCa, secrets::kClientCrl, secrets::kOauthKeys, secrets::kKeytab,
-      secrets::kDirectories}},
+     {secrets::kAuthSecrets, secrets::kClientCa, secrets::kClientCrl, secrets::kOauthKeys, secrets::kOauthClient,
+      secrets::kOauthCa, secrets::kKeytab, secrets::kDirectories}},
 };
 
 constexpr std::pair<std::string_view, std::string_view> kPeers[] = {
@@ -155,12 +156,11 @@ Result<void> check_secrets(const Loaded& loaded) {
     auto bytes = base::from_hex(base::trim(key->second.reveal()));
     if (!bytes || bytes->size() != 32) return fail(Errc::Invalid, c.auth.secrets_key_file + ": not 64 hex digits");
   }
-  if (auto roots = loaded.secrets.find(secrets::kSmartHostCa); roots != loaded.secrets.end()) {
-    crypto::TlsClientOptions options;
-    options.ca_pem = roots->second.reveal();
-    options.system_roots = false;
-    auto client = crypto::make_tls_client(options);
-    if (!client) return std::move(client).error().with_context(c.mta.smart_host.ca_file);
+  for (const auto& [name, file] :
+       {std::pair(secrets::kSmartHostCa, c.mta.smart_host.ca_file), {secrets::kOauthCa, c.oauth.ca_file}}) {
+    auto roots = loaded.secrets.find(name);
+    if (roots == loaded.secrets.end()) continue;
+    if (auto good = check_roots(roots->second); !good) return std::move(good).error().with_context(file);
   }
   return {};
 }
@@ -175,6 +175,8 @@ Result<void> read_files(Loaded& loaded, int folder) {
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kClientCa, c.client_certificates.ca_file, Guarded::No));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kClientCrl, c.client_certificates.crl_file, Guarded::No));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kOauthKeys, c.oauth.jwks_file, Guarded::No));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kOauthClient, c.oauth.introspection_secret_file, Guarded::Yes));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kOauthCa, c.oauth.ca_file, Guarded::No));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kKeytab, c.kerberos.keytab_file, Guarded::Binary));
   if (auto keytab = loaded.secrets.find(secrets::kKeytab); keytab != loaded.secrets.end()) {
     BZ_TRY_VOID(check_keytab(c, keytab->second));

@@ -38,7 +38,12 @@ Task<sasl::Step> Service::judge_token(ExchangePtr x, sasl::NeedToken need) {
   std::string said = need.user.empty() ? std::string() : directory_.login_name(need.user);
   if (auto refusal = admit(*x, said)) co_return std::move(*refusal);
   Result<std::string> user = fail(Errc::Denied, "tokens are not set up (oauth.jwks_file)");
-  if (options_.tokens) user = options_.tokens->user_of(need.token.reveal(), world_.clock.unix_seconds());
+  const std::shared_ptr<Tokens> tokens = options_.tokens;
+  if (tokens) {
+    auto judging = tokens->user_of(std::move(need.token));
+    user = co_await std::move(judging);
+  }
+  if (!user && user.error().code() == Errc::Unavailable) co_return x->fail_for_now(user.error());
   if (!user) x->detail = user.error().text();
   // A bad token costs the same look-ups as a good one.
   auto finding = find_account(x, user ? *user : said);

@@ -33,6 +33,7 @@
 
 #include "authd/routes.h"
 #include "authd/turnstile.h"
+#include "authd/tokens.h"
 #include "base/env.h"
 #include "base/task.h"
 #include "crypto/client_certificate.h"
@@ -44,7 +45,6 @@
 #include "gss/acceptor.h"
 #include "gss/principal.h"
 #include "net/loop.h"
-#include "oauth/jwt.h"
 #include "sasl/mechanism.h"
 #include "wire/schema.h"
 
@@ -77,8 +77,8 @@ struct Options {
   std::set<std::string, std::less<>> cleartext{};                      // listeners without TLS by the administrator's word
   directory::SecretsPolicy secrets{};                                  // of new passwords; its realm is DIGEST-MD5's
   CertificateRules certificates{};                                     // EXTERNAL
-  std::optional<oauth::Verifier> tokens{};                             // OAUTHBEARER, XOAUTH2; none: no token is good
-  KerberosRules kerberos{};                                            // GSSAPI, GSS-SPNEGO
+  std::shared_ptr<Tokens> tokens{};  // OAUTHBEARER, XOAUTH2; shared with logins under way; none: no token is good
+  KerberosRules kerberos{};          // GSSAPI, GSS-SPNEGO
   directory::GuardOptions guard{};
   base::Millis cache_life{3'600'000};
   base::Millis stale_life{30 * 60'000};  // 0: what a directory refused is sent to it again

@@ -294,9 +294,13 @@ struct AuthdIdentityTest : AuthdTest {
     o.certificates.authorities =
         *crypto::ClientAuthorities::make(test_file("client-certificates/ca.pem"), test_file("client-certificates/crl.pem"));
     o.certificates.names = {CertificateRules::Name::Email, CertificateRules::Name::Upn};
-    o.tokens = *oauth::Verifier::make(test_file("oauth/jwks.json"),
-                                      {.issuer = "https://id.example.org", .audiences = {"mail"}, .user_claim = "email"});
+    o.tokens = tokens(test_file("oauth/jwks.json"),
+                      {.issuer = "https://id.example.org", .audiences = {"mail"}, .user_claim = "email"});
     service->reload(std::move(o));
+  }
+  std::shared_ptr<Tokens> tokens(std::string keys, oauth::Options claims) {
+    Tokens::World tokens_world{.loop = loop, .clock = clock, .random = base::system_random(), .fetch = {}};
+    return *Tokens::make(std::move(tokens_world), {.claims = std::move(claims), .keys = std::move(keys)});
   }
   Sent external(std::vector<std::string> chain, std::string who = "") {
     auto start = begin("EXTERNAL");

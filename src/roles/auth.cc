@@ -46,15 +46,6 @@ Result<authd::CertificateRules> certificate_rules(const RoleHost& host) {
   return rules;
 }
 
-Result<std::optional<oauth::Verifier>> token_verifier(const RoleHost& host) {
-  const Secret& keys = host.secret(secrets::kOauthKeys);
-  if (keys.empty()) return std::optional<oauth::Verifier>();
-  const OauthConfig& config = host.config().oauth;
-  oauth::Options options{config.issuer, config.audience, config.user_claim, config.clock_skew.count() / 1000};
-  BZ_TRY(auto verifier, oauth::Verifier::make(keys.reveal(), std::move(options)));
-  return std::optional(std::move(verifier));
-}
-
 Result<authd::Options> options_of(const RoleHost& host) {
   const Config& config = host.config();
   authd::Options options;
@@ -93,7 +84,6 @@ Result<authd::Options> options_of(const RoleHost& host) {
   options.guard.max_delay = config.guard.delay;
   options.cache_life = config.auth.cache_time;
   BZ_TRY(options.certificates, certificate_rules(host));
-  BZ_TRY(options.tokens, token_verifier(host));
   BZ_TRY(options.kerberos, kerberos_rules(host));
   options.routes = routes_of(config);
   return options;
@@ -122,13 +112,18 @@ Task<void> run_command(authd::Service& service, ControlCall call) {
 
 os::Policy AuthRole::policy(const RoleHost& host) const {
   os::Policy policy = Role::policy(host);
-  if (!host.config().directories.empty()) os::allow_outward(policy);
+  if (!host.config().directories.empty() || asks_provider(host.config())) os::allow_outward(policy);
   return policy;
 }
 
 Result<void> AuthRole::prepare(RoleHost& host) {
   host_ = &host;
   if (!host.config().directories.empty()) ldap::init_library();  // before there are threads
+  const bool may_connect = !host.config().directories.empty() || asks_provider(host.config());
+  if (may_connect) {
+    BZ_TRY_VOID(https::prepare());
+  }
+  tokens_ = std::make_unique<TokenJudges>(host, may_connect);
   gss::init_library(kKerberosSettings);
   pool_ = std::make_unique<net::BlockingPool>(host.config().auth.argon2_threads, kPoolQueue);
   gss_pool_ = std::make_unique<net::BlockingPool>(host.config().kerberos.threads, kPoolQueue);
@@ -143,6 +138,7 @@ Result<void> AuthRole::prepare(RoleHost& host) {
 
 Task<Result<void>> AuthRole::start(RoleHost& host) {
   BZ_CO_TRY(authd::Options options, options_of(host));
+  BZ_CO_TRY(options.tokens, tokens_->make());
   directory::Options ours;
   ours.domains = host.config().domains;
   ours.cost = options.secrets.cost;
@@ -175,6 +171,7 @@ Task<Result<void>> AuthRole::start(RoleHost& host) {
 // The database and the key of sealed secrets are for the life of the process.
 Result<void> AuthRole::reload(RoleHost& host) {
   BZ_TRY(auto options, options_of(host));
+  BZ_TRY(options.tokens, tokens_->make());
   BZ_TRY(auto sources, others_->make());
   chain_->set_others(std::move(sources));
   pool_->resize(host.config().auth.argon2_threads);

@@ -8,6 +8,7 @@
 #include "kv/rocks.h"
 #include "roles/directories.h"
 #include "roles/role.h"
+#include "roles/tokens.h"
 
 namespace bz::roles {
 
@@ -31,6 +32,7 @@ class AuthRole : public Role {
   std::unique_ptr<kv::RocksStore> store_;
   std::unique_ptr<directory::Embedded> directory_;
   std::unique_ptr<Directories> others_;
+  std::unique_ptr<TokenJudges> tokens_;
   std::unique_ptr<directory::Chain> chain_;
   std::unique_ptr<authd::Service> service_;
 };

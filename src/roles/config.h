@@ -90,7 +90,11 @@ struct ClientCertificateConfig {
 };
 
 struct OauthConfig {
-  std::string jwks_file;  // empty: no tokens
+  std::string jwks_file, jwks_url;  // both empty, and no introspection_url: no tokens
+  Millis jwks_shortest{}, jwks_longest{};
+  std::string introspection_url, introspection_client, introspection_secret_file;
+  Millis introspection_cache{};
+  std::string ca_file;  // of jwks_url and introspection_url; empty: the system's roots
   std::string issuer, user_claim;
   std::vector<std::string> audience;
   Millis clock_skew{};
@@ -228,6 +232,7 @@ inline std::string of_host(size_t number, std::string_view what) {
 inline constexpr char kAuthSecrets[] = "auth.secrets_key";                                               // auth
 inline constexpr char kClientCa[] = "client_certificates.ca", kClientCrl[] = "client_certificates.crl";  // gateway, auth
 inline constexpr char kOauthKeys[] = "oauth.jwks";                                                       // auth
+inline constexpr char kOauthClient[] = "oauth.client_secret", kOauthCa[] = "oauth.ca";                   // auth
 inline constexpr char kKeytab[] = "kerberos.keytab";                                                     // auth
 inline constexpr char kDirectories[] = "directory.";  // auth: all that begin so
 inline std::string directory_password(const std::string& name) { return "directory." + name + ".password"; }
