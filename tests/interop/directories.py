@@ -180,6 +180,7 @@ def three_directories():
                         lab=([f"ldap://127.0.0.1:{lab.port}"], lab.ca, "opendirectory", 'mode = "secrets"\nfresh = "1s"'))
         with Buzon(settings=text) as mail:
             logins(mail)
+            device_passwords(mail)
             mail_flow(mail)
             explanations(mail)
             renamed(mail, corp)
@@ -200,6 +201,22 @@ def logins(mail):
         refused(mail, user, password)
     assert not login(mail, "cleo", "")[0].startswith("a OK")
     print("logins: three trees by name and address; disabled, outside the group, hostile names, empty passwords refused")
+
+
+def device_passwords(mail):
+    """An account of the directory logs in by a device of its own; the directory is asked about the account and not about the password."""
+    added = json.loads(mail.run("device", "add", "cleo@example.test", "--name", "iPhone", "--json").stdout)
+    good(mail, "cleo", added["password"])
+    good(mail, "cleo@example.test/iphone", added["password"])
+    refused(mail, "gina", added["password"])
+    mail.run("device", "only", "cleo@example.test", "on")
+    refused(mail, "cleo", "pw-cleo")
+    good(mail, "cleo", added["password"])
+    mail.run("device", "only", "cleo@example.test", "off")
+    good(mail, "cleo", "pw-cleo")
+    mail.run("device", "revoke", "cleo@example.test", "iPhone")
+    refused(mail, "cleo", added["password"])
+    print("devices: of an account of the directory, alone and beside its password, until revoked")
 
 
 def mail_flow(mail):
