@@ -217,6 +217,11 @@ Task<Result<std::string>> Renewals::renew(std::string certificate) {
   std::string out, failed;
   for (const std::string& name : wanted) {
     while (forced_.contains(name)) {
+      if (!is_managed(name)) {
+        forced_.erase(name);
+        records_[name].error = "the configuration has it no more";
+        break;
+      }
       auto sleeping = shows_.host.loop().sleep(net::Deadline::in(kLook));
       co_await sleeping;
     }
@@ -229,6 +234,12 @@ Task<Result<std::string>> Renewals::renew(std::string certificate) {
   }
   if (!failed.empty()) co_return fail(Errc::Denied, failed);
   co_return out;
+}
+
+bool Renewals::is_managed(const std::string& certificate) const {
+  const auto all = managed_certificates(shows_.host.config());
+  return std::any_of(all.begin(), all.end(),
+                     [&](const Managed& one) { return one.name == certificate && !one.names.empty(); });
 }
 
 Task<Result<void>> Renewals::test_name(std::string name) {
@@ -254,10 +265,20 @@ Task<Result<void>> Renewals::test_name(std::string name) {
   co_return seen;
 }
 
+// Not beside a renewal: both would show and take away proofs of the same names.
 Task<Result<std::string>> Renewals::test() {
-  const AcmeConfig& acme = shows_.host.config().acme;
-  if (!acme.on()) co_return fail(Errc::NotFound, "acme.directory is not set");
+  if (!shows_.host.config().acme.on()) co_return fail(Errc::NotFound, "acme.directory is not set");
   if (busy_) co_return fail(Errc::Conflict, "a certificate is being renewed just now; try again when that is over");
+  busy_ = true;
+  auto testing = test_all();
+  auto tested = co_await testing;
+  busy_ = false;
+  arm();
+  co_return std::move(tested);
+}
+
+Task<Result<std::string>> Renewals::test_all() {
+  const AcmeConfig acme = shows_.host.config().acme;  // a reload may replace it meanwhile
   auto made = session();
   if (!made) co_return std::move(made).error();
   acme::Session session = std::move(*made);

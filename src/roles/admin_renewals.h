@@ -38,7 +38,9 @@ class Renewals {
   Task<void> work();
   Task<void> renew_one(Managed certificate);
   Task<Result<std::string>> issue_and_install(const Managed& certificate, int64_t& wait);
+  Task<Result<std::string>> test_all();
   Task<Result<void>> test_name(std::string name);
+  bool is_managed(const std::string& certificate) const;
   Result<acme::Session> session();
   acme::Solver& solver();
   Result<void> save() const;

@@ -71,7 +71,8 @@ Task<Result<void>> Staples::fetch(const Managed& certificate) {
 }
 
 Task<void> Staples::work() {
-  for (const Managed& certificate : managed_certificates(host_.config())) {
+  const std::vector<Managed> all = managed_certificates(host_.config());
+  for (const Managed& certificate : all) {
     if (due(certificate) > now()) continue;
     auto fetching = fetch(certificate);
     auto fetched = co_await fetching;
