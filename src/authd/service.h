@@ -32,8 +32,8 @@
 #include <vector>
 
 #include "authd/routes.h"
-#include "authd/turnstile.h"
 #include "authd/tokens.h"
+#include "authd/turnstile.h"
 #include "base/env.h"
 #include "base/task.h"
 #include "crypto/client_certificate.h"
