@@ -123,7 +123,7 @@ Result<void> check_tlvs(std::string_view header, size_t begin) {
     uint32_t crc = crc32c(header.substr(0, at), 0xffffffffu);
     crc = crc32c(std::string_view("\0\0\0\0", 4), crc);
     crc = ~crc32c(header.substr(at + 4), crc);
-    if (crc != base::get_be32(value.data())) return invalid("wrong CRC32c");
+    if (crc != base::Reader(value).be32()) return invalid("wrong CRC32c");
   }
   if (!in.ok()) return invalid("a TLV beyond the header");
   return {};
