@@ -212,12 +212,12 @@ def introspection(world):
                   ca_file=str(provider.ca), issuer=ISSUER, audience=["mail"])
     world.settings(**common)
     active = dict(active=True, iss=ISSUER, aud=["mail"], email=world.user, exp=int(time.time()) + 3600)
-    provider.tokens = {"good": active, "other": {**active, "aud": "calendar"}, "old": {**active, "exp": int(time.time()) - 3600},
-                       "bare": {"active": True, "email": world.user}, "short": {**active, "exp": int(time.time()) + 62}}
-    assert world.login("good") == "OK"
+    provider.tokens = {"good-token": active, "token-of-another-service": {**active, "aud": "calendar"}, "expired-token": {**active, "exp": int(time.time()) - 3600},
+                       "bare-token": {"active": True, "email": world.user}}
+    assert world.login("good-token") == "OK"
     asked = provider.asked["ask"]
-    assert world.login("good") == "OK" and provider.asked["ask"] == asked, "an answer is remembered"
-    for token, why in (("unknown", "not active"), ("other", "audience"), ("old", "expired"), ("bare", "issuer")):
+    assert world.login("good-token") == "OK" and provider.asked["ask"] == asked, "an answer is remembered"
+    for token, why in (("unknown-token", "not active"), ("token-of-another-service", "audience"), ("expired-token", "expired"), ("bare-token", "issuer")):
         world.refused(why, token)
     print("introspection: good, unknown, for another service, expired")
     for mood, why in (("redirect", "redirect"), ("page", "no JSON"), ("error", "500"), ("broken", "active"), ("huge", "too large"), ("slow", "too long")):
@@ -225,19 +225,19 @@ def introspection(world):
         began = time.monotonic()
         world.not_now(why, f"fresh-{mood}")
         assert time.monotonic() - began < 15, "a slow provider holds a login for too long"
-        assert world.login("good") == "OK"
+        assert world.login("good-token") == "OK"
         print(f"introspection: {mood}: not now")
     assert provider.asked["elsewhere"] == 0, "a redirect was followed"
     provider.mood = "good"
     provider.release.set()
     world.settings(**common, introspection_cache="0s")
-    assert world.login("good") == "OK"
-    provider.tokens.pop("good")
-    world.refused("not active", "good")
+    assert world.login("good-token") == "OK"
+    provider.tokens.pop("good-token")
+    world.refused("not active", "good-token")
     world.secret.write_text("wrong\n")
     world.mail.run("reload")
-    provider.tokens["good"] = active
-    world.not_now("401", "good")
+    provider.tokens["good-token"] = active
+    world.not_now("401", "good-token")
     print("introspection: revoked at once without memory; a wrong secret is ours to mend")
 
 
