@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "net/begin_connect.h"
 #include "net/channel.h"
 #include "net/stream.h"
 
@@ -123,25 +124,45 @@ Result<std::pair<int, int>> socket_pair() {
   return std::pair(fds[0], fds[1]);
 }
 
-Task<Result<std::unique_ptr<Stream>>> connect(Loop& loop, Endpoint to, Deadline deadline) {
-  BZ_CO_TRY(auto address, to_address(to));
+Result<os::Fd> begin_connect(const Endpoint& to) {
+  BZ_TRY(auto address, to_address(to));
   OwnedFd fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) co_return base::from_errno(errno, "socket");
+  if (!fd) return base::from_errno(errno, "socket");
   int one = 1;
   setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   int rc = ::connect(fd.get(), address.get(), address.size);
-  if (rc < 0 && errno != EINPROGRESS && errno != EINTR) co_return base::from_errno(errno, "connect " + to.to_string());
-  if (rc < 0) {
+  if (rc < 0 && errno != EINPROGRESS && errno != EINTR) return base::from_errno(errno, "connect " + to.to_string());
+  return fd;
+}
+
+Task<Result<std::unique_ptr<Stream>>> finish_connect(Loop& loop, os::Fd fd, Endpoint to, Deadline deadline) {
+  {
     Loop::Watch watch(loop, fd.get());
     auto wait = watch.writable(deadline);
     auto ready = co_await std::move(wait);
     if (!ready) co_return std::move(ready).error().with_context("connect " + to.to_string());
-    int error = 0;
-    socklen_t size = sizeof error;
-    getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0) co_return base::from_errno(error, "connect " + to.to_string());
   }
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) co_return base::from_errno(error, "connect " + to.to_string());
   co_return std::make_unique<Stream>(loop, fd.release());
+}
+
+Task<Result<std::unique_ptr<Stream>>> connect(Loop& loop, Endpoint to, Deadline deadline) {
+  BZ_CO_TRY(auto fd, begin_connect(to));
+  auto finishing = finish_connect(loop, std::move(fd), std::move(to), deadline);
+  auto stream = co_await std::move(finishing);
+  co_return std::move(stream);
+}
+
+void notice_silence(int fd) {
+  const auto set = [fd](int level, int option, int value) { setsockopt(fd, level, option, &value, sizeof value); };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 15);  // seconds
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 5);  // seconds
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 30'000);  // milliseconds
 }
 
 Result<int> listen_tcp(const Endpoint& at, bool reuse_port) {
