@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "crypto/acme_alpn.h"
 #include "crypto/digest.h"
+#include "crypto/node_certificate.h"
 #include "crypto/pem.h"
 #include "crypto/tls.h"
 #include "crypto/x509.h"
@@ -122,23 +123,78 @@ bool add_requested_names(X509_REQ* request, const std::vector<std::string>& name
 
 }  // namespace
 
-Result<SigningRequest> make_signing_request(const std::vector<std::string>& names, KeyKind kind) {
+namespace {
+
+Result<std::string> request_for(EVP_PKEY* key, const std::vector<std::string>& names) {
   BZ_TRY_VOID(check_names(names));
-  BZ_TRY(PkeyPtr key, make_key(kind));
   OpensslPtr<X509_REQ, X509_REQ_free> request(X509_REQ_new());
   X509_REQ* r = request.get();
   bool good = r && X509_REQ_set_version(r, X509_REQ_VERSION_1) == 1 &&
-              set_name(X509_REQ_get_subject_name(r), common_name_of(names)) && X509_REQ_set_pubkey(r, key.get()) == 1 &&
-              add_requested_names(r, names) && X509_REQ_sign(r, key.get(), EVP_sha256()) != 0;
+              set_name(X509_REQ_get_subject_name(r), common_name_of(names)) && X509_REQ_set_pubkey(r, key) == 1 &&
+              add_requested_names(r, names) && X509_REQ_sign(r, key, EVP_sha256()) != 0;
   if (!good) return openssl_error(Errc::Internal, "making a request");
   BioPtr bio(BIO_new(BIO_s_mem()));
   if (!bio || PEM_write_bio_X509_REQ(bio.get(), r) != 1) return openssl_error(Errc::Internal, "writing a request");
   char* data = nullptr;
   long size = BIO_get_mem_data(bio.get(), &data);
+  return std::string(data, static_cast<size_t>(size));
+}
+
+// The key of a request that proves to have it, and is of the one kind that nodes have.
+Result<PkeyPtr> requested_key(std::string_view request_pem) {
+  constexpr size_t kMaxRequest = 16 << 10;
+  if (request_pem.size() > kMaxRequest) return fail(Errc::TooLarge, "a request over 16 KiB");
+  BioPtr bio(BIO_new_mem_buf(request_pem.data(), static_cast<int>(request_pem.size())));
+  OpensslPtr<X509_REQ, X509_REQ_free> request(PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
+  PkeyPtr key(request ? X509_REQ_get_pubkey(request.get()) : nullptr);
+  char group[64] = {};
+  size_t size = 0;
+  const bool p256 = key && EVP_PKEY_is_a(key.get(), "EC") == 1 &&
+                    EVP_PKEY_get_group_name(key.get(), group, sizeof group, &size) == 1 &&
+                    std::string_view(group, size) == "prime256v1";
+  const bool good = p256 && X509_REQ_verify(request.get(), key.get()) == 1;
+  (void)take_tls_errors();
+  if (!good) return fail(Errc::Invalid, "not a certificate request for an ECDSA P-256 key, signed by that key");
+  return key;
+}
+
+}  // namespace
+
+Result<SigningRequest> make_signing_request(const std::vector<std::string>& names, KeyKind kind) {
+  BZ_TRY_VOID(check_names(names));
+  BZ_TRY(PkeyPtr key, make_key(kind));
   SigningRequest out;
-  out.request_pem.assign(data, static_cast<size_t>(size));
+  BZ_TRY(out.request_pem, request_for(key.get(), names));
   BZ_TRY(out.key_pem, private_key_pem(key.get()));
   return out;
+}
+
+Result<std::string> node_request_for(std::string_view name, std::string_view role, const Secret& key_pem) {
+  BZ_TRY(PkeyPtr key, parse_private_key(key_pem));
+  return request_for(key.get(), {std::string(name) + "." + std::string(role) + ".nodes.buzon.internal"});
+}
+
+Result<std::string> issue_node_certificate(const CertifiedKey& authority, std::string_view request_pem,
+                                           std::string_view name, std::string_view role, int days, const base::Clock& clock,
+                                           base::Random& random) {
+  if (!is_node_name(name) || !is_node_name(role) || days < 1 || days > kServerDays)
+    return fail(Errc::Invalid, "a node's name has 1 to 32 lower case letters, digits and \"-\"");
+  BZ_TRY(auto chain, parse_certificates(authority.chain_pem, kMaxChain));
+  BZ_TRY(PkeyPtr signer, parse_private_key(authority.key_pem));
+  BZ_TRY(PkeyPtr key, requested_key(request_pem));
+  X509* issuer = chain[0].get();
+  X509Ptr certificate(X509_new());
+  X509* c = certificate.get();
+  const std::string full = std::string(name) + "." + std::string(role) + ".nodes.buzon.internal";
+  bool good = c && start(c, key.get(), days, clock, random) && set_name(X509_get_subject_name(c), name) &&
+              X509_set_issuer_name(c, X509_get_subject_name(issuer)) == 1 &&
+              add_extension(c, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
+              add_extension(c, issuer, NID_key_usage, "critical,digitalSignature") &&
+              add_extension(c, issuer, NID_ext_key_usage, "clientAuth") &&
+              add_extension(c, issuer, NID_subject_key_identifier, "hash") &&
+              add_extension(c, issuer, NID_authority_key_identifier, "keyid:always") && add_names(c, {full});
+  if (!good || X509_sign(c, signer.get(), EVP_sha256()) == 0) return openssl_error(Errc::Internal, "making a certificate");
+  return certificate_pem(c);
 }
 
 Result<CertifiedKey> make_authority(std::string_view common_name, const base::Clock& clock, base::Random& random) {
