@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "app/cli_device.h"
+#include "app/cli_node.h"
 #include "app/cli_tls.h"
 #include "app/config.h"
 #include "app/control_client.h"
@@ -221,6 +222,7 @@ int run(const Common& common, std::vector<std::string> arguments) {
   config->add_subcommand("check", "Check the file and all files it names")->callback([&] { status = check(common); });
   add_tls_words(app, {common.config, common.json}, status);
   add_probe_words(app, {common.config, common.json}, status);
+  add_node_words(app, {common.config, common.json}, status);
   app.add_subcommand("version", "Print the version")->callback([] { std::cout << kVersion << "\n"; });
 
   std::string role;

@@ -11,6 +11,7 @@
 
 #include "app/config.h"
 #include "app/config_acme.h"
+#include "app/config_inner.h"
 #include "app/config_kerberos.h"
 #include "app/config_keys.h"
 #include "app/config_oauth.h"
@@ -310,12 +311,13 @@ Result<void> read_tables(const toml::table& root, std::string_view name, std::sp
 Result<void> read_listeners(const toml::table& root, std::string_view file, Config& config) {
   if (!root.get("listener")) return bad({file, 1}, "listener", "is missing; at least one [[listener]] is needed");
   std::set<std::string> names;
-  std::set<std::pair<std::string, uint16_t>> places;
+  std::set<std::tuple<std::string, std::string, uint16_t>> places;
   auto take = [&](ListenerConfig listener, Where where, std::string_view key) -> Result<void> {
     BZ_TRY_VOID(check_listener(listener, where, key));
     if (!names.insert(listener.name).second) return bad(where, key, "name is used twice");
     // The kernel would allow it (SO_REUSEPORT) and give connections to either.
-    if (!places.insert({listener.address, listener.port}).second) return bad(where, key, "address and port are used twice");
+    if (!places.insert({listener.node, listener.address, listener.port}).second)
+      return bad(where, key, "address and port are used twice");
     config.listeners.push_back(std::move(listener));
     return {};
   };
@@ -504,6 +506,7 @@ Result<void> check_whole(const toml::table& root, std::string_view file, Config&
     return bad(line("gateway"), "gateway.foreign_time", "must be at least 5 s more than egress.login_time");
   }
   if (config.auth.realm.empty()) config.auth.realm = config.host;
+  if (auto good = check_inner(config); !good) return bad(line("inner"), "inner", good.error().text());
   return check_logins(config, line("auth"));
 }
 

@@ -164,12 +164,24 @@ constexpr Key<Config> kKeys[] = {
     {"supervisor.restart_wait_max", Duration, "\"10s\"", 100, kMinute, "", "longest wait before a role that ended by itself is started again", TIME(restart_wait_max)},
     {"upkeep.hour", Number, "2", 0, 23, "", "hour of the day (UTC) at which the space of removed messages goes back to the disk; choose a quiet one", NUMBER(upkeep_hour)},
     {"upkeep.every", Duration, "\"0s\"", 0, kDay, "", "how often instead, from the start of a role on; for a store in which very much is removed each day; 0s: once a day", TIME(upkeep_every)},
+    {"inner.listen", Text, "", 1, 45, "", "on the inside: numeric address, reachable from gateway hosts, on which their connections are taken; the nodes' authority is then kept in STATE/inner", TO(inner.listen), false, RESTART(inner)},
+    {"inner.connect", Text, "", 1, 45, "", "on a gateway's host: numeric address of the inside; this host then runs gateways only", TO(inner.connect), false, RESTART(inner)},
+    {"inner.ca_file", Text, "", 1, 4096, "", "with connect: certificate of the inside's authority, in PEM", TO(inner.ca_file)},
+    {"inner.certificate_file", Text, "", 1, 4096, "", "with connect: this node's certificate, in PEM", TO(inner.certificate_file)},
+    {"inner.key_file", Text, "", 1, 4096, "", "with connect: its private key, mode 0600; made on this host and never taken elsewhere", TO(inner.key_file)},
+    {"inner.auth_port", Number, "7461", 1, 65535, "", "inner port of the role channel: logins, and orders to end sessions", NUMBER(inner.auth_port), false, RESTART(inner)},
+    {"inner.mailstore_port", Number, "7462", 1, 65535, "", "inner port of IMAP and POP3 sessions", NUMBER(inner.mailstore_port), false, RESTART(inner)},
+    {"inner.mta_port", Number, "7463", 1, 65535, "", "inner port of SMTP sessions", NUMBER(inner.mta_port), false, RESTART(inner)},
+    {"inner.egress_port", Number, "7464", 1, 65535, "", "inner port of sessions with a [[server]]; not opened without one", NUMBER(inner.egress_port), false, RESTART(inner)},
+
     {"users.gateway", Text, "\"buzon-gateway\"", 1, 32, "", "user of the role when started as root", TO(users.gateway), false, RESTART(users.gateway)},
     {"users.auth", Text, "\"buzon-auth\"", 1, 32, "", "user of the role when started as root", TO(users.auth), false, RESTART(users.auth)},
     {"users.mailstore", Text, "\"buzon-mailstore\"", 1, 32, "", "user of the role when started as root", TO(users.mailstore), false, RESTART(users.mailstore)},
     {"users.mta", Text, "\"buzon-mta\"", 1, 32, "", "user of the role when started as root", TO(users.mta), false, RESTART(users.mta)},
     {"users.egress", Text, "\"buzon-egress\"", 1, 32, "", "user of the role when started as root", TO(users.egress), false, RESTART(users.egress)},
     {"users.admin", Text, "\"buzon-admin\"", 1, 32, "", "user of the role when started as root", TO(users.admin), false, RESTART(users.admin)},
+    {"users.connector", Text, "\"buzon-connector\"", 1, 32, "", "user of the role when started as root; only on a gateway's host", TO(users.connector), false, RESTART(users.connector)},
+    {"users.inner", Text, "\"buzon-inner\"", 1, 32, "", "user of the role when started as root; only with inner.listen", TO(users.inner), false, RESTART(users.inner)},
 };
 
 constexpr Key<ListenerConfig> kListenerKeys[] = {
@@ -195,6 +207,7 @@ constexpr Key<ListenerConfig> kListenerKeys[] = {
     {"tls_profile", Text, "", 1, 16, "modern|intermediate|legacy", "unset: tls.profile. legacy also speaks TLS 1.0 and 1.1 with old suites, for phones before iOS 9: whoever can listen may read those sessions; give such phones a port of their own",
      [](ListenerConfig& l, KeyValue v) { l.tls_profile = profile_of(v.text); }},
     {"proxy_protocol_from", TextList, "[]", 0, 100, "", "addresses and networks of balancers that begin each connection with a PROXY protocol header (version 1 or 2), whose client address is then believed; set: who is not listed, or sends none, is refused", [](ListenerConfig& l, KeyValue v) { l.proxy_protocol_from = std::move(v.texts); }},
+    {"node", Text, "", 1, 32, "", "name of the node (`buzon node list`) whose gateway opens this listener; this host then only knows of it", [](ListenerConfig& l, KeyValue v) { l.node = std::move(v.text); }},
     {"imap_capabilities", Text, "", 1, 1000, "", "what IMAP shows before login, without AUTH= and STARTTLS; unset: what our own store can do, or while there are [[server]]s what any can: \"IMAP4rev1 SASL-IR ID\"", [](ListenerConfig& l, KeyValue v) { l.imap_capabilities = std::move(v.text); }},
 };
 

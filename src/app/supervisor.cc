@@ -57,7 +57,9 @@ Supervisor::Supervisor(net::Loop& loop, os::Signals& signals, std::string config
 
 Supervisor::~Supervisor() = default;
 
+// No doors here, no gateways: they are on other hosts.
 unsigned Supervisor::workers_of(const roles::Config& config) {
+  if (own_listeners(config).empty()) return 0;
   const unsigned wanted = config.gateway.workers;
   return wanted != 0 ? wanted : std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
 }
@@ -71,7 +73,8 @@ Result<void> Supervisor::start() {
   lock_ = std::move(*lock);
   if (fchdir(state_.get()) != 0) return base::from_errno(errno, "entering the state folder");
   worker_numbers_ = worker_numbers(workers_of(loaded_.config));
-  BZ_TRY(listeners_, Listeners::open(loaded_.config.listeners, worker_numbers_, {}));
+  BZ_TRY(listeners_, Listeners::open(own_listeners(loaded_.config), worker_numbers_, {}));
+  BZ_TRY(inner_listeners_, Listeners::open(inner_ports(loaded_.config), {0}, {}));
   http_doors_ = HttpDoors::open(loaded_.config.acme, {});
   log_listeners({});
   seen_ = changing_ = stamps_of(loaded_);
@@ -93,7 +96,7 @@ Result<void> Supervisor::start() {
 }
 
 void Supervisor::log_listeners(const Listeners& before) const {
-  for (const roles::ListenerConfig& config : loaded_.config.listeners) {
+  for (const roles::ListenerConfig& config : own_listeners(loaded_.config)) {
     if (!listeners_.opened_anew(config.address, config.port, before)) continue;
     log::event(log::Info, "listening")
         .field("listener", config.name)
@@ -156,12 +159,12 @@ void Supervisor::begin_gateways() {
 
 void Supervisor::fill(Child& child) {
   tell(child);
-  if (child.role().name == "gateway") give_listeners(child);
+  if (child.role().name == "gateway" || child.role().name == "inner") give_listeners(child);
   wire_up(child);
 }
 
 void Supervisor::give_listeners(Child& child) {
-  auto sockets = listeners_.of(child.index());
+  auto sockets = (child.role().name == "gateway" ? listeners_ : inner_listeners_).of(child.index());
   if (!sockets) return log::event(log::Err, "cannot_give_listeners").error(sockets.error()), void();
   for (auto& [name, socket] : *sockets) {
     std::vector<net::OwnedFd> fds;
@@ -189,22 +192,24 @@ void Supervisor::tell(Child& child) {
 void Supervisor::wire_up(Child& child) {
   for (auto& other : children_) {
     if (other.get() == &child || !other->alive()) continue;
-    bool talk = std::any_of(peers().begin(), peers().end(), [&](const auto& pair) {
-      return (pair.first == child.role().name && pair.second == other->role().name) ||
-             (pair.second == child.role().name && pair.first == other->role().name);
-    });
-    if (!talk) continue;
-    auto ends = net::Channel::pair();
-    if (!ends) {
-      log::event(log::Err, "cannot_wire").field("role", child.name()).error(ends.error());
-      continue;
+    for (const Link& link : links()) {
+      if (link.first == child.role().name && link.second == other->role().name) wire(child, *other, link);
+      if (link.first == other->role().name && link.second == child.role().name) wire(*other, child, link);
     }
-    std::vector<net::OwnedFd> first, second;
-    first.push_back(std::move(ends->first));
-    second.push_back(std::move(ends->second));
-    child.send(wire::Type::PeerFd, wire::Peer{std::string(other->role().name), other->index()}.encode(), std::move(first));
-    other->send(wire::Type::PeerFd, wire::Peer{std::string(child.role().name), child.index()}.encode(), std::move(second));
   }
+}
+
+// `child` is the link's first.
+void Supervisor::wire(Child& child, Child& other, const Link& link) {
+  auto ends = net::Channel::pair();
+  if (!ends) return log::event(log::Err, "cannot_wire").field("role", child.name()).error(ends.error()), void();
+  std::vector<net::OwnedFd> first, second;
+  first.push_back(std::move(ends->first));
+  second.push_back(std::move(ends->second));
+  const wire::Peer to_first{std::string(link.first_sees), link.index_of_second(other.index())};
+  const wire::Peer to_second{std::string(link.second_sees), link.index_of_first(child.index())};
+  child.send(wire::Type::PeerFd, to_first.encode(), std::move(first));
+  other.send(wire::Type::PeerFd, to_second.encode(), std::move(second));
 }
 
 void Supervisor::on_ready(Child& child) {

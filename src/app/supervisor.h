@@ -1,7 +1,8 @@
 // The parent of all roles (contracts: processes, users, sandbox). It opens the listeners, reads every file of the
 // administrator's, starts the roles and wires them to one another, passes new certificates and settings on at SIGHUP or
 // when a file has changed, gives them new log files at SIGUSR1, and stops all in order at SIGTERM. It never speaks to the
-// network. One thread; works in STATE.
+// network; on a gateway's host it begins connections to the planned inner addresses for the connector, and reads nothing
+// from them. One thread; works in STATE.
 //
 // A reload (supervisor_reload.cc) is either refused as a whole, before anything is changed, or goes in two rounds: first
 // the back ends take the new settings, then the gateways take settings and listeners, so that auth knows a listener before
@@ -50,6 +51,7 @@ class Supervisor {
   void give_listeners(Child& child);
   void log_listeners(const Listeners& before) const;
   void wire_up(Child& child);
+  void wire(Child& child, Child& other, const Link& link);
   void on_ready(Child& child);
   void on_gone(Child& child);
   void on_signals();
@@ -57,6 +59,8 @@ class Supervisor {
   void say_doubts() const;
   void rotate_tickets();
   void watch_files();
+  // supervisor_inner.cc
+  void begin_inner(Child& connector, const net::Message& message);
   // supervisor_reload.cc
   void reload(std::string_view why, Asker asker = {});
   Result<void> adopt(Loaded loaded);
@@ -88,7 +92,7 @@ class Supervisor {
   Loaded loaded_;
   Secret ticket_keys_;  // a ring; a ticket_key_file goes before it
   os::Fd state_, lock_;
-  Listeners listeners_;
+  Listeners listeners_, inner_listeners_;
   HttpDoors http_doors_;
   HookRunner hook_runner_;
   std::vector<uint32_t> worker_numbers_;  // of the gateways that are wanted

@@ -62,7 +62,7 @@ Result<void> Supervisor::adopt(Loaded loaded) {
   if (!begin.empty()) {
     BZ_TRY_VOID(make_state(state_.get(), loaded.config));
   }
-  BZ_TRY(Listeners listeners, Listeners::open(loaded.config.listeners, numbers, listeners_));
+  BZ_TRY(Listeners listeners, Listeners::open(own_listeners(loaded.config), numbers, listeners_));
   const bool other_files = loaded.files != loaded_.files;
   loaded_ = std::move(loaded);
   if (other_files) seen_ = changing_ = stamps_of(loaded_);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "crypto/client_certificate.h"
 #include "crypto/lint.h"
+#include "crypto/node_certificate.h"
 #include "crypto/tls.h"
 #include "crypto/tls_tickets.h"
 #include "oauth/jwt.h"
@@ -34,6 +35,11 @@ const RoleFacts kRoles[] = {
      {secrets::kSmartHostPassword, secrets::kSmartHostCa, secrets::kDnsConfig, secrets::kServerCa}},
     {"egress", "egress", &roles::UsersConfig::egress, {secrets::kDnsConfig, secrets::kServerCa, secrets::kServerMaster}},
     {"mailstore", "mail", &roles::UsersConfig::mailstore, {}},
+    {"inner", "inner", &roles::UsersConfig::inner, {}},
+    {"connector",
+     "empty",
+     &roles::UsersConfig::connector,
+     {secrets::kInnerCa, secrets::kInnerCertificate, secrets::kInnerKey}},
     {"gateway",
      "empty",
      &roles::UsersConfig::gateway,
@@ -46,9 +52,27 @@ const RoleFacts kRoles[] = {
       secrets::kOauthCa, secrets::kKeytab, secrets::kDirectories}},
 };
 
-constexpr std::pair<std::string_view, std::string_view> kPeers[] = {
-    {"gateway", "auth"},  {"gateway", "mailstore"}, {"gateway", "mta"}, {"mailstore", "auth"}, {"mta", "auth"},
-    {"mta", "mailstore"}, {"gateway", "egress"},    {"egress", "auth"}, {"mta", "egress"},     {"gateway", "admin"},
+constexpr uint32_t kOfNodes = 1000;  // number of `inner` among the gateways: over that of any worker
+constexpr Link kLinks[] = {
+    {"gateway", "auth", "auth", "gateway"},
+    {"gateway", "mailstore", "mailstore", "gateway"},
+    {"gateway", "mta", "mta", "gateway"},
+    {"mailstore", "auth", "auth", "mailstore"},
+    {"mta", "auth", "auth", "mta"},
+    {"mta", "mailstore", "mailstore", "mta"},
+    {"gateway", "egress", "egress", "gateway"},
+    {"egress", "auth", "auth", "egress"},
+    {"mta", "egress", "egress", "mta"},
+    {"gateway", "admin", "admin", "gateway"},
+    {"inner", "auth", "auth", "gateway", 1, kOfNodes},
+    {"inner", "mailstore", "mailstore", "gateway", 1, kOfNodes},
+    {"inner", "mta", "mta", "gateway", 1, kOfNodes},
+    {"inner", "egress", "egress", "gateway", 1, kOfNodes},
+    // roles::connector_index()
+    {"gateway", "connector", "auth", "gateway", 8, 0},
+    {"gateway", "connector", "mailstore", "gateway", 8, 1},
+    {"gateway", "connector", "mta", "gateway", 8, 2},
+    {"gateway", "connector", "egress", "gateway", 8, 3},
 };
 
 enum class Guarded : uint8_t { No, Yes, Binary };  // Binary: guarded, and a line end at its end is part of it
@@ -165,6 +189,27 @@ Result<void> check_secrets(const Loaded& loaded) {
   return {};
 }
 
+// The node's own certificate, and the authority of the inside.
+Result<void> read_inner(Loaded& loaded, int folder) {
+  const roles::InnerConfig& inner = loaded.config.inner;
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kInnerCa, inner.ca_file, Guarded::No));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kInnerCertificate, inner.certificate_file, Guarded::No));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kInnerKey, inner.key_file, Guarded::Yes));
+  if (inner.certificate_file.empty()) return {};
+  const auto& files = loaded.secrets;
+  auto facts = crypto::check_certified_key({std::string(files.at(secrets::kInnerCertificate).reveal()),
+                                            Secret(std::string(files.at(secrets::kInnerKey).reveal()))});
+  if (!facts) return std::move(facts).error().with_context(inner.certificate_file);
+  auto node = crypto::node_identity_pem(files.at(secrets::kInnerCertificate).reveal());
+  if (!node) return std::move(node).error().with_context(inner.certificate_file);
+  const int64_t days = (node->not_after - base::system_clock().unix_seconds()) / 86'400;
+  if (days < 14) {
+    loaded.doubts.push_back(inner.certificate_file + ": ends in " + std::to_string(days) +
+                            " days; without it the inside lets this host in no more");
+  }
+  return {};
+}
+
 Result<void> read_files(Loaded& loaded, int folder) {
   const roles::Config& c = loaded.config;
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kAcmeCa, c.acme.ca_file, Guarded::No));
@@ -186,6 +231,7 @@ Result<void> read_files(Loaded& loaded, int folder) {
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kSmartHostPassword, c.mta.smart_host.password_file, Guarded::Yes));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kSmartHostCa, c.mta.smart_host.ca_file, Guarded::No));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kDnsConfig, c.mta.dns_config_file, Guarded::No));
+  BZ_TRY_VOID(read_inner(loaded, folder));
   for (const roles::DirectoryConfig& d : c.directories) {
     BZ_TRY_VOID(read_into(loaded, folder, secrets::directory_password(d.name), d.bind_password_file, Guarded::Yes));
     BZ_TRY_VOID(read_into(loaded, folder, secrets::directory_ca(d.name), d.ca_file, Guarded::No));
@@ -208,11 +254,45 @@ const RoleFacts* find_role(std::string_view name) {
 }
 
 bool is_wanted(const RoleFacts& role, const roles::Config& config) {
+  const bool inside = config.inner.connect.empty();
+  if (role.name == "gateway") return true;
   if (role.name == "admin") return roles::wants_admin(config);
-  return role.name != "egress" || !config.servers.empty();
+  if (role.name == "connector") return !inside;
+  if (role.name == "inner") return !config.inner.listen.empty();
+  return inside && (role.name != "egress" || !config.servers.empty());
 }
 
-std::span<const std::pair<std::string_view, std::string_view>> peers() { return kPeers; }
+std::span<const Link> links() { return kLinks; }
+
+std::vector<roles::ListenerConfig> own_listeners(const roles::Config& config) {
+  std::vector<roles::ListenerConfig> out;
+  for (const roles::ListenerConfig& listener : config.listeners) {
+    if (listener.node.empty()) out.push_back(listener);
+  }
+  return out;
+}
+
+std::optional<uint16_t> inner_port(const roles::InnerConfig& inner, std::string_view role) {
+  if (role == "auth") return inner.auth_port;
+  if (role == "mailstore") return inner.mailstore_port;
+  if (role == "mta") return inner.mta_port;
+  if (role == "egress") return inner.egress_port;
+  return std::nullopt;
+}
+
+std::vector<roles::ListenerConfig> inner_ports(const roles::Config& config) {
+  std::vector<roles::ListenerConfig> out;
+  if (config.inner.listen.empty()) return out;
+  for (std::string_view role : {"auth", "mailstore", "mta", "egress"}) {
+    if (role == "egress" && config.servers.empty()) continue;
+    roles::ListenerConfig port;
+    port.name = role;
+    port.address = config.inner.listen;
+    port.port = *inner_port(config.inner, role);
+    out.push_back(std::move(port));
+  }
+  return out;
+}
 
 std::string folder_of(const std::string& path) {
   size_t slash = path.rfind('/');
@@ -276,8 +356,8 @@ Result<void> make_state(int state, const roles::Config& config) {
   for (const RoleFacts& role : kRoles) {
     if (!is_wanted(role, config)) continue;
     std::string folder(role.folder);
-    // The gateway's folder belongs to nobody who could write to it.
-    bool own = role.name != "gateway";
+    // The folder of those without files belongs to nobody who could write to it.
+    bool own = role.folder != "empty";
     BZ_TRY(os::Fd made, os::make_folder(state, folder, own ? 0700 : 0755));
     if (!os::is_root() || !own) continue;
     BZ_TRY(os::User user, role_user(role, config.users));

@@ -2,6 +2,7 @@
 // the administrator's files. Names of files in the configuration are relative to its own folder.
 #pragma once
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,10 +24,25 @@ struct RoleFacts {
 // In the order in which they are stopped: who delivers first, then who stores, then the doors, then the directory.
 std::span<const RoleFacts> role_facts();
 const RoleFacts* find_role(std::string_view name);
-// egress runs only where there are servers to go to, admin where certificates or staples are to be fetched.
+// egress runs only where there are servers to go to, admin where certificates or staples are to be fetched; on a gateway's
+// host there are only the gateways, the connector and admin.
 bool is_wanted(const RoleFacts& role, const roles::Config& config);
-// Pairs of roles with a channel between their processes.
-std::span<const std::pair<std::string_view, std::string_view>> peers();
+// Two roles with a channel between their processes, and how each calls the other: the connector stands for the roles
+// inside, `inner` for the gateways of other hosts.
+struct Link {
+  std::string_view first, second;            // roles
+  std::string_view first_sees, second_sees;  // names of the other
+  uint32_t factor = 1, offset = 0;           // number of the first, as the second knows it
+  uint32_t index_of_first(uint32_t index) const { return index * factor + offset; }
+  uint32_t index_of_second(uint32_t index) const { return index; }
+};
+std::span<const Link> links();
+// What this host opens itself.
+std::vector<roles::ListenerConfig> own_listeners(const roles::Config& config);
+// The inner ports that this host opens, as listeners called "auth", "mailstore", ...; none without inner.listen.
+std::vector<roles::ListenerConfig> inner_ports(const roles::Config& config);
+// Of a role inside; nullopt: none is planned.
+std::optional<uint16_t> inner_port(const roles::InnerConfig& inner, std::string_view role);
 
 struct Loaded {
   std::string text;       // of the configuration

@@ -198,11 +198,11 @@ Result<Policy> policy_of(std::string_view role) {
                                            "/sys/devices/system/cpu", "/proc/cpuinfo",       "/proc/meminfo"};
   Policy policy;
   policy.role = role;
-  if (role == "gateway") return policy;
+  if (role == "gateway" || role == "connector") return policy;
   policy.files = true;
   policy.read = common;
   policy.write = {"."};
-  if (role == "auth" || role == "mailstore") return policy;
+  if (role == "auth" || role == "mailstore" || role == "inner") return policy;
   if (role != "mta" && role != "egress" && role != "admin") return fail(Errc::NotFound, "no such role");
   allow_outward(policy);
   return policy;

@@ -7,7 +7,9 @@
 //
 // role       files                      open, stat, ...   socket, connect   threads
 // gateway    none                       EPERM             EPERM             yes
+// connector  none                       EPERM             EPERM             yes
 // auth       its folder                 yes               EPERM, or yes     yes     (yes: see allow_outward)
+// inner      its folder                 yes               EPERM             yes
 // mailstore  its folder                 yes               EPERM             yes
 // mta        its folder, resolver, CAs  yes               yes               yes
 // egress     its folder, resolver, CAs  yes               yes               yes

@@ -33,6 +33,7 @@ struct ListenerConfig {
   std::string imap_capabilities;  // shown before login; empty: ours, or what any server can do while there are servers
   ClientCertificates client_certificates = ClientCertificates::Off;
   std::vector<std::string> proxy_protocol_from;  // networks of balancers; set: nobody else may connect
+  std::string node{};                            // the node whose gateway opens it; empty: this host's
   bool operator==(const ListenerConfig&) const = default;
 };
 
@@ -173,8 +174,17 @@ struct EgressConfig {
   size_t max_sessions = 0, max_logins_per_host = 0;
 };
 
+// The channel between a gateway host and the inside (docs/decisions/0010-dmz-split.md): `listen` on the inside, `connect`
+// on the gateway's host, or neither.
+struct InnerConfig {
+  std::string listen, connect;  // numeric
+  uint16_t auth_port = 0, mailstore_port = 0, mta_port = 0, egress_port = 0;
+  std::string ca_file, certificate_file, key_file;  // with connect
+  bool operator==(const InnerConfig&) const = default;
+};
+
 struct UsersConfig {
-  std::string gateway, auth, mailstore, mta, egress, admin;
+  std::string gateway, auth, mailstore, mta, egress, admin, connector, inner;
 };
 
 struct DirectoryConfig {
@@ -212,6 +222,7 @@ struct Config {
   EgressConfig egress;
   std::vector<ServerConfig> servers;
   std::vector<RouteConfig> routes;
+  InnerConfig inner;
   UsersConfig users;
   Millis restart_wait_max{};
   unsigned upkeep_hour = 0;  // of the day, UTC
@@ -239,6 +250,8 @@ inline std::string directory_password(const std::string& name) { return "directo
 inline std::string directory_ca(const std::string& name) { return "directory." + name + ".ca"; }
 inline constexpr char kSmartHostPassword[] = "smart_host.password", kSmartHostCa[] = "smart_host.ca";  // mta
 inline constexpr char kDnsConfig[] = "dns.config";                                                     // mta, egress
+inline constexpr char kInnerCa[] = "inner.ca", kInnerCertificate[] = "inner.certificate",
+                      kInnerKey[] = "inner.key";  // connector
 // Behind these, the name of a [[server]]: roots of its certificate (mta, egress), password of its master user (egress).
 inline constexpr char kServerCa[] = "server.ca.", kServerMaster[] = "server.master.";
 inline constexpr char kAcmeCa[] = "acme.ca", kAcmeEabKey[] = "acme.eab_key";  // admin

@@ -96,6 +96,7 @@ Result<std::vector<std::shared_ptr<const login::Door>>> GatewayRole::make_doors(
   std::map<std::tuple<TlsProfile, ClientCertificates, bool>, crypto::TlsContext> contexts;
   std::vector<std::shared_ptr<const login::Door>> doors;
   for (const ListenerConfig& listener : config.listeners) {
+    if (!listener.node.empty()) continue;  // another host's
     auto door = std::make_shared<login::Door>();
     door->name = listener.name;
     door->service = service_of(listener.front);

@@ -9,7 +9,8 @@
 // A second Start ends a reload: Config, Secret and ListenerFd messages before it replace the older ones, then
 // Role::reload() and the answer Reloaded. Drain: Role::drain(), then as Stop. LogFd: events go to another file from then
 // on. Everything here runs on the thread of the process's main loop. Peers are channels to the other roles' processes; each
-// says Hello first. When a peer is started again its channel is replaced: peer_down(), then peer_up() again.
+// says Hello first. When a peer is started again its channel is replaced: peer_down(), then peer_up() again. Where the peer
+// is on another host the channel stays and the peer comes and goes: Away is peer_down(), the next Hello peer_up().
 #pragma once
 #include <functional>
 #include <map>
@@ -121,10 +122,14 @@ class Role {
   virtual Task<void> drain(RoleHost&);
   // What we tell a peer about ourselves.
   virtual wire::Hello hello(const RoleHost& host) const;
+  // False: no Hello of ours on this channel; the role passes on that of who is behind it (the connector).
+  virtual bool greets() const { return true; }
   virtual void peer_up(Peer&) {}
   virtual void peer_down(Peer&) {}
   // Bytes of a peer are hostile: what does not decode is dropped with a log line.
   virtual void message(Peer& from, net::Message message) = 0;
+  // The supervisor's answer to something this role asked it (Connection).
+  virtual void answered(net::Message) {}
   virtual void control(ControlCall call);
   virtual void supervisor_said(const wire::Done&) {}
   // Ends sessions in order; the process ends when the task does, or after 10 s.

@@ -92,6 +92,9 @@ void RoleProcess::on_control(net::Message message) {
     case wire::Type::Done:
       if (auto done = decode<wire::Done>(message); done && started_) role_->supervisor_said(*done);
       return;
+    case wire::Type::Connection:
+      if (started_) role_->answered(std::move(message));
+      return;
     case wire::Type::Stop:
       return begin_stop("asked to");
     default:
@@ -233,12 +236,14 @@ void RoleProcess::connect_peer(const wire::Peer& id, net::OwnedFd fd) {
           if (peer.channel_.get() == old) lose_peer(peer, why);
         });
       });
+  if (!role_->greets()) return;
   auto sent = peer.channel_->send(static_cast<uint8_t>(wire::Type::Hello), role_->hello(host_).encode());
   if (!sent) log::event(log::Warn, "peer_hello").field("peer", id.role).error(sent.error());
 }
 
 void RoleProcess::on_peer_message(Peer& peer, net::Message message) {
   if (stopping_) return;
+  if (peer.greeted_ && message.type == static_cast<uint8_t>(wire::Type::Away)) return withdraw(peer);
   if (peer.greeted_) return role_->message(peer, std::move(message));
   auto hello = wire::Hello::decode(message.payload);
   if (message.type != static_cast<uint8_t>(wire::Type::Hello) || !hello || hello->role != peer.id_.role) {
@@ -249,6 +254,12 @@ void RoleProcess::on_peer_message(Peer& peer, net::Message message) {
   peer.greeted_ = true;
   log::event(log::Info, "peer_up").field("peer", peer.id_.role).field("index", peer.id_.index);
   role_->peer_up(peer);
+}
+
+void RoleProcess::withdraw(Peer& peer) {
+  peer.greeted_ = false;
+  log::event(log::Info, "peer_away").field("peer", peer.id_.role).field("index", peer.id_.index);
+  role_->peer_down(peer);
 }
 
 void RoleProcess::lose_peer(Peer& peer, const Error& why) {

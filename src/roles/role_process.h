@@ -33,6 +33,7 @@ class RoleProcess {
   Task<void> first_start();
   void connect_peer(const wire::Peer& id, net::OwnedFd fd);
   void on_peer_message(Peer& peer, net::Message message);
+  void withdraw(Peer& peer);
   void lose_peer(Peer& peer, const Error& why);
   void begin_stop(std::string_view why);
   Task<void> stop_role();

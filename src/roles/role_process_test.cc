@@ -282,6 +282,24 @@ TEST(RoleProcess, a_peer_that_lies_about_itself_is_not_heard) {
   EXPECT_EQ(role.heard_.back(), "up mta k");
 }
 
+TEST(RoleProcess, a_peer_on_another_host_goes_and_comes_on_one_channel) {
+  Supervised role;
+  role.set_up("one", "");
+  role.give_peer();
+  role.send(wire::Type::Start);
+  role.until([&] { return !role.types_.empty(); });
+  role.greet("mta");
+  role.until([&] { return role.heard_.size() == 4; });
+  role.heard_.clear();
+  auto away = role.peer_->send(static_cast<uint8_t>(wire::Type::Away), {});
+  EXPECT_TRUE(away.has_value());
+  auto sent = role.peer_->send(static_cast<uint8_t>(wire::Type::SaslStart), "while it is away");
+  EXPECT_TRUE(sent.has_value());
+  role.greet("mta");
+  role.until([&] { return role.heard_.size() == 2; });
+  EXPECT_THAT(role.heard_, ElementsAre("down mta", "up mta k"));
+}
+
 TEST(RoleProcess, answers_the_tool_on_its_connection) {
   Supervised role;
   role.set_up("one", "");

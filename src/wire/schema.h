@@ -67,6 +67,14 @@ enum class Type : uint8_t {
   ShowChallenge = 117,  // to each gateway: TLS-ALPN-01
   // mta -> egress, 1 descriptor: a Sent copy for a mailbox on another server; over the descriptor see FileSent
   FileSent = 130,
+  // connector -> supervisor and back: Peer{role inside, number of the question}; the answer has a connecting socket, or
+  // none
+  Connect = 105,
+  Connection = 106,
+  // peer -> peer: nobody is behind this channel until the next Hello
+  Away = 107,
+  // both ways on an inner channel (wire/frame.h), every two seconds
+  Ping = 108,
 };
 
 // All structs: std::string encode() const; static Result<T> decode(std::string_view).
