@@ -185,7 +185,7 @@ class Sandbox : public testing::Test {
 };
 
 TEST_F(Sandbox, LeavesEveryRoleWhatItNeeds) {
-  for (const char* role : {"gateway", "auth", "mailstore", "mta", "egress", "admin"}) {
+  for (const char* role : {"gateway", "connector", "auth", "inner", "mailstore", "mta", "egress", "admin"}) {
     for (const char* action : {"nothing", "pass-descriptor", "thread", "epoll"}) {
       EXPECT_EQ(probe(role, action), "done") << role << " " << action;
     }
@@ -202,8 +202,9 @@ TEST_F(Sandbox, LeavesEveryRoleWhatItNeeds) {
 TEST_F(Sandbox, RefusesFilesAndConnectionsWithEperm) {
   for (const char* action : {"open-own", "open-passwd", "write-file", "socket", "connect"}) {
     EXPECT_EQ(probe("gateway", action), "EPERM") << action;
+    EXPECT_EQ(probe("connector", action), "EPERM") << action;
   }
-  for (const char* role : {"auth", "mailstore"}) {
+  for (const char* role : {"auth", "inner", "mailstore"}) {
     EXPECT_EQ(probe(role, "socket"), "EPERM") << role;
     EXPECT_EQ(probe(role, "connect"), "EPERM") << role;
   }
@@ -211,7 +212,7 @@ TEST_F(Sandbox, RefusesFilesAndConnectionsWithEperm) {
 }
 
 TEST_F(Sandbox, KillsForCallsOutsideTheList) {
-  for (const char* role : {"gateway", "auth", "mailstore", "mta", "egress", "admin"}) {
+  for (const char* role : {"gateway", "connector", "auth", "inner", "mailstore", "mta", "egress", "admin"}) {
     for (const char* action : {"fork", "exec", "ptrace", "setuid", "listen", "kill-other"}) {
       EXPECT_EQ(probe(role, action), "SIGSYS") << role << " " << action;
     }
@@ -221,7 +222,7 @@ TEST_F(Sandbox, KillsForCallsOutsideTheList) {
 
 TEST_F(Sandbox, LandlockKeepsARoleInItsFolder) {
   if (probe("mailstore", "landlock") != "done") GTEST_SKIP() << "no landlock in this kernel";
-  for (const char* role : {"auth", "mailstore", "mta", "egress", "admin"}) {
+  for (const char* role : {"auth", "inner", "mailstore", "mta", "egress", "admin"}) {
     EXPECT_EQ(probe(role, "open-passwd"), "EACCES") << role;
     EXPECT_EQ(probe(role, "open-above"), "EACCES") << role;
     EXPECT_EQ(probe(role, "write-read-only"), "EACCES") << role;
