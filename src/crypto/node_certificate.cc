@@ -15,6 +15,15 @@ namespace {
 
 constexpr std::string_view kSuffix = ".nodes.buzon.internal";
 
+Result<X509Ptr> from_der(std::string_view der) {
+  const unsigned char* at = u8(der);
+  X509Ptr certificate(der.size() <= kMaxClientCertificate ? d2i_X509(nullptr, &at, static_cast<long>(der.size()))
+                                                          : nullptr);
+  (void)take_tls_errors();
+  if (!certificate || at != u8(der) + der.size()) return fail(Errc::Invalid, "not a certificate");
+  return certificate;
+}
+
 Result<std::string> key_sha256(X509* certificate) {
   unsigned char* der = nullptr;
   const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
@@ -49,12 +58,13 @@ Result<SigningRequest> make_node_request(std::string_view name, std::string_view
   return make_signing_request({std::string(name) + "." + std::string(role) + std::string(kSuffix)}, KeyKind::EcdsaP256);
 }
 
+Result<std::string> pem_of(std::string_view der) {
+  BZ_TRY(X509Ptr certificate, from_der(der));
+  return certificate_pem(certificate.get());
+}
+
 Result<NodeIdentity> node_identity(std::string_view der) {
-  const unsigned char* at = u8(der);
-  X509Ptr certificate(der.size() <= kMaxClientCertificate ? d2i_X509(nullptr, &at, static_cast<long>(der.size()))
-                                                          : nullptr);
-  (void)take_tls_errors();
-  if (!certificate || at != u8(der) + der.size()) return fail(Errc::Invalid, "not a certificate");
+  BZ_TRY(X509Ptr certificate, from_der(der));
   return identity_of(certificate.get());
 }
 

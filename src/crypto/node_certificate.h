@@ -36,6 +36,8 @@ Result<std::string> issue_node_certificate(const CertifiedKey& authority, std::s
                                            std::string_view name, std::string_view role, int days, const base::Clock& clock,
                                            base::Random& random);
 
+// A certificate in DER as PEM. Invalid: none.
+Result<std::string> pem_of(std::string_view der);
 // Of a certificate in DER that TLS has verified. Invalid: not a node's.
 Result<NodeIdentity> node_identity(std::string_view der);
 Result<NodeIdentity> node_identity_pem(std::string_view pem);

@@ -80,6 +80,7 @@ TEST_F(NodeCertificate, IdentityOfAnotherCertificateIsRefused) {
   server = issue_server_certificate(authority_, request, base::system_clock(), base::system_random()).value();
   EXPECT_EQ(node_identity_pem(server.chain_pem).error().code(), Errc::Invalid);
   EXPECT_EQ(node_identity("x").error().code(), Errc::Invalid);
+  EXPECT_EQ(pem_of("x").error().code(), Errc::Invalid);
 }
 
 }  // namespace
