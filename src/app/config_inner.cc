@@ -3,6 +3,7 @@
 #include <set>
 
 #include "crypto/node_certificate.h"
+#include "directory/guard.h"
 #include "net/stream.h"
 
 namespace bz::app {
@@ -31,8 +32,14 @@ Result<void> check_inner(roles::Config& config) {
   } else if (!inner.ca_file.empty() || !inner.certificate_file.empty() || !inner.key_file.empty()) {
     return bad("inner.certificate_file", "is for a gateway's host, with inner.connect");
   }
-  const std::set<uint16_t> ports = {inner.auth_port, inner.mailstore_port, inner.mta_port, inner.egress_port};
-  if (ports.size() != 4) return bad("inner.auth_port", "each inner port must be another one");
+  const std::set<uint16_t> ports = {inner.enroll_port, inner.auth_port, inner.mailstore_port, inner.mta_port,
+                                    inner.egress_port};
+  if (ports.size() != 5) return bad("inner.auth_port", "each inner port must be another one");
+  if (inner.egress_port == 0 && !inner.listen.empty()) return bad("inner.egress_port", "0 is for a gateway's host");
+  for (const std::string& network : inner.from) {
+    if (!directory::Network::parse(network))
+      return bad("inner.from", "each must be an address or a network (\"192.0.2.0/24\"), not " + network);
+  }
   for (const roles::ListenerConfig& listener : config.listeners) {
     if (listener.node.empty()) continue;
     const std::string key = "listener " + listener.name + ": node";

@@ -46,6 +46,8 @@ Result<void> write_pair(int folder, const std::string& certificate, const std::s
   return write_new(folder, key, pair.key_pem.reveal(), 0600);
 }
 
+}  // namespace
+
 Result<void> make_certificates(int state, const InitOptions& options) {
   base::Clock& clock = base::system_clock();
   base::Random& random = base::system_random();
@@ -60,8 +62,6 @@ Result<void> make_certificates(int state, const InitOptions& options) {
   BZ_TRY_VOID(write_pair(state, "tls/certificate.pem", "tls/key.pem", ecdsa));
   return write_pair(state, "tls/rsa-certificate.pem", "tls/rsa-key.pem", rsa);
 }
-
-}  // namespace
 
 Result<std::string> init(const InitOptions& options) {
   std::string config = config_of(options);

@@ -17,4 +17,7 @@ struct InitOptions {
 // Exists: there is a configuration already. The text says what was made and what comes next.
 Result<std::string> init(const InitOptions& options);
 
+// An authority and certificates of this host's own for phones, below STATE/tls (a folder descriptor).
+Result<void> make_certificates(int state, const InitOptions& options);
+
 }  // namespace bz::app

@@ -276,19 +276,19 @@ std::optional<uint16_t> inner_port(const roles::InnerConfig& inner, std::string_
   if (role == "auth") return inner.auth_port;
   if (role == "mailstore") return inner.mailstore_port;
   if (role == "mta") return inner.mta_port;
-  if (role == "egress") return inner.egress_port;
+  if (role == "egress" && inner.egress_port != 0) return inner.egress_port;
   return std::nullopt;
 }
 
 std::vector<roles::ListenerConfig> inner_ports(const roles::Config& config) {
   std::vector<roles::ListenerConfig> out;
   if (config.inner.listen.empty()) return out;
-  for (std::string_view role : {"auth", "mailstore", "mta", "egress"}) {
-    if (role == "egress" && config.servers.empty()) continue;
+  for (std::string_view name : {"enroll", "auth", "mailstore", "mta", "egress"}) {
+    if (name == "egress" && config.servers.empty()) continue;
     roles::ListenerConfig port;
-    port.name = role;
+    port.name = name;
     port.address = config.inner.listen;
-    port.port = *inner_port(config.inner, role);
+    port.port = inner_port(config.inner, name).value_or(config.inner.enroll_port);
     out.push_back(std::move(port));
   }
   return out;

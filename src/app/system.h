@@ -39,7 +39,7 @@ struct Link {
 std::span<const Link> links();
 // What this host opens itself.
 std::vector<roles::ListenerConfig> own_listeners(const roles::Config& config);
-// The inner ports that this host opens, as listeners called "auth", "mailstore", ...; none without inner.listen.
+// The inner ports that this host opens, as listeners called "enroll", "auth", "mailstore", ...; none without inner.listen.
 std::vector<roles::ListenerConfig> inner_ports(const roles::Config& config);
 // Of a role inside; nullopt: none is planned.
 std::optional<uint16_t> inner_port(const roles::InnerConfig& inner, std::string_view role);

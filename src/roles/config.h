@@ -177,8 +177,9 @@ struct EgressConfig {
 // The channel between a gateway host and the inside (docs/decisions/0010-dmz-split.md): `listen` on the inside, `connect`
 // on the gateway's host, or neither.
 struct InnerConfig {
-  std::string listen, connect;  // numeric
-  uint16_t auth_port = 0, mailstore_port = 0, mta_port = 0, egress_port = 0;
+  std::string listen, connect;    // numeric
+  std::vector<std::string> from;  // on the inside: where nodes come from, addresses and networks; empty: anywhere
+  uint16_t enroll_port = 0, auth_port = 0, mailstore_port = 0, mta_port = 0, egress_port = 0;
   std::string ca_file, certificate_file, key_file;  // with connect
   bool operator==(const InnerConfig&) const = default;
 };

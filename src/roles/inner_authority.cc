@@ -40,10 +40,12 @@ Result<void> InnerRole::make_context() {
   own.chain_pem += authority_.chain_pem;
   crypto::TlsServerOptions options;
   options.profile = crypto::TlsProfile::Modern;
-  options.client_certificates = crypto::ClientCertificates::Required;
   BZ_TRY(options.client_authorities, crypto::ClientAuthorities::make(authority_.chain_pem, {}));
   options.hosts.push_back({std::move(own)});
+  options.client_certificates = crypto::ClientCertificates::Required;
   BZ_TRY(tls_, crypto::make_tls_server(options));
+  options.client_certificates = crypto::ClientCertificates::Optional;
+  BZ_TRY(enroll_tls_, crypto::make_tls_server(options));
   return {};
 }
 
@@ -66,11 +68,15 @@ Result<std::string> InnerRole::revoke_node(const std::string& name) {
 }
 
 // One thread writes, in the order of the commands; each text is the whole list.
-Task<void> InnerRole::save(ControlCall call, std::string output) {
-  auto writing = pool_->run<bool>(host_->loop(), [text = registry_.text()]() -> Result<bool> {
+base::Completion<bool> InnerRole::write_nodes() {
+  return pool_->run<bool>(host_->loop(), [text = registry_.text()]() -> Result<bool> {
     BZ_TRY_VOID(os::write_file(os::kHere, kNodes, text, 0600));
     return true;
   });
+}
+
+Task<void> InnerRole::save(ControlCall call, std::string output) {
+  auto writing = write_nodes();
   auto written = co_await writing;
   if (written) {
     call.answer({0, std::move(output), {}});

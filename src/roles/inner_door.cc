@@ -79,6 +79,12 @@ Result<void> InnerRole::prepare(RoleHost& host) {
 
 Task<Result<void>> InnerRole::start(RoleHost& host) {
   pool_ = std::make_unique<net::BlockingPool>(1, 16);
+  BZ_CO_TRY_VOID(reload(host));
+  const int door = host.take_listener("enroll");
+  if (door < 0) co_return fail(Errc::NotFound, "no descriptor for inner port enroll");
+  listeners_.push_back(std::make_unique<net::Listener>(host.loop(), door, [this](int connection) {
+    if (may_come(connection)) host_->tasks().spawn(enroll(connection));
+  }));
   for (InnerTarget target : kInnerTargets) {
     const int fd = host.take_listener(name(target));
     if (fd < 0 && target == InnerTarget::Egress) continue;
@@ -107,12 +113,35 @@ Task<void> InnerRole::stop() {
   co_return;
 }
 
+Result<void> InnerRole::reload(RoleHost& host) {
+  std::vector<directory::Network> from;
+  for (const std::string& text : host.config().inner.from) {
+    BZ_TRY(auto network, directory::Network::parse(text));
+    from.push_back(network);
+  }
+  from_ = std::move(from);
+  return {};
+}
+
 // --- nodes come in
 
-void InnerRole::accept(InnerTarget target, int fd) {
+// Closes what may not.
+bool InnerRole::may_come(int fd) const {
   net::OwnedFd owned(fd);
-  if (pending_ >= kMaxPending) return log::event(log::Warn, "node_refused").field("waiting", pending_), void();
-  host_->tasks().spawn(admit(target, owned.release()));
+  const auto peer = net::peer_of(fd);
+  const bool known = from_.empty() || (peer && std::any_of(from_.begin(), from_.end(), [&](const auto& network) {
+                                         return network.contains(peer->address);
+                                       }));
+  if (!known || pending_ >= kMaxPending) {
+    log::event(log::Warn, "node_refused").field("address", peer ? peer->address : "").field("waiting", pending_);
+    return false;
+  }
+  (void)owned.release();
+  return true;
+}
+
+void InnerRole::accept(InnerTarget target, int fd) {
+  if (may_come(fd)) host_->tasks().spawn(admit(target, fd));
 }
 
 Task<void> InnerRole::admit(InnerTarget target, int fd) {
@@ -349,15 +378,18 @@ void InnerRole::control(ControlCall call) {
   };
   Result<std::string> done = fail(Errc::Invalid,
                                   "usage: buzon node list\n"
+                                  "       buzon node token NAME ROLE SECONDS\n"
                                   "       buzon node ca                 the authority's certificate, for the node\n"
                                   "       buzon node add NAME < REQUEST  prints the node's certificate\n"
                                   "       buzon node revoke NAME\n");
   if (is("list", 2)) return call.answer({0, list_nodes(json), {}});
   if (is("ca", 2)) return call.answer({0, authority_.chain_pem, {}});
-  const bool adds = is("add", 3), revokes = is("revoke", 3);
+  const bool adds = is("add", 3), revokes = is("revoke", 3), tokens = is("token", 5), known = adds || revokes || tokens;
   if (adds) done = add_node(words[2], call.request().input);
   if (revokes) done = revoke_node(words[2]);
-  if (!done) return call.answer({adds || revokes ? 1u : 2u, {}, done.error().text() + (adds || revokes ? "\n" : "")});
+  if (tokens) done = make_node_token(words[2], words[3], words[4]);
+  if (!done)
+    return call.answer({known ? 1u : 2u, {}, (known ? "buzon: " : "") + done.error().text() + (known ? "\n" : "")});
   host_->tasks().spawn(save(std::move(call), std::move(*done)));
 }
 

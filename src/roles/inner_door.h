@@ -7,6 +7,7 @@
 #include <set>
 
 #include "crypto/tls.h"
+#include "directory/guard.h"
 #include "net/stream.h"
 #include "roles/inner_link.h"
 #include "roles/inner_registry.h"
@@ -20,6 +21,7 @@ class InnerRole : public Role {
   ~InnerRole() override;
   Result<void> prepare(RoleHost& host) override;
   Task<Result<void>> start(RoleHost& host) override;
+  Result<void> reload(RoleHost& host) override;
   wire::Hello hello(const RoleHost& host) const override;
   void peer_up(Peer& peer) override;
   void peer_down(Peer& peer) override;
@@ -42,8 +44,19 @@ class InnerRole : public Role {
   Result<std::string> revoke_node(const std::string& name);
   std::string list_nodes(bool json) const;
   bool is_linked(const Node& node) const;
+  base::Completion<bool> write_nodes();
+  // inner_enroll.cc
+  struct Enrolled {
+    std::string node, certificate;
+  };
+  Task<void> enroll(int fd);
+  Result<Enrolled> take_token(const std::string& secret, const std::string& request);
+  Result<Enrolled> renew(const net::Stream& stream, const std::string& request);
+  Result<std::string> make_node_token(const std::string& name, std::string_view role, std::string_view seconds);
+
   void cut(const std::string& name);  // all connections of that node, now
 
+  bool may_come(int fd) const;
   void accept(InnerTarget target, int fd);
   Task<void> admit(InnerTarget target, int fd);
   Result<Node*> node_of(const net::Stream& stream);
@@ -59,8 +72,9 @@ class InnerRole : public Role {
 
   RoleHost* host_ = nullptr;
   crypto::CertifiedKey authority_;
-  crypto::TlsContext tls_;
+  crypto::TlsContext tls_, enroll_tls_;  // a certificate is required; is optional
   NodeRegistry registry_;
+  std::vector<directory::Network> from_;
   std::unique_ptr<net::BlockingPool> pool_;
   std::unique_ptr<net::Loop::Timer> renewal_;  // of our own certificate
   size_t pending_ = 0;                         // connections before they are let in

@@ -25,15 +25,29 @@ Result<NodeRegistry> NodeRegistry::parse(std::string_view text) {
     if (number == 1 && !text.empty() && line != kHead) return fail(Errc::Unsupported, "nodes: another version");
     if (number == 1 || line.empty()) continue;
     const auto words = base::split(line, ' ');
-    if (words.size() != 7 || words[0] != "node" || !crypto::is_node_name(words[1]) || !crypto::is_node_name(words[2]) ||
-        (words[3] != "active" && words[3] != "revoked") || !is_hash(words[4]))
-      return bad_line(number);
-    auto since = base::parse_number<int64_t>(words[5]), expires = base::parse_number<int64_t>(words[6]);
-    if (!since || !expires) return bad_line(number);
-    out.nodes_[std::string(words[1])] = {std::string(words[2]), std::string(words[4]), words[3] == "revoked", *since,
-                                         *expires};
+    const bool read = words[0] == "node" ? out.read_node(words) : words[0] == "token" && out.read_token(words);
+    if (!read) return bad_line(number);
   }
   return out;
+}
+
+bool NodeRegistry::read_node(const std::vector<std::string_view>& words) {
+  if (words.size() != 7 || !crypto::is_node_name(words[1]) || !crypto::is_node_name(words[2]) ||
+      (words[3] != "active" && words[3] != "revoked") || !is_hash(words[4]))
+    return false;
+  const auto since = base::parse_number<int64_t>(words[5]), expires = base::parse_number<int64_t>(words[6]);
+  if (!since || !expires) return false;
+  nodes_[std::string(words[1])] = {std::string(words[2]), std::string(words[4]), words[3] == "revoked", *since, *expires};
+  return true;
+}
+
+bool NodeRegistry::read_token(const std::vector<std::string_view>& words) {
+  if (words.size() != 5 || !is_hash(words[1]) || !crypto::is_node_name(words[2]) || !crypto::is_node_name(words[3]))
+    return false;
+  const auto expires = base::parse_number<int64_t>(words[4]);
+  if (!expires) return false;
+  tokens_[std::string(words[1])] = {std::string(words[2]), std::string(words[3]), *expires};
+  return true;
 }
 
 std::string NodeRegistry::text() const {
@@ -43,6 +57,8 @@ std::string NodeRegistry::text() const {
     out += "node " + name + " " + node.role + (node.revoked ? " revoked " : " active ") + node.key_sha256 + " " +
            std::to_string(node.since) + " " + std::to_string(node.expires) + "\n";
   }
+  for (const auto& [hash, token] : tokens_)
+    out += "token " + hash + " " + token.name + " " + token.role + " " + std::to_string(token.expires) + "\n";
   return out;
 }
 
@@ -71,6 +87,31 @@ Result<void> NodeRegistry::revoke(std::string_view name) {
   if (it == nodes_.end()) return fail(Errc::NotFound, "there is no node " + std::string(name));
   it->second.revoked = true;
   return {};
+}
+
+void NodeRegistry::renewed(std::string_view name, int64_t expires) {
+  if (auto it = nodes_.find(name); it != nodes_.end()) it->second.expires = expires;
+}
+
+Result<void> NodeRegistry::add_token(const std::string& hash, Token token, int64_t now) {
+  std::erase_if(tokens_, [now](const auto& item) { return item.second.expires <= now; });
+  auto node = nodes_.find(token.name);
+  if (node != nodes_.end() && !node->second.revoked)
+    return fail(Errc::Exists, "there is a node " + token.name + "; revoke it first");
+  if (tokens_.size() >= kMaxTokens) return fail(Errc::Limit, "too many tokens wait; they expire by themselves");
+  tokens_[hash] = std::move(token);
+  return {};
+}
+
+Result<NodeRegistry::Token> NodeRegistry::find_token(std::string_view hash, int64_t now) const {
+  auto it = tokens_.find(hash);
+  if (it == tokens_.end() || it->second.expires <= now)
+    return fail(Errc::Denied, "this token is unknown, used or has expired; make another one inside: buzon node token");
+  return it->second;
+}
+
+void NodeRegistry::drop_token(std::string_view hash) {
+  if (auto it = tokens_.find(hash); it != tokens_.end()) tokens_.erase(it);
 }
 
 }  // namespace bz::roles

@@ -12,6 +12,10 @@ namespace bz::wire {
 
 inline constexpr size_t kMaxFrame = 60 << 10;  // bytes of payload, as of a channel message
 
+// Types of frames on the enrolment port alone; the others are of wire/schema.h.
+inline constexpr uint8_t kEnroll = 109;    // NamedBytes: secret of a token (empty: a renewal), request in PEM
+inline constexpr uint8_t kEnrolled = 110;  // NamedBytes, several: "certificate", "config" or "refused", then "end"
+
 struct Frame {
   uint8_t type = 0;
   std::string payload;

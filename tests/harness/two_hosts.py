@@ -6,11 +6,11 @@ import socket
 
 from buzon import PORTS, Buzon, wait_until
 
-INNER = {"auth": 7461, "mailstore": 7462, "mta": 7463, "egress": 7464}
+INNER = {"enroll": 7460, "auth": 7461, "mailstore": 7462, "mta": 7463, "egress": 7464}
 
 
 def free_inner_base(address):
-    """Added to 7461..7464, all of them free at `address`."""
+    """Added to 7460..7464, all of them free at `address`."""
     for _ in range(200):
         base = random.randrange(12000, 30000, 10)
         with contextlib.ExitStack() as stack:
