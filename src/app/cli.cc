@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "app/cli_device.h"
+#include "app/cli_network.h"
 #include "app/cli_node.h"
 #include "app/cli_tls.h"
 #include "app/config.h"
@@ -223,6 +224,7 @@ int run(const Common& common, std::vector<std::string> arguments) {
   add_tls_words(app, {common.config, common.json}, status);
   add_probe_words(app, {common.config, common.json}, status);
   add_node_words(app, {common.config, common.json}, status);
+  add_network_words(app, {common.config, common.json}, status);
   app.add_subcommand("version", "Print the version")->callback([] { std::cout << kVersion << "\n"; });
 
   std::string role;
