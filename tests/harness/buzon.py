@@ -76,6 +76,9 @@ def wait_until(what, condition, seconds=20.0):
 
 
 class Buzon:
+    listen = "127.0.0.1"   # where its clients connect to
+    prefix = ()            # words before each command: another host (namespaces.py)
+
     def __init__(self, domain="example.test", accounts=("ana", "ben"), settings="", host=None, folder=None, secrets=""):
         self.domain, self.settings, self.names, self.secrets = domain, settings, accounts, secrets
         self.host = host or f"mail.{domain}"
@@ -106,7 +109,7 @@ class Buzon:
     def start(self):
         fresh = not self.state.exists()
         if fresh:
-            self.run("init", str(self.state), "--port-base", str(self.base), "--listen", "127.0.0.1", "--host", self.host,
+            self.run("init", str(self.state), "--port-base", str(self.base), "--listen", self.listen, "--host", self.host,
                      "--domain", self.domain)
             if self.settings:
                 with open(self.config, "a") as file:
@@ -119,7 +122,7 @@ class Buzon:
 
     def serve(self):
         output = open(self.folder / "serve.out", "ab")
-        self.process = subprocess.Popen([binary(), "serve", "--config", str(self.config)], stdout=output, stderr=output,
+        self.process = subprocess.Popen([*self.prefix, binary(), "serve", "--config", str(self.config)], stdout=output, stderr=output,
                                         stdin=subprocess.DEVNULL)
         atexit.register(self.stop)
 
@@ -132,7 +135,7 @@ class Buzon:
     def listening(self):
         for service in PORTS:
             try:
-                socket.create_connection(("127.0.0.1", self.port(service)), 1).close()
+                socket.create_connection((self.listen, self.port(service)), 1).close()
             except OSError:
                 return False
         return True
@@ -165,7 +168,7 @@ class Buzon:
         return self.base + PORTS[service]
 
     def run(self, *arguments, input=None, check=True):
-        command = [binary(), *arguments]
+        command = [*self.prefix, binary(), *arguments]
         if arguments[0] not in ("init", "version"):
             command += ["--config", str(self.config)]
         done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=60)
@@ -219,7 +222,7 @@ class Buzon:
 
     def connect(self, service, tls=None):
         """A connected socket; TLS from the start on 993, 995 and 465."""
-        raw = socket.create_connection(("127.0.0.1", self.port(service)), 20)
+        raw = socket.create_connection((self.listen, self.port(service)), 20)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is None:
             tls = service in ("imaps", "pop3s", "submissions")
