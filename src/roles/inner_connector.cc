@@ -68,7 +68,8 @@ void ConnectorRole::message(Peer& from, net::Message message) {
   if (target != InnerTarget::Auth && type == wire::Type::Leg && message.fds.size() == 1) {
     host_->tasks().spawn(carry(target, std::move(message.fds[0])));
   } else if (target == InnerTarget::Auth && worker != workers_.end() &&
-             (type == wire::Type::SaslStart || type == wire::Type::SaslStep || type == wire::Type::SaslAbort)) {
+             (type == wire::Type::SaslStart || type == wire::Type::SaslStep || type == wire::Type::SaslAbort ||
+              type == wire::Type::AccountSessions)) {
     if (worker->second->link) worker->second->link->send(type, message.payload);
     base::wipe(message.payload.data(), message.payload.size());
   } else {
@@ -162,6 +163,7 @@ Result<void> ConnectorRole::from_inside(Worker& worker, wire::Frame frame) {
     case wire::Type::SaslDone:
     case wire::Type::SaslFail:
     case wire::Type::EndSessions:
+    case wire::Type::AskSessions:
       pass_on(worker, InnerTarget::Auth, type, frame.payload);
       return {};
     default:

@@ -201,9 +201,12 @@ bool InnerRole::is_linked(const Node& node) const {
 
 void InnerRole::greet(Link& link, const Peer& peer) { link.channel.send(wire::Type::Hello, peer.hello().encode()); }
 
+void InnerRole::send_to(Link& link, wire::Type type, std::string_view payload) { link.channel.send(type, payload); }
+
 // Its logins are over; auth need not wait for them.
 void InnerRole::forget(Link& link) {
   links_.erase(&link);
+  forget_counting(link);
   Peer* auth = host_->peer("auth");
   for (const auto& [theirs, ours] : link.exchanges) {
     exchanges_.erase(ours);
@@ -220,6 +223,7 @@ Result<void> InnerRole::from_node(Link& link, wire::Frame frame) {
     base::wipe(frame.payload.data(), frame.payload.size());
     return begun;
   }
+  if (type == wire::Type::AccountSessions) return count_sessions(link, frame.payload);
   if (type != wire::Type::SaslStep && type != wire::Type::SaslAbort)
     return fail(Errc::Invalid, "a frame of type " + std::to_string(frame.type));
   BZ_TRY(const uint64_t theirs, wire::exchange_of(frame.payload));
@@ -276,6 +280,7 @@ void InnerRole::peer_up(Peer& peer) {
 void InnerRole::peer_down(Peer& peer) {
   if (peer.role() == "auth") {
     exchanges_.clear();
+    countings_.clear();
     for (Link* link : links_) link->exchanges.clear();
   }
   const std::string gone = wire::Peer{peer.role(), 0}.encode();
@@ -288,6 +293,8 @@ void InnerRole::message(Peer& from, net::Message message) {
     log::event(log::Err, "message_refused").field("peer", from.role()).field("type", message.type);
   } else if (type == wire::Type::EndSessions) {
     for (Link* link : links_) link->channel.send(type, message.payload);
+  } else if (type == wire::Type::AskSessions) {
+    ask_sessions(message.payload);
   } else {
     from_auth(type, message);
   }

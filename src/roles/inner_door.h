@@ -68,6 +68,17 @@ class InnerRole : public Role {
   Result<void> begin_exchange(Link& link, std::string_view payload);
   void from_auth(wire::Type type, const net::Message& message);
   void forget(Link& link);
+  void send_to(Link& link, wire::Type type, std::string_view payload);
+  // inner_sessions.cc
+  struct Counting {
+    std::set<Link*> missing;  // that have not answered
+    wire::AccountSessions answer;
+  };
+  void ask_sessions(std::string_view payload);
+  Result<void> count_sessions(Link& link, std::string_view payload);
+  void forget_counting(Link& link);
+  void finish_countings();
+  void tell_sessions(const wire::AccountSessions& answer);
   void greet(Link& link, const Peer& peer);
 
   RoleHost* host_ = nullptr;
@@ -81,6 +92,8 @@ class InnerRole : public Role {
   uint64_t last_exchange_ = 0;
   std::map<uint64_t, Exchange> exchanges_;  // by the number auth knows
   std::set<Link*> links_;
+  uint64_t last_counting_ = 0;
+  std::map<uint64_t, Counting> countings_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::map<std::string, std::unique_ptr<Node>> nodes_;  // last: their tasks use the rest
 };
