@@ -61,17 +61,24 @@ net::Deadline Client::share(net::Deadline deadline) const {
   return net::Deadline(std::min(deadline.at(), net::Deadline::in(options_.server_time).at()));
 }
 
+// A little less than all: our own steps take time, too.
+bool Client::had_time(base::MonoTime began, net::Deadline deadline) const {
+  return deadline.at() - began >= options_.server_time * 3 / 4;
+}
+
 // Opening ---------------------------------------------------------------------------------------------------------------
 
-Task<Result<Session>> Client::connect(const Server& server, net::Deadline deadline) {
+// `began`: when a thread of the pool took it up; MonoTime::max(): none did.
+Task<Result<Session>> Client::connect(const Server& server, net::Deadline deadline, std::shared_ptr<base::MonoTime> began) {
   auto cut = std::make_shared<Cut>();
   std::erase_if(cuts_, [](const auto& weak) { return weak.expired(); });
   cuts_.push_back(cut);
   net::Loop::Timer watchdog(loop_, [cut] { cut->cut(); });
   watchdog.arm(deadline);
   using namespace std::chrono;
-  auto time = duration_cast<base::Millis>(deadline.at() - steady_clock::now());
-  std::function<Result<Session>()> work = [server, ca = options_.ca_file, time, cut]() {
+  std::function<Result<Session>()> work = [server, ca = options_.ca_file, deadline, cut, began]() {
+    *began = steady_clock::now();
+    auto time = duration_cast<base::Millis>(deadline.at() - *began);
     return open_session(server, ca, std::max(time, base::Millis(1)), *cut);
   };
   auto opening = pool_.run<Session>(loop_, std::move(work));
@@ -80,12 +87,15 @@ Task<Result<Session>> Client::connect(const Server& server, net::Deadline deadli
 }
 
 Task<Result<Client::LinkPtr>> Client::open(ServerState& server, net::Deadline deadline) {
-  auto connecting = connect(server.server, deadline);
+  auto began = std::make_shared<base::MonoTime>(base::MonoTime::max());
+  auto connecting = connect(server.server, deadline, began);
   auto session = co_await std::move(connecting);
+  if (session) co_return std::make_shared<Link>(loop_, std::move(*session));
+  const bool late = session.error().code() == Errc::Timeout;
+  if (*began == base::MonoTime::max() || (late && !had_time(*began, deadline)))
+    co_return fail(Errc::Timeout, "no connection was opened in time");
   // Whatever it is that keeps us from a server, another one may be better.
-  if (!session && session.error().code() == Errc::Timeout) co_return std::move(session).error();
-  if (!session) co_return fail(Errc::Unavailable, session.error().text());
-  co_return std::make_shared<Link>(loop_, std::move(*session));
+  co_return failed(server, late ? std::move(session).error() : Error(Errc::Unavailable, session.error().text()));
 }
 
 Task<void> Client::open_searching(ServerState& server) {
@@ -96,9 +106,9 @@ Task<void> Client::open_searching(ServerState& server) {
     auto binding = (*link)->bind(options_.bind_dn, options_.bind_password, deadline);
     auto bound = co_await std::move(binding);
     if (!bound) {
-      link = std::move(bound).error();
+      link = failed(server, std::move(bound).error());
     } else if (bound->code != kSuccess) {
-      link = fail(Errc::Unavailable, "bind as " + options_.bind_dn + ": " + bound->text);
+      link = failed(server, Error(Errc::Unavailable, "bind as " + options_.bind_dn + ": " + bound->text));
     }
   }
   server.opening = false;
@@ -134,6 +144,11 @@ void Client::fail_server(ServerState& server, const Error& why) {
   tasks_.spawn(probe(server));
 }
 
+Error Client::failed(ServerState& server, Error why) {
+  fail_server(server, why);
+  return why;
+}
+
 // That a connection comes about says little: it must answer a question that every server answers (RFC 4512 5.1).
 Task<Result<void>> Client::try_server(ServerState& server) {
   net::Deadline deadline = net::Deadline::in(options_.server_time);
@@ -166,19 +181,21 @@ Task<void> Client::probe(ServerState& server) {
 // Searches --------------------------------------------------------------------------------------------------------------
 
 Task<Result<Client::Found>> Client::search(Search search, net::Deadline deadline) {
+  Error last(Errc::Timeout);
   for (const auto& server : servers_) {
     if (!server->up) continue;
     if (is_over(deadline)) co_return fail(Errc::Timeout, "no server answered in time: " + state());
     auto asking = search_on(*server, search, share(deadline));
     auto found = co_await std::move(asking);
     if (found || !is_trouble(found.error())) co_return std::move(found);
-    fail_server(*server, found.error());
+    last = found.error();
   }
-  co_return nobody();
+  co_return any_up() ? last : nobody();
 }
 
 Task<Result<Client::Found>> Client::search_on(ServerState& server, Search search, net::Deadline deadline) {
   Error last(Errc::Unavailable);
+  const auto began = std::chrono::steady_clock::now();
   // A connection may have been closed by the server just now: that is no fault of the server. A second time it is.
   for (int tries = 0; tries < 2; ++tries) {
     auto connecting = searching_link(server, deadline);
@@ -189,27 +206,31 @@ Task<Result<Client::Found>> Client::search_on(ServerState& server, Search search
     auto answer = co_await std::move(asking);
     if (!answer) {
       last = answer.error();
-      if (last.code() != Errc::Closed) co_return last;
-      continue;
+      if (last.code() == Errc::Closed) continue;
+      if (last.code() == Errc::Timeout && had_time(began, deadline)) fail_server(server, last);
+      co_return last;
     }
     if (answer->code == kSuccess || answer->code == kNoSuchObject)
       co_return Found{server.server.to_string(), std::move(answer->entries)};
     if (answer->code == kSizeLimit) co_return fail(Errc::Limit, "more entries than allowed: " + search.filter);
-    Errc kind = is_server_trouble(answer->code) ? Errc::Unavailable : Errc::Denied;
-    co_return fail(kind, "search below \"" + search.base + "\": " + answer->text);
+    std::string text = "search below \"" + search.base + "\": " + answer->text;
+    if (is_server_trouble(answer->code)) co_return failed(server, Error(Errc::Unavailable, std::move(text)));
+    co_return fail(Errc::Denied, std::move(text));
   }
-  co_return last;
+  co_return failed(server, std::move(last));
 }
 
 // Binds -----------------------------------------------------------------------------------------------------------------
 
-// A connection for one bind; goes back when the bind is over, however it ended.
+// A connection for one bind, or the right to open it; goes back when the bind is over, however it ended.
 class Client::BindLink {
  public:
   BindLink(Client& client, ServerState& server, LinkPtr link) : client_(client), server_(server), link_(std::move(link)) {}
   BindLink(const BindLink&) = delete;
   BindLink& operator=(const BindLink&) = delete;
   ~BindLink() { client_.give_back(server_, std::move(link_)); }
+  bool empty() const { return !link_; }
+  void fill(LinkPtr link) { link_ = std::move(link); }
   Link& operator*() { return *link_; }
 
  private:
@@ -244,7 +265,7 @@ void Client::give_back(ServerState& server, LinkPtr link) {
   if (link) server.idle.push_back(std::move(link));
 }
 
-Task<Result<Client::LinkPtr>> Client::bind_link(ServerState& server, net::Deadline deadline) {
+Task<Result<Client::LinkPtr>> Client::bind_turn(ServerState& server, net::Deadline deadline) {
   for (;;) {
     while (!server.idle.empty()) {
       LinkPtr link = std::move(server.idle.back());
@@ -254,54 +275,63 @@ Task<Result<Client::LinkPtr>> Client::bind_link(ServerState& server, net::Deadli
     }
     if (server.bind_links < options_.bind_connections) break;
     BindWaiter waiter(server.waiting_to_bind);
-    net::Loop::Timer timer(loop_,
-                           [promise = waiter.promise] { promise.set(fail(Errc::Timeout, "no connection in time")); });
+    net::Loop::Timer timer(
+        loop_, [promise = waiter.promise] { promise.set(fail(Errc::Timeout, "all connections for binds are in use")); });
     timer.arm(deadline);
     auto link = co_await waiter.done;
     if (!link) co_return std::move(link).error();
     if (*link && (*link)->alive()) co_return std::move(link);
   }
   ++server.bind_links;
-  auto opening = open(server, deadline);
-  auto link = co_await std::move(opening);
-  if (!link) give_back(server, nullptr);
-  co_return std::move(link);
+  co_return LinkPtr();
 }
 
 Task<Result<Client::Verdict>> Client::check(std::string dn, Secret password, net::Deadline deadline) {
   if (dn.empty() || password.empty()) co_return Verdict{false, {}, "an empty password is never sent"};
+  Error last(Errc::Timeout);
   for (const auto& server : servers_) {
     if (!server->up) continue;
     if (is_over(deadline)) co_return fail(Errc::Timeout, "no server answered in time: " + state());
-    auto asking = check_on(*server, dn, password, share(deadline));
+    auto asking = check_on(*server, dn, password, deadline);
     auto verdict = co_await std::move(asking);
     if (verdict || !is_trouble(verdict.error())) co_return std::move(verdict);
-    fail_server(*server, verdict.error());
+    last = verdict.error();
   }
-  co_return nobody();
+  co_return any_up() ? last : nobody();
 }
 
+// The server's time begins when it is this bind's turn.
 Task<Result<Client::Verdict>> Client::check_on(ServerState& server, std::string dn, Secret password,
                                                net::Deadline deadline) {
   Error last(Errc::Unavailable);
   for (int tries = 0; tries < 2; ++tries) {
-    auto connecting = bind_link(server, deadline);
-    auto link = co_await std::move(connecting);
-    if (!link) co_return std::move(link).error();
-    BindLink held(*this, server, std::move(*link));
-    auto binding = (*held).bind(dn, password, deadline);
+    auto queueing = bind_turn(server, share(deadline));
+    auto turn = co_await std::move(queueing);
+    if (!turn) co_return std::move(turn).error();
+    BindLink held(*this, server, std::move(*turn));
+    const auto began = std::chrono::steady_clock::now();
+    const net::Deadline until = share(deadline);
+    if (held.empty()) {
+      auto opening = open(server, until);
+      auto link = co_await std::move(opening);
+      if (!link) co_return std::move(link).error();
+      held.fill(std::move(*link));
+    }
+    auto binding = (*held).bind(dn, password, until);
     auto answer = co_await std::move(binding);
     if (!answer) {
       last = answer.error();
-      if (last.code() != Errc::Closed) co_return last;
-      continue;
+      if (last.code() == Errc::Closed) continue;
+      if (last.code() == Errc::Timeout && had_time(began, until)) fail_server(server, last);
+      co_return last;
     }
     if (answer->code == kSuccess) co_return Verdict{true, server.server.to_string(), answer->text};
     if (is_wrong_password(answer->code)) co_return Verdict{false, server.server.to_string(), answer->text};
-    Errc kind = is_server_trouble(answer->code) ? Errc::Unavailable : Errc::Denied;
-    co_return fail(kind, "bind as " + dn + ": " + answer->text);
+    std::string text = "bind as " + dn + ": " + answer->text;
+    if (is_server_trouble(answer->code)) co_return failed(server, Error(Errc::Unavailable, std::move(text)));
+    co_return fail(Errc::Denied, std::move(text));
   }
-  co_return last;
+  co_return failed(server, std::move(last));
 }
 
 }  // namespace bz::ldap

@@ -1,9 +1,11 @@
 // A directory as one thing to ask: several servers in order, each with one connection for searches, shared by all, and a
 // few for binds. Lives on the loop; connections are opened on a small pool of its own.
 //
-// Time: every operation ends by its deadline. A server gets `server_time` of it before the next one is asked. A server that
-// failed is out until it has answered in the background (probe with back-off from `probe_first` to `probe_max`): no login
-// waits for it again. All out: Unavailable at once.
+// Time: every operation ends by its deadline. A server gets `server_time` of it before the next one is asked; a bind that
+// finds all connections in use waits as long for one before that. A server that failed is out until it has answered in the
+// background (probe with back-off from `probe_first` to `probe_max`): no login waits for it again. All out: Unavailable at
+// once. What we keep waiting ourselves, for a connection in use or a thread, is no failure of the server, nor is a silence
+// shorter than its time: else a burst of logins could take the directory away from everybody.
 #pragma once
 #include <list>
 #include <memory>
@@ -32,8 +34,9 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Errors: Unavailable (no server answers), Timeout, Limit (more than search.max_entries), TooLarge, Denied (the server
-  // refuses the search), Internal. A base that is not there is an empty answer.
+  // Errors: Unavailable (no server answers), Timeout (servers are up, this one question was not answered in time), Limit
+  // (more than search.max_entries), TooLarge, Denied (the server refuses the search), Internal. A base that is not there is
+  // an empty answer.
   struct Found {
     std::string server;
     std::vector<Entry> entries;
@@ -67,12 +70,13 @@ class Client {
     std::list<BindWaiter*> waiting_to_bind{};  // get a link, or nullptr: open one yourself
   };
   class BindLink;
-  Task<Result<LinkPtr>> open(ServerState& server, net::Deadline deadline);  // connects and, for searches, binds
-  Task<Result<Session>> connect(const Server& server, net::Deadline deadline);
+  // Those with a ServerState that fail by the server's doing have called fail_server; those that fail by ours have not.
+  Task<Result<LinkPtr>> open(ServerState& server, net::Deadline deadline);
+  Task<Result<Session>> connect(const Server& server, net::Deadline deadline, std::shared_ptr<base::MonoTime> began);
   Task<Result<LinkPtr>> searching_link(ServerState& server, net::Deadline deadline);
   Task<void> open_searching(ServerState& server);
   Task<Result<Client::Found>> search_on(ServerState& server, Search search, net::Deadline deadline);
-  Task<Result<LinkPtr>> bind_link(ServerState& server, net::Deadline deadline);
+  Task<Result<LinkPtr>> bind_turn(ServerState& server, net::Deadline deadline);  // nullptr: open one yourself
   Task<Result<Client::Verdict>> check_on(ServerState& server, std::string dn, Secret password, net::Deadline deadline);
   void wake(ServerState& server, Result<LinkPtr> link);  // the first in the queue
   void give_back(ServerState& server, LinkPtr link);
@@ -80,6 +84,8 @@ class Client {
   Task<void> probe(ServerState& server);
   void fail_server(ServerState& server, const Error& why);
   net::Deadline share(net::Deadline deadline) const;
+  bool had_time(base::MonoTime began, net::Deadline deadline) const;  // a server that had not answered by then
+  Error failed(ServerState& server, Error why);                       // fail_server, and `why` back
   Error nobody() const;
 
   net::Loop& loop_;

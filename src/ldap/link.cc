@@ -189,6 +189,7 @@ void Link::take_result(int id, LDAPMessage* message, Settled& settled) {
 }
 
 void Link::expire() {
+  pump();  // what came in time is in time, even if we were too busy to read it
   Settled settled;
   auto now = std::chrono::steady_clock::now();
   for (auto it = pending_.begin(); it != pending_.end();) {
