@@ -18,6 +18,7 @@ constexpr uint8_t kRefused = kRefusedKind, kTemporary = kTemporaryKind, kMalform
 constexpr size_t kMaxExchanges = 50'000;      // open ones of all gateways
 constexpr size_t kMaxAtWorkPerAddress = 100;  // being judged at the same time; trusted networks are not counted
 constexpr size_t kMaxInLine = 20;             // for one account
+constexpr size_t kMaxAtDirectory = 2000;      // strangers waiting for one; after a restart everybody is one
 constexpr size_t kSuspiciousAtWork = 5;       // so many strangers of one address at the same time wait for one another
 constexpr base::Millis kGrain{250};  // failures are answered at multiples of it: an unknown name takes as long as a
                                      // known one, whoever was asked about the password
@@ -253,8 +254,10 @@ Task<sasl::Step> Service::judge_password(ExchangePtr x, sasl::NeedPassword need)
   };
   std::optional<base::Millis> age = remembered();
   if (!age || *age > record->fresh) {
+    const base::MonoTime before = world_.clock.mono();
     auto waiting = wait_turn(x, age.has_value());
     auto refusal = co_await std::move(waiting);
+    record->until += world_.clock.mono() - before;  // the directory's time is not spent in our lines
     if (refusal) co_return std::move(*refusal);
     age = remembered();  // those before may have learnt it
   }
@@ -283,6 +286,26 @@ Task<sasl::Step> Service::judge_password(ExchangePtr x, sasl::NeedPassword need)
   co_return x->machine->verified(*right && x->known && x->account.state == directory::State::Active);
 }
 
+// Behind other strangers where he is one: they hold only some of the directory's connections, and only while it is asked.
+Task<Result<directory::PasswordVerdict>> Service::ask_source(ExchangePtr x, directory::LoginRecord record, Secret password,
+                                                             bool remembered) {
+  Turnstile::PlacePtr place;
+  if ((x->stranger || x->suspect) && !remembered) {
+    const base::MonoTime before = world_.clock.mono();
+    Turnstile& line = strangers_.try_emplace(record.source, record.of_strangers, kMaxAtDirectory).first->second;
+    line.resize(record.of_strangers);
+    auto entering = line.enter();
+    auto entered = co_await std::move(entering);
+    if (!entered) co_return std::move(entered).error();
+    place = std::move(*entered);
+    if (x->abandoned) co_return fail(Errc::Cancelled, "the client went away");
+    record.until += world_.clock.mono() - before;
+  }
+  auto checking = source_.check_password(std::move(record), std::move(password));
+  auto verdict = co_await std::move(checking);
+  co_return std::move(verdict);
+}
+
 // A directory that does not answer does not shut out those whose password it found right not long ago.
 Task<Result<bool>> Service::check_by_source(ExchangePtr x, directory::LoginRecord record, Secret password,
                                             std::optional<base::Millis> age) {
@@ -295,7 +318,7 @@ Task<Result<bool>> Service::check_by_source(ExchangePtr x, directory::LoginRecor
     x->detail = record.source + " refused this password " + std::to_string(refused->count() / 60'000) +
                 " min ago, it is not asked again";
   } else {
-    auto checking = source_.check_password(std::move(record), password);
+    auto checking = ask_source(x, std::move(record), password, age.has_value());
     verdict = co_await std::move(checking);
   }
   if (!verdict && age) {

@@ -35,6 +35,7 @@ Service::Service(World world, directory::Embedded& directory, directory::Source&
 Service::~Service() {
   suspects_.close();
   for (auto& [account, line] : lines_) line->close();
+  for (auto& [source, line] : strangers_) line.close();
   tasks_.cancel();
   exchanges_.clear();  // they hold places in the lines
 }

@@ -7,7 +7,8 @@
 //  2. Unknown users, disabled accounts and wrong passwords take the same course, the same time and give the same answer.
 //  3. Argon2id runs on the pool (bounded: a full queue is a temporary failure), never on the loop.
 //  4. The guard holds answers back, good and bad alike; the delay is fixed before the attempt is judged. Who is under
-//     suspicion waits behind others of his kind for the hashes (turnstile.h), never before the rest.
+//     suspicion waits behind others of his kind for the hashes (turnstile.h), never before the rest. Strangers, too, never
+//     take all the places at which a directory checks passwords: who was there before does not wait for them.
 //  5. The account is read again before a ticket is signed: what was disabled meanwhile gets none.
 //  6. Each exchange ends in one "login" event with sid, mech, verdict and the time it took, without secrets. The name a
 //     client gave is logged only if it has the form of an address: people type passwords into the wrong field. A counted
@@ -137,6 +138,8 @@ class Service {
   Task<sasl::Step> judge_password(ExchangePtr exchange, sasl::NeedPassword need);
   Task<std::optional<sasl::Step>> wait_turn(ExchangePtr exchange, bool remembered);
   void end_turn(Exchange& exchange);
+  Task<Result<directory::PasswordVerdict>> ask_source(ExchangePtr exchange, directory::LoginRecord record, Secret password,
+                                                      bool remembered);
   Task<Result<bool>> check_by_source(ExchangePtr exchange, directory::LoginRecord record, Secret password,
                                      std::optional<base::Millis> age);
   Task<sasl::Step> supply_credentials(ExchangePtr exchange, std::string user);
@@ -200,6 +203,7 @@ class Service {
   Turnstile suspects_;
   // One stranger at a time has a directory asked about an account: what the one before him has cost is known by then.
   std::map<std::string, std::shared_ptr<Turnstile>, std::less<>> lines_;  // shared by those who wait there
+  std::map<std::string, Turnstile, std::less<>> strangers_;  // by directory: those it checks a password for, and who waits
   struct Counting;
   std::map<uint64_t, std::shared_ptr<Counting>> counting_;  // shared with the task that waits; by id of the question
   uint64_t last_counting_ = 0;

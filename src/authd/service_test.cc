@@ -136,11 +136,14 @@ struct AuthdTest : testing::Test {
     run_until_sent(before + 1);
     return sent.back();
   }
-  Sent plain(std::string_view user, std::string_view password, std::string_view address = "127.0.0.1") {
+  wire::SaslStart begin_plain(std::string_view user, std::string_view password, std::string_view address) {
     auto start = begin("PLAIN", address);
     start.has_initial = true;
     start.initial = '\0' + std::string(user) + '\0' + std::string(password);
-    return answer_to(start);
+    return start;
+  }
+  Sent plain(std::string_view user, std::string_view password, std::string_view address = "127.0.0.1") {
+    return answer_to(begin_plain(user, password, address));
   }
   static wire::SaslFail failure(const Sent& s) {
     EXPECT_EQ(s.type, Type::SaslFail);
@@ -829,9 +832,16 @@ TEST(Turnstile, lets_in_one_after_the_other_and_sends_away_whom_its_queue_cannot
   tasks.push_back(pass(turnstile, 6, order, places));
   tasks.back().start();
   EXPECT_EQ(order, (std::vector{1, -4, 3, 5}));
+  turnstile.resize(2);
+  EXPECT_EQ(order, (std::vector{1, -4, 3, 5, 6})) << "there is a second place now";
+  turnstile.resize(1);
+  tasks.push_back(pass(turnstile, 7, order, places));
+  tasks.back().start();
+  places.pop_back();
+  EXPECT_EQ(order, (std::vector{1, -4, 3, 5, 6})) << "one place again, and it is taken";
   turnstile.close();
   places.clear();
-  EXPECT_EQ(order, (std::vector{1, -4, 3, 5})) << "nobody is let in any more";
+  EXPECT_EQ(order, (std::vector{1, -4, 3, 5, 6})) << "nobody is let in any more";
 }
 
 TEST(JsonText, escapes_what_json_needs) { EXPECT_EQ(json_text("a\"\\\n\x01ñ"), "\"a\\\"\\\\\\u000a\\u0001ñ\""); }
@@ -842,6 +852,17 @@ struct BindSource : directory::Source {
   std::string password = "pencil";
   bool down = false, closed = false;
   int checks = 0;
+  size_t of_strangers = 100;
+  bool hold = false;  // checks do not end before end_checks()
+  std::deque<base::Completion<bool>::Promise> held{};
+  void end_checks() {
+    hold = false;
+    while (!held.empty()) {
+      auto promise = std::move(held.front());
+      held.pop_front();
+      promise.set(true);
+    }
+  }
   std::string_view name() const override { return "corp"; }
   Task<Result<directory::LoginRecord>> login(std::string user) override {
     directory::LoginRecord record;
@@ -851,11 +872,17 @@ struct BindSource : directory::Source {
     record.source = "corp";
     record.check = directory::LoginRecord::Check::Source;
     record.fresh = base::Millis(60'000);
+    record.of_strangers = of_strangers;
     co_return std::move(record);
   }
   Task<Result<directory::PasswordVerdict>> check_password(directory::LoginRecord, Secret given) override {
     using directory::PasswordVerdict;
     ++checks;
+    if (hold) {
+      base::Completion<bool> end;
+      held.push_back(end.promise());
+      (void)co_await end;
+    }
     if (down) co_return fail(Errc::Unavailable, "no server answers");
     if (closed) co_return PasswordVerdict::Closed;
     co_return given.equals(password) ? PasswordVerdict::Right : PasswordVerdict::Wrong;
@@ -1005,6 +1032,47 @@ TEST_F(AuthdSourceTest, strangers_cannot_spend_the_directorys_patience_and_the_o
   EXPECT_EQ(kinds[0], kinds[1]);
   EXPECT_EQ(kinds[0][4], 0);
   EXPECT_EQ(kinds[0][5], 1);
+}
+
+TEST_F(AuthdSourceTest, a_burst_of_strangers_leaves_a_connection_of_the_directory_to_those_who_were_there_before) {
+  const std::string user = "cleo@example.org";
+  auto start = [&](std::string_view password, std::string_view address) {
+    service->message(gateway, static_cast<uint8_t>(Type::SaslStart), begin_plain(user, password, address).encode());
+  };
+  ASSERT_EQ(plain(user, "pencil", "198.51.100.7").type, Type::SaslDone);
+  clock.advance(base::Millis(61'000));  // the directory is asked again
+  corp->checks = 0;
+  corp->of_strangers = 2;
+  corp->hold = true;
+  sent.clear();
+  for (int i = 0; i < 50; ++i) start("guess" + std::to_string(i), "203.0.113." + std::to_string(i));
+  EXPECT_EQ(corp->checks, 2) << "the others wait";
+  start("pencil", "198.51.100.7");
+  EXPECT_EQ(corp->checks, 3) << "at home: at once";
+  start("pencil", "198.51.100.99");
+  EXPECT_EQ(corp->checks, 4) << "on the road, with a password that was right a minute ago";
+  corp->held.back().set(true);
+  corp->held.pop_back();
+  run_until_sent(1);
+  EXPECT_EQ(sent.back().type, Type::SaslDone);
+  EXPECT_EQ(corp->checks, 4);
+  corp->held.front().set(true);
+  corp->held.pop_front();
+  EXPECT_EQ(corp->checks, 5) << "one stranger after the other";
+  corp->end_checks();
+  run_until_sent(52);
+  EXPECT_EQ(corp->checks, 52) << "and nobody is forgotten";
+}
+
+TEST_F(AuthdSourceTest, strangers_who_wait_for_a_directory_when_we_end_leave_nothing_behind) {
+  corp->of_strangers = 1;
+  corp->hold = true;
+  for (const char* address : {"203.0.113.1", "203.0.113.2", "203.0.113.3"})
+    service->message(gateway, static_cast<uint8_t>(Type::SaslStart),
+                     begin_plain("cleo@example.org", address, address).encode());
+  EXPECT_EQ(corp->checks, 1);
+  service.reset();
+  EXPECT_EQ(corp->checks, 1);
 }
 
 TEST_F(AuthdSourceTest, directory_test_tells_the_steps_and_its_status) {

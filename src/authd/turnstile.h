@@ -1,5 +1,6 @@
-// Lets those who are under suspicion at the slow hashes few at a time, in the order they came, so that guessers wait for
-// one another and not everybody for them. Bounded: beyond `queue` waiting ones the next is sent away. One thread.
+// Lets those who are under suspicion, or strange, at the slow hashes and the directories few at a time, in the order they
+// came, so that guessers wait for one another and not everybody for them. Bounded: beyond `queue` waiting ones the next is
+// sent away. One thread.
 #pragma once
 #include <deque>
 #include <memory>
@@ -11,7 +12,7 @@ namespace bz::authd {
 
 class Turnstile {
  public:
-  Turnstile(size_t places, size_t queue) : free_(places), queue_(queue) {}
+  Turnstile(size_t places, size_t queue) : places_(places), queue_(queue) {}
   Turnstile(const Turnstile&) = delete;
 
   // A place; given back when it is destroyed. The turnstile must outlive it.
@@ -27,32 +28,40 @@ class Turnstile {
   using PlacePtr = std::unique_ptr<Place>;
   // Limit: the queue is full.
   Task<Result<PlacePtr>> enter() {
-    if (free_ > 0) {
-      --free_;
+    if (taken_ < places_) {
+      ++taken_;
       co_return std::make_unique<Place>(*this);
     }
-    if (waiting_.size() >= queue_) co_return fail(Errc::Limit, "too many suspicious logins are waiting");
+    if (waiting_.size() >= queue_) co_return fail(Errc::Limit, "too many strange or suspicious logins are waiting");
     base::Completion<PlacePtr> turn;
     waiting_.push_back(turn.promise());
     auto place = co_await turn;
     co_return std::move(place);
   }
   size_t waiting() const { return waiting_.size(); }
+  // Another number of places; who has one keeps it.
+  void resize(size_t places) {
+    places_ = places;
+    let_in();
+  }
   // The end is near: nobody is let in any more, and nobody is told.
   void close() { closed_ = true; }
 
  private:
   // The place travels in the promise: a waiter that is gone gives it back by dropping it, and the next one has it.
   void leave() {
-    ++free_;
-    while (!closed_ && free_ > 0 && !waiting_.empty()) {
+    --taken_;
+    let_in();
+  }
+  void let_in() {
+    while (!closed_ && taken_ < places_ && !waiting_.empty()) {
       auto next = std::move(waiting_.front());
       waiting_.pop_front();
-      --free_;
+      ++taken_;
       next.set(std::make_unique<Place>(*this));
     }
   }
-  size_t free_;
+  size_t places_, taken_ = 0;
   const size_t queue_;
   bool closed_ = false;
   std::deque<base::Completion<PlacePtr>::Promise> waiting_;

@@ -31,6 +31,7 @@ struct LoginRecord {
   base::Millis fresh = base::Millis::max();  // Check::Source: a right password needs no new check for so long
   std::string subject{};                     // Check::Source: who this is over there, a DN
   base::MonoTime until{};                    // Check::Source: the login's own time ends then
+  size_t of_strangers = 1;                   // Check::Source: so many passwords of theirs may be checked at the same time
 };
 
 // What a source says of a password.

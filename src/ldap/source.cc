@@ -202,6 +202,7 @@ Task<Result<LoginRecord>> Source::login(std::string user) {
     record.check = LoginRecord::Check::Source;
     record.subject = found->dn;
     record.fresh = options_.cache.fresh;
+    record.of_strangers = options_.stranger_binds;
     co_return std::move(record);
   }
   record.check = LoginRecord::Check::Stored;

@@ -30,6 +30,7 @@ struct SourceOptions {
   base::Millis time{3000};                                   // one login: look-up and bind together
   CacheTimes cache{};
   base::Millis negative{10'000};
+  size_t stranger_binds = 1;  // at the same time
   size_t max_cached = 100'000;
   size_t max_group_members = 1000, max_group_depth = 5;
 };

@@ -1,5 +1,7 @@
 #include "roles/directories.h"
 
+#include <algorithm>
+
 #include "ldap/source.h"
 #include "os/file.h"
 #include "roles/role.h"
@@ -31,6 +33,8 @@ Result<ldap::SourceOptions> source_options(const DirectoryConfig& c) {
   options.require_group = c.require_group;
   options.time = c.time;
   options.cache = {c.fresh, c.stale};
+  // One connection for binds in four is left to those who have been there before.
+  options.stranger_binds = std::max(1U, c.bind_connections - (c.bind_connections + 3) / 4);
   options.negative = c.negative;
   options.max_group_members = c.max_group_members;
   options.max_group_depth = c.max_group_depth;
