@@ -417,6 +417,23 @@ Result<void> check_server(roles::ServerConfig& server, Where where, std::string_
   return {};
 }
 
+// What a route asks a directory about must be something that one of them is asked.
+Result<void> check_route(const roles::RouteConfig& route, const Config& config, Where where, std::string_view key) {
+  if (route.attribute.empty() != route.value.empty()) return bad(where, key, "attribute goes together with value");
+  for (char c : route.attribute) {
+    if (!base::is_alpha(c) && !base::is_digit(c) && c != '-' && c != '.')
+      return bad(where, key, "attribute must be the name of one: letters, digits, - and .");
+  }
+  if (!route.attribute.empty() && config.directories.empty()) return bad(where, key, "attribute needs a [[directory]]");
+  if (route.group.empty()) return {};
+  if (route.group.find('=') == std::string::npos)
+    return bad(where, key, "group must be a DN: cn=sales,ou=groups,dc=example,dc=org");
+  const bool asked = std::any_of(config.directories.begin(), config.directories.end(),
+                                 [&](const auto& directory) { return roles::has_group(directory, route.group); });
+  if (!asked) return bad(where, key, "group is below the base of no [[directory]]");
+  return {};
+}
+
 Result<void> read_servers(const toml::table& root, std::string_view file, Config& config) {
   const auto known = [&](std::string_view name) {
     return std::any_of(config.servers.begin(), config.servers.end(),
@@ -429,8 +446,7 @@ Result<void> read_servers(const toml::table& root, std::string_view file, Config
     return {};
   };
   auto take_route = [&](roles::RouteConfig route, Where where, std::string_view key) -> Result<void> {
-    if (route.account.empty() && route.domain.empty() && route.type.empty())
-      return bad(where, key, "needs account, domain or type");
+    BZ_TRY_VOID(check_route(route, config, where, key));
     auto server =
         std::find_if(config.servers.begin(), config.servers.end(), [&](const auto& s) { return s.name == route.server; });
     if (route.server != "-" && server == config.servers.end())

@@ -277,6 +277,9 @@ constexpr Key<ServerConfig> kServerKeys[] = {
 constexpr Key<RouteConfig> kRouteKeys[] = {
     {"account", Text, "", 1, 254, "", "login name", [](RouteConfig& r, KeyValue v) { r.account = base::lower(v.text); }},
     {"domain", Text, "", 1, 253, "", "domain of the login name", [](RouteConfig& r, KeyValue v) { r.domain = base::lower(v.text); }},
+    {"attribute", Text, "", 1, 64, "", "attribute of the account's entry in a [[directory]] whose value decides", [](RouteConfig& r, KeyValue v) { r.attribute = std::move(v.text); }},
+    {"value", Text, "", 1, 253, "", "that value, whatever its case; \"*\": any", [](RouteConfig& r, KeyValue v) { r.value = std::move(v.text); }},
+    {"group", Text, "", 1, 1024, "", "DN of a group in a [[directory]] that the account is a member of", [](RouteConfig& r, KeyValue v) { r.group = std::move(v.text); }},
     {"type", Text, "", 1, 32, "", "server type that the directory gives the account", [](RouteConfig& r, KeyValue v) { r.type = std::move(v.text); }},
     {"server", Text, "", 1, 32, "", "name of a [[server]]; \"-\": our own mail store", [](RouteConfig& r, KeyValue v) { r.server = std::move(v.text); }, true},
 };

@@ -274,7 +274,20 @@ TEST(Config, servers_that_cannot_work_are_refused) {
   EXPECT_THAT(refusal(kGood + "[[server]]\nname = \"../x\"\nhost = \"a.test\"\n"), HasSubstr("name must be letters"));
   EXPECT_THAT(refusal(kGood + "[[route]]\ndomain = \"x.test\"\nserver = \"old\"\n"),
               HasSubstr("there is no [[server]] old"));
-  EXPECT_THAT(refusal(kGood + kServer + "[[route]]\nserver = \"old\"\n"), HasSubstr("needs account, domain or type"));
+  const std::string route = kGood + kServer + "[[route]]\nserver = \"old\"\n";  // for everybody
+  EXPECT_THAT(refusal(route), "accepted");
+  EXPECT_THAT(refusal(route + "attribute = \"site\"\n"), HasSubstr("attribute goes together with value"));
+  EXPECT_THAT(refusal(route + "attribute = \"a=b\"\nvalue = \"x\"\n"), HasSubstr("must be the name of one"));
+  EXPECT_THAT(refusal(route + "group = \"sales\"\n"), HasSubstr("group must be a DN"));
+  EXPECT_THAT(refusal(route + "attribute = \"site\"\nvalue = \"x\"\n"), HasSubstr("attribute needs a [[directory]]"));
+  const std::string corp =
+      "[[directory]]\nname = \"corp\"\ntype = \"openldap\"\nservers = [\"ldaps://a.test\"]\nbase = \"dc=x,dc=y\"\n";
+  EXPECT_THAT(refusal(route + "attribute = \"site\"\nvalue = \"x\"\n" + corp), "accepted");
+  for (const char* in : {"cn=a,dc=x,dc=y", "CN = a, DC=X , dc= y"})
+    EXPECT_THAT(refusal(route + "group = \"" + in + "\"\n" + corp), "accepted") << in;
+  for (const char* out : {"cn=a,dc=z", "cn=a,dc=xdc=x,dc=y", "dc=y"})
+    EXPECT_THAT(refusal(route + "group = \"" + out + "\"\n" + corp), HasSubstr("below the base of no [[directory]]"))
+        << out;
   EXPECT_THAT(refusal(kGood + kServer + "prot = 1\n"), HasSubstr("unknown key"));
   EXPECT_THAT(refusal("gateway.foreign_time = \"20s\"\n" + kGood + kServer), HasSubstr("more than egress.login_time"));
   EXPECT_EQ(refusal(kGood + "route = \"old\"\n"), "buzon.toml:10: route: unknown key; the nearest known one is port");

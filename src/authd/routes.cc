@@ -17,6 +17,23 @@ bool ForeignServer::serves(wire::Service service) const {
          (service == wire::Service::Submission && submission) || (service == wire::Service::Lmtp && delivery);
 }
 
+bool RouteRule::fits(const directory::Account& who) const {
+  if (!account.empty() && account != who.name) return false;
+  if (!domain.empty() && domain != directory::domain_part(who.name)) return false;
+  if (!type.empty() && type != who.server_type) return false;
+  if (!group.empty() && std::find(who.groups.begin(), who.groups.end(), group) == who.groups.end()) return false;
+  return attribute.empty() || std::any_of(who.attributes.begin(), who.attributes.end(), [&](const auto& has) {
+           return base::iequals(has.first, attribute) && (value == "*" || base::iequals(has.second, value));
+         });
+}
+
+int RouteRule::distance() const {
+  if (!account.empty()) return 0;
+  if (!attribute.empty() || !type.empty()) return 1;
+  if (!group.empty()) return 2;
+  return domain.empty() ? 4 : 3;
+}
+
 const ForeignServer* Routes::find(std::string_view name) const {
   auto it = std::find_if(servers.begin(), servers.end(), [&](const auto& server) { return server.name == name; });
   return it == servers.end() ? nullptr : &*it;
@@ -39,17 +56,14 @@ Result<Place> Routes::place_of(const directory::Account& account) const {
     }
     return fail(Errc::Denied, "the directory names the mail host " + account.mail_host + ", which no [[server]] allows");
   }
-  for (const RouteRule& rule : rules) {
-    if (!rule.account.empty() && rule.account != account.name) continue;
-    if (!rule.domain.empty() && rule.domain != directory::domain_part(account.name)) continue;
-    if (!rule.type.empty() && rule.type != account.server_type) continue;
-    if (rule.server == "-") return Place{};
-    const ForeignServer* server = find(rule.server);
-    if (server == nullptr)
-      return fail(Errc::Denied, "a [[route]] names the server " + rule.server + ", which is not there");
-    return Place{server, server->host};
-  }
-  return Place{};
+  const RouteRule* nearest = nullptr;
+  for (const RouteRule& rule : rules)
+    if (rule.fits(account) && (nearest == nullptr || rule.distance() < nearest->distance())) nearest = &rule;
+  if (nearest == nullptr || nearest->server == "-") return Place{};
+  const ForeignServer* server = find(nearest->server);
+  if (server == nullptr)
+    return fail(Errc::Denied, "a [[route]] names the server " + nearest->server + ", which is not there");
+  return Place{server, server->host};
 }
 
 std::string Routes::login_name(const ForeignServer& server, const directory::Account& account) const {

@@ -1,5 +1,6 @@
 // Whose mailbox is where: the administrator's [[server]] and [[route]] tables against what the directory says of an
-// account. First the account's own mail host, then the first rule that fits, then our own mail store. A mail host that the
+// account. First the account's own mail host, then the nearest rule that fits: for the account, for an attribute or server
+// type, for a group, for the domain, for everybody; of equals the first one. Then our own mail store. A mail host that the
 // configuration does not allow is an error, never a fall-back: mail in two places is worse than mail that waits. Pure.
 #pragma once
 #include <string>
@@ -29,6 +30,10 @@ struct ForeignServer {
 struct RouteRule {
   std::string account, domain, type;  // all that are set must fit; lower case
   std::string server;                 // "-": our own mail store
+  std::string group{};                // as Account::groups has it
+  std::string attribute{}, value{};   // as Account::attributes; "*": any value. ASCII case does not count
+  bool fits(const directory::Account& account) const;
+  int distance() const;  // 0: for this account alone, ... 4: for everybody
 };
 
 // server null: our own mail store.

@@ -61,6 +61,36 @@ TEST(Routes, take_the_mail_host_then_the_first_rule_then_our_own_store) {
   }
 }
 
+TEST(Routes, take_the_nearest_rule_wherever_it_stands) {
+  Routes all;
+  for (const char* name : {"all", "domain", "group", "attribute", "account"})
+    all.servers.push_back({name, std::string(name) + ".test"});
+  all.rules = {{"", "", "", "all"},
+               {"", "x.test", "", "domain"},
+               {"", "", "", "group", "cn=sales"},
+               {"", "", "", "attribute", "", "site", "North"},
+               {"", "", "", "-", "", "retired", "*"},
+               {"boss@x.test", "", "", "account"},
+               {"", "x.test", "", "all", "cn=sales"}};
+  directory::Account who = account("ana@y.test");
+  const auto place = [&] { return all.place_of(who)->server == nullptr ? "-" : all.place_of(who)->server->name; };
+  EXPECT_EQ(place(), "all");
+  who.name = "ana@x.test";
+  EXPECT_EQ(place(), "domain");
+  who.groups = {"cn=other", "cn=sales"};
+  EXPECT_EQ(place(), "group") << "of two equally near the first";
+  who.attributes = {{"site", "south"}};
+  EXPECT_EQ(place(), "group");
+  who.attributes.push_back({"SITE", "north"});
+  EXPECT_EQ(place(), "attribute");
+  who.attributes = {{"retired", "2020"}};
+  EXPECT_EQ(place(), "-");
+  who.name = "boss@x.test";
+  EXPECT_EQ(place(), "account");
+  who.mail_host = "all";
+  EXPECT_EQ(place(), "all");
+}
+
 TEST(Routes, name_the_user_as_the_server_does) {
   const Routes all = routes();
   EXPECT_EQ(all.login_name(all.servers[0], account("ana@x.test")), "ana");

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/env.h"
@@ -42,6 +43,9 @@ struct Account {
   std::vector<std::string> secret_kinds{};  // what S/ holds: "argon2id", "scram-sha-256" and names of SecretKind
   std::string mail_host{};                  // name of the server that holds the mailbox; empty: our own mail store
   std::string server_type{};                // what that server is, a name of the route table; empty: not told
+  // What the [[route]]s ask about and another directory says, by the names they use; looked up each time, never stored.
+  std::vector<std::pair<std::string, std::string>> attributes{};
+  std::vector<std::string> groups{};
   bool operator==(const Account&) const = default;
   std::string encode() const;
   static Result<Account> decode(std::string_view bytes);

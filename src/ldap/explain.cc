@@ -89,7 +89,7 @@ Task<void> Source::explain_person(Findings& out, const Person& person, std::opti
   bool active = person.account.state == State::Active;
   out.push_back({active ? Good : Bad, "state", active ? "active" : "disabled: " + person.why_not_active});
   if (!options_.require_group.empty()) {
-    auto asking = is_member(person.dn, person.login, deadline);
+    auto asking = is_member(options_.require_group, person.dn, person.login, deadline);
     auto member = co_await std::move(asking);
     if (!member) {
       out.push_back({Bad, "group", member.error().to_string()});
@@ -98,6 +98,16 @@ Task<void> Source::explain_person(Findings& out, const Person& person, std::opti
           {*member ? Good : Bad, "group", (*member ? "member of " : "not a member of ") + options_.require_group});
     }
   }
+  for (const std::string& group : options_.route_groups) {
+    auto asking = is_member(group, person.dn, person.login, deadline);
+    auto member = co_await std::move(asking);
+    if (!member) {
+      out.push_back({Bad, "route", "group " + group + ": " + member.error().to_string()});
+    } else {
+      out.push_back({Note, "route", (*member ? "member of " : "not a member of ") + group});
+    }
+  }
+  for (const auto& [name, value] : person.account.attributes) out.push_back({Note, "route", name + " is " + value});
   std::string type = person.account.server_type.empty() ? "" : " (" + person.account.server_type + ")";
   out.push_back(
       {Note, "route",

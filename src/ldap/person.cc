@@ -168,6 +168,13 @@ Result<Person> person_of(const Entry& entry, const Schema& schema, const std::ve
   if (host.size() <= directory::kMaxMailHost && base::is_ascii(host)) account.mail_host = std::move(host);
   std::string type = base::lower(entry.first(schema, Field::ServerType));
   if (type.size() <= directory::kMaxServerType && base::is_ascii(type)) account.server_type = std::move(type);
+  for (const std::string& name : schema.routed) {
+    auto found = entry.attributes.find(name);
+    if (found == entry.attributes.end()) continue;
+    for (const std::string& value : found->second)
+      if (value.size() <= kMaxRouted && account.attributes.size() < kMaxRoutedValues)
+        account.attributes.emplace_back(name, value);
+  }
   person.why_not_active = disabled_by(entry, schema, now);
   account.state = person.why_not_active.empty() ? State::Active : State::Disabled;
   read_secrets(entry, schema, person);

@@ -23,6 +23,7 @@ struct Entry {
 };
 // Of one entry; more is a broken or hostile server.
 inline constexpr size_t kMaxEntryBytes = 1 << 20, kMaxValues = 20'000;
+inline constexpr size_t kMaxRouted = 253, kMaxRoutedValues = 200;  // of Account::attributes: octets of one, all of them
 inline constexpr size_t kMaxAddresses = 200, kMaxDn = 2048, kMaxDirectoryId = 4096;
 
 struct Person {

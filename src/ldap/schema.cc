@@ -93,6 +93,7 @@ std::vector<std::string> Schema::wanted(Secrets secrets) const {
     if (secret && secrets == Secrets::No) continue;
     out.insert(out.end(), attributes[i].begin(), attributes[i].end());
   }
+  out.insert(out.end(), routed.begin(), routed.end());
   return out;
 }
 

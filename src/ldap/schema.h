@@ -37,8 +37,9 @@ struct Schema {
   std::string address_filter;  // mail: {address}
   std::string group_filter;    // distribution lists: {address}; empty: none
   std::array<std::vector<std::string>, kFields> attributes{};
-  bool in_chain = false;   // group membership by 1.2.840.113556.1.4.1941
-  bool binary_id = false;  // the id is bytes, not text
+  std::vector<std::string> routed{};  // further attributes whose values become Account::attributes
+  bool in_chain = false;              // group membership by 1.2.840.113556.1.4.1941
+  bool binary_id = false;             // the id is bytes, not text
 
   const std::vector<std::string>& of(Field field) const { return attributes[static_cast<size_t>(field)]; }
   // What a search asks for. Secrets only when they are read.

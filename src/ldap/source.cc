@@ -85,6 +85,8 @@ Task<Result<Source::Found>> Source::ask_person(Search search, net::Deadline dead
   }
   auto checking = check_group(*person, deadline);
   BZ_CO_TRY_VOID(co_await std::move(checking));
+  auto grouping = find_groups(*person, deadline);
+  BZ_CO_TRY_VOID(co_await std::move(grouping));
   auto numbering = give_number(*person);
   BZ_CO_TRY_VOID(co_await std::move(numbering));
   co_return Found(std::move(*person));
@@ -98,15 +100,15 @@ Task<Result<void>> Source::give_number(Person& person) {
   co_return Result<void>();
 }
 
-Task<Result<bool>> Source::is_member(std::string dn, std::string uid, net::Deadline deadline) {
+Task<Result<bool>> Source::is_member(std::string group, std::string dn, std::string uid, net::Deadline deadline) {
   Search search;
   search.scope = Search::Scope::Base;
   search.attributes = {"1.1"};  // none (RFC 4511 4.5.1.8)
   if (options_.schema.in_chain) {
     search.base = dn;
-    search.filter = "(memberOf:1.2.840.113556.1.4.1941:=" + escape_filter(options_.require_group) + ")";
+    search.filter = "(memberOf:1.2.840.113556.1.4.1941:=" + escape_filter(group) + ")";
   } else {
-    search.base = options_.require_group;
+    search.base = group;
     search.filter = "(|";
     for (const std::string& name : options_.schema.of(Field::Member))
       search.filter += "(" + name + "=" + escape_filter(dn) + ")";
@@ -121,12 +123,22 @@ Task<Result<bool>> Source::is_member(std::string dn, std::string uid, net::Deadl
 
 Task<Result<void>> Source::check_group(Person& person, net::Deadline deadline) {
   if (options_.require_group.empty() || person.account.state != State::Active) co_return Result<void>();
-  auto asking = is_member(person.dn, person.login, deadline);
+  auto asking = is_member(options_.require_group, person.dn, person.login, deadline);
   BZ_CO_TRY(bool member, co_await std::move(asking));
   if (member) co_return Result<void>();
   person.account.state = State::Disabled;
   person.why_not_active = "not a member of " + options_.require_group;
   ++person.account.verifier_version;
+  co_return Result<void>();
+}
+
+// A group that cannot be asked about is an error: to guess would bring mail to two places.
+Task<Result<void>> Source::find_groups(Person& person, net::Deadline deadline) {
+  for (const std::string& group : options_.route_groups) {
+    auto asking = is_member(group, person.dn, person.login, deadline);
+    BZ_CO_TRY(bool member, co_await std::move(asking));
+    if (member) person.account.groups.push_back(group);
+  }
   co_return Result<void>();
 }
 

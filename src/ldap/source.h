@@ -27,6 +27,7 @@ struct SourceOptions {
   Schema schema;
   FilterTemplate user_filter, address_filter, group_filter;  // of the schema, parsed
   std::string require_group{};                               // DN; empty: anybody
+  std::vector<std::string> route_groups{};                   // DNs: which of them a person is in, for Account::groups
   base::Millis time{3000};                                   // one login: look-up and bind together
   CacheTimes cache{};
   base::Millis negative{10'000};
@@ -67,7 +68,8 @@ class Source : public directory::Source {
   Task<Result<Found>> find_id(AccountId id, net::Deadline deadline);
   Task<Result<Found>> ask_person(Search search, net::Deadline deadline);
   Task<Result<void>> check_group(Person& person, net::Deadline deadline);
-  Task<Result<bool>> is_member(std::string dn, std::string uid, net::Deadline deadline);
+  Task<Result<void>> find_groups(Person& person, net::Deadline deadline);
+  Task<Result<bool>> is_member(std::string group, std::string dn, std::string uid, net::Deadline deadline);
   Task<Result<void>> give_number(Person& person);
   Search person_search(std::string filter) const;
   void log_stale(const Error& why);

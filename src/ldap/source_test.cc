@@ -206,6 +206,24 @@ TEST_F(LdapSourceTest, the_required_group_lets_in_its_members_only) {
   EXPECT_FALSE(*run_now(source->may_send_as(login("eva").account.id, "eva@example.org")));
 }
 
+TEST_F(LdapSourceTest, what_routes_ask_about_comes_with_the_account) {
+  group("sales", {dn_of("ana")});
+  source = make([](SourceOptions& o) {
+    o.schema.routed = {"departmentNumber", "site"};
+    o.route_groups = {"cn=sales,dc=example,dc=org", "cn=none,dc=example,dc=org"};
+  });
+  add("ana").attributes["DEPARTMENTNUMBER"] = {"42", "7", std::string(300, 'x')};
+  auto ana = run_now(source->login("ana"));
+  ASSERT_TRUE(ana && ana->known);
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(ana->account.attributes, (Pairs{{"departmentNumber", "42"}, {"departmentNumber", "7"}}));
+  EXPECT_EQ(ana->account.groups, std::vector<std::string>{"cn=sales,dc=example,dc=org"});
+  EXPECT_EQ(run_now(source->by_id(ana->account.id))->groups, ana->account.groups);
+  auto eva = run_now(source->login("eva"));
+  ASSERT_TRUE(eva && eva->known);
+  EXPECT_TRUE(eva->account.groups.empty() && eva->account.attributes.empty());
+}
+
 TEST_F(LdapSourceTest, mail_by_alias_tag_and_group_of_groups) {
   fake->entries[dn_of("ana")].attributes["mailAlternateAddress"] = {"office@example.org"};
   group("inner", {dn_of("eva"), dn_of("ana"), "cn=all,dc=example,dc=org"});

@@ -31,7 +31,8 @@ authd::Routes routes_of(const Config& config) {
     out.sent_copy = server.sent_copy;
     routes.servers.push_back(std::move(out));
   }
-  for (const RouteConfig& rule : config.routes) routes.rules.push_back({rule.account, rule.domain, rule.type, rule.server});
+  for (const RouteConfig& rule : config.routes)
+    routes.rules.push_back({rule.account, rule.domain, rule.type, rule.server, rule.group, rule.attribute, rule.value});
   return routes;
 }
 

@@ -164,9 +164,10 @@ struct ServerConfig {
   bool operator==(const ServerConfig&) const = default;
 };
 
-// Accounts that fit all that is set have their mailbox on `server`; the first that fits counts.
+// Accounts that fit all that is set have their mailbox on `server`; which of several counts: authd/routes.h.
 struct RouteConfig {
   std::string account, domain, type, server;
+  std::string group, attribute, value;
 };
 
 struct EgressConfig {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "ldap/source.h"
 #include "os/file.h"
 #include "roles/role.h"
@@ -54,7 +55,24 @@ Result<ldap::ClientOptions> client_options(const DirectoryConfig& c) {
   return options;
 }
 
+// A DN as it is compared here: without the spaces that RFC 2253 section 4 allows, in lower case.
+std::string plain_dn(std::string_view dn) {
+  std::string out;
+  for (char c : dn) {
+    if (c == ' ' && (out.empty() || out.back() == ',' || out.back() == '=')) continue;
+    if (c == ',' || c == '=')
+      while (!out.empty() && out.back() == ' ') out.pop_back();
+    out += c;
+  }
+  return base::lower(out);
+}
+
 }  // namespace
+
+bool has_group(const DirectoryConfig& config, std::string_view group) {
+  const std::string dn = plain_dn(group), base = plain_dn(config.group_base.empty() ? config.base : config.group_base);
+  return dn == base || dn.ends_with("," + base);
+}
 
 Result<void> check_directory(const DirectoryConfig& config) {
   BZ_TRY_VOID(source_options(config));
@@ -68,16 +86,26 @@ Directories::Directories(RoleHost& host, directory::Bindings& bindings)
 Result<Directories::Made> Directories::make_one(const DirectoryConfig& config) {
   Made made{config, host_.config().domains, host_.secret(secrets::directory_password(config.name)),
             host_.secret(secrets::directory_ca(config.name)), nullptr};
+  const auto add = [](std::vector<std::string>& list, const std::string& name) {
+    if (!name.empty() && std::find(list.begin(), list.end(), name) == list.end()) list.push_back(name);
+  };
+  for (const RouteConfig& route : host_.config().routes) {
+    add(made.attributes, route.attribute);
+    // With several directories each is asked about its own groups only.
+    if (has_group(config, route.group)) add(made.groups, route.group);
+  }
   auto before = made_.find(config.name);
   if (before != made_.end()) {
     const Made& old = before->second;
-    if (old.config == config && old.domains == made.domains && old.password.equals(made.password.reveal()) &&
-        old.ca.equals(made.ca.reveal()))
+    if (old.config == config && old.domains == made.domains && old.attributes == made.attributes &&
+        old.groups == made.groups && old.password.equals(made.password.reveal()) && old.ca.equals(made.ca.reveal()))
       return old;
   }
   BZ_TRY(ldap::SourceOptions source, source_options(config));
   BZ_TRY(ldap::ClientOptions client, client_options(config));
   source.domains = made.domains;
+  source.schema.routed = made.attributes;
+  source.route_groups = made.groups;
   client.bind_password = made.password;
   client.ca_file = kSystemRoots;
   if (!made.ca.empty()) {  // libldap takes a path only: our own folder is the one place we may read

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/secret.h"
@@ -15,6 +16,10 @@ class RoleHost;
 
 // Servers, filters and attributes are what they should be. Invalid: with a text for the administrator.
 Result<void> check_directory(const DirectoryConfig& config);
+
+// Whether a group, a DN, is one that the directory is asked about: below its group_base, else its base. ASCII case and
+// spaces around "," and "=" do not count.
+bool has_group(const DirectoryConfig& config, std::string_view group);
 
 class Directories {
  public:
@@ -29,6 +34,7 @@ class Directories {
     std::vector<std::string> domains;
     Secret password, ca;
     std::shared_ptr<directory::Source> source;
+    std::vector<std::string> attributes{}, groups{};  // that the [[route]]s ask about
   };
   Result<Made> make_one(const DirectoryConfig& config);
   RoleHost& host_;
