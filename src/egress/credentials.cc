@@ -6,9 +6,9 @@ namespace bz::egress {
 
 Credentials::Credentials(net::Loop& loop) : loop_(loop), timer_(loop, [this] { expire(); }) {}
 
-void Credentials::put(wire::ForeignLogin record) {
+void Credentials::put(wire::ForeignLogin record, uint64_t after) {
   Credential credential{std::move(record.server), std::move(record.host), std::move(record.user),
-                        Secret(std::move(record.password))};
+                        Secret(std::move(record.password)), after};
   base::wipe(record.password.data(), record.password.size());
   if (waiting_.contains(record.ticket_sha256)) return settle(record.ticket_sha256, std::move(credential));
   if (kept_.size() >= kMax) {

@@ -14,8 +14,9 @@ namespace bz::egress {
 struct Credential {
   std::string server;  // of the configuration
   std::string host;
-  std::string user;  // login name there
-  Secret password;   // empty: by master user
+  std::string user;    // login name there
+  Secret password;     // empty: by master user
+  uint64_t after = 0;  // the number of the last order to end sessions that auth sent before it
 };
 
 class Credentials {
@@ -23,7 +24,7 @@ class Credentials {
   static constexpr net::Millis kLife{10'000};
   static constexpr size_t kMax = 20'000;
   explicit Credentials(net::Loop& loop);
-  void put(wire::ForeignLogin record);
+  void put(wire::ForeignLogin record, uint64_t after = 0);
   // By the SHA-256 of the ticket. It may come a moment later than the leg, on its other channel. NotFound, Cancelled.
   Task<Result<Credential>> take(std::string ticket_hash, net::Deadline deadline);
   size_t size() const { return kept_.size(); }

@@ -45,6 +45,7 @@ struct Service::Session {
   std::string unread{};  // of our client
   crypto::Ticket ticket{};
   Credential credential{};
+  bool known = false;             // its credential is here
   net::Stream* server = nullptr;  // while bytes are moved
   std::string ending{};           // why it must end
   // Lets go of what only the login needed: a session may be idle for hours, and there are many.
@@ -101,8 +102,11 @@ Task<void> Service::serve(int leg) {
   }
   if (!taken) {
     log::event(log::Warn, "leg_refused").field("sid", session->handoff.session_id).error(taken.error());
-    const bool known = !session->handoff.session_id.empty();
-    auto saying = say(*session, known ? refusal(session->handoff, Verdict::Unavailable) : std::string());
+    std::string words;
+    // Whose mailbox moved while he logged in hears what he would have heard a moment later, not that his login failed.
+    if (taken.error().code() == Errc::Conflict) words = farewell(session->handoff.service, "Please connect again");
+    if (words.empty() && !session->handoff.session_id.empty()) words = refusal(session->handoff, Verdict::Unavailable);
+    auto saying = say(*session, std::move(words));
     co_await saying;
     co_return;
   }
@@ -156,11 +160,14 @@ Task<Result<void>> Service::take_over(Session& session) {
   if (verifier == nullptr) co_return fail(Errc::Unavailable, "the key of auth is not known yet");
   BZ_CO_TRY(session.ticket, verifier->verify(handoff.ticket, handoff.session_id, handoff.peer_address));
   if (session.ticket.service != wire::name(handoff.service)) co_return fail(Errc::Denied, "a ticket for another service");
-  auto ended = ended_.find(session.ticket.account);
-  if (ended != ended_.end() && session.ticket.issued_ms <= ended->second)
-    co_return fail(Errc::Denied, "the account was changed meanwhile");
   auto asking = credentials_.take(crypto::sha256(handoff.ticket), net::Deadline::in(session.settings->credential_time));
   BZ_CO_TRY(session.credential, co_await asking);
+  // Orders and credentials share auth's channel: which came first is certain, as no clock would make it. The client of a
+  // session that an other role ended by the same order may be back, and its leg here, before we have read the order.
+  auto ended = ended_.find(session.ticket.account);
+  if (ended != ended_.end() && session.credential.after < ended->second.order)
+    co_return fail(Errc::Conflict, "the account was changed meanwhile");
+  session.known = true;
   co_return Result<void>();
 }
 
@@ -253,11 +260,12 @@ Task<void> Service::say(Session& session, std::string words) {
 
 size_t Service::end_sessions(AccountId account, const std::string& device, const std::string& reason) {
   const int64_t now = clock_.unix_millis();
-  std::erase_if(ended_, [&](const auto& entry) { return entry.second + crypto::kTicketLifeMs < now; });
-  ended_[account] = now;
+  std::erase_if(ended_, [&](const auto& entry) { return entry.second.at_ms + crypto::kTicketLifeMs < now; });
+  ended_[account] = {++orders_, now};
   std::vector<Session*> ending;  // end() may resume a session, which leaves the list
   for (const auto& [key, session] : running_) {
-    if (session->ticket.account == account && (device.empty() || session->ticket.device == device))
+    // One without a credential yet is judged when it comes.
+    if (session->known && session->ticket.account == account && (device.empty() || session->ticket.device == device))
       ending.push_back(session);
   }
   for (Session* session : ending) session->end(reason);

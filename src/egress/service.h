@@ -23,11 +23,11 @@ class Service {
           std::function<crypto::TicketVerifier*()> verifier);
   ~Service();
   void accept(int leg);  // owns the descriptor
-  void credential(wire::ForeignLogin record) { credentials_.put(std::move(record)); }
+  void credential(wire::ForeignLogin record) { credentials_.put(std::move(record), orders_); }
   void file_sent(wire::FileSent request, int leg) { sent_copies_.file(std::move(request), leg, settings_); }
   void set(std::shared_ptr<const Settings> settings) { settings_ = std::move(settings); }
-  // Ends the sessions of an account (device empty: of all its devices), with BYE where the protocol is at rest; tickets
-  // signed before open no more. How many.
+  // Ends the sessions of an account (device empty: of all its devices), with BYE where the protocol is at rest; what auth
+  // sent a credential() for before opens no more, what it sends one for afterwards does. How many.
   size_t end_sessions(AccountId account, const std::string& device, const std::string& reason);
   void end_all(const std::string& reason);
   size_t sessions() const { return tasks_.size(); }
@@ -54,7 +54,12 @@ class Service {
   Credentials credentials_;
   std::map<uint64_t, Session*> running_;
   uint64_t next_ = 0;
-  std::map<AccountId, int64_t> ended_;  // account -> Unix milliseconds: tickets from before are refused
+  struct Ended {
+    uint64_t order;  // credentials from before are void
+    int64_t at_ms;   // Unix time
+  };
+  std::map<AccountId, Ended> ended_;
+  uint64_t orders_ = 0;
   net::TaskGroup tasks_;
 };
 
