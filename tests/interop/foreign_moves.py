@@ -61,12 +61,34 @@ service lmtp {{
     port = {lmtp_port}
   }}
 }}
+service pop3-login {{
+  chroot =
+  inet_listener pop3 {{
+    port = 0
+  }}
+  inet_listener pop3s {{
+    port = {pop3s_port}
+    ssl = yes
+  }}
+}}
 """
-# The session scripts that a server of this kind passes without us. Left out: verification and POP3 (half of them is ours to answer), limits of APPEND
-# and search by word (both ours), a second IDLE within IDLE, and what Cyrus answers otherwise: more namespaces, FLAGS of a STORE it was told not to tell.
-SCRIPTS = {"dovecot": (scripts.t2_first_sync, scripts.t3_incremental_sync, scripts.t5_windows, scripts.t7_flag_move, scripts.t9_drafts,
-                       scripts.t12_old_loop, scripts.t13_macos),
-           "cyrus": (scripts.t3_incremental_sync, scripts.t9_drafts, scripts.t12_old_loop, scripts.t13_macos)}
+# What each session script meets at a server, asked directly, where it does not find what our own store says.
+LEFT_OUT = {
+    "dovecot": {
+        scripts.t4_idle: "answers a FETCH pipelined behind a UID MOVE within the MOVE; BAD to a second IDLE within IDLE",
+        scripts.t6_search: "knows no negative range in SEARCH RETURN (PARTIAL) (RFC 9394): BAD",
+        scripts.t8_append: "takes an APPEND of {999999999}, where the script expects [TOOBIG]",
+        scripts.t11_pop3: "says +OK alone to NOOP; lets a second session in beside the first, where the script expects [IN-USE]",
+    },
+    "cyrus": {
+        scripts.t2_first_sync: "tells of two more namespaces, Other Users/ and Shared Folders/",
+        scripts.t4_idle: "BAD to a second IDLE within IDLE",
+        scripts.t5_windows: "answers STORE .SILENT with a FETCH all the same",
+        scripts.t6_search: "says COUNT before MIN and MAX; knows no SEARCH RETURN (SAVE): BAD",
+        scripts.t7_flag_move: "answers STORE .SILENT with a FETCH all the same",
+        scripts.t8_append: "takes an APPEND of {999999999}, where the script expects [TOOBIG]",
+        scripts.t11_pop3: "says +OK alone to NOOP; lets a second session in beside the first, where the script expects [IN-USE]",
+    }}
 
 
 def server(name, stranger, more):
@@ -90,7 +112,7 @@ def settings(dovecot, cyrus, debian):
     for stranger, secret in ((dovecot, "master-secret"), (cyrus, cyrus.PROXY[1]), (debian, cyrus.PROXY[1])):
         (stranger.folder / "master").write_text(secret + "\n")
         (stranger.folder / "master").chmod(0o600)
-    return ('\n[mta]\nsent_wait = "0s"\nfirst_retry = "1s"\n' + server("dovecot", dovecot, 'master_user = "master"') +
+    return ('\n[mta]\nsent_wait = "0s"\nfirst_retry = "1s"\n' + server("dovecot", dovecot, f'master_user = "master"\npop3_port = {dovecot.pop3s_port}') +
             server("cyrus", cyrus, proxy + f"pop3_port = {cyrus.pop3s_port}") + server("debian", debian, proxy))
 
 
@@ -193,12 +215,13 @@ def works_on(mail, where):
     submit(mail, "ana", f"sent at {where}")
     wait_until(f"the Sent copy is at {where}", lambda: count(mail, "ana", "Sent", f"sent at {where}") == 1)
     synced, fetched = by_mbsync(mail, where), by_imapflow(mail)
-    popped = by_poplib(mail) if where == "cyrus" else 0
-    for script in SCRIPTS[where]:
+    popped = by_poplib(mail)
+    passing = [script for script in scripts.ALL if script not in LEFT_OUT[where]]
+    for script in passing:
         for framing in ("whole", "eager"):
             script(mail, framing)
     words = f"{where}: delivery, Sent copy, mbsync {synced}, imapflow {fetched}"
-    print(f"{words}{f', POP3 {popped}' if popped else ''}, {len(SCRIPTS[where])} session scripts")
+    print(f"{words}, POP3 {popped}, {len(passing)} session scripts")
 
 
 def below_inbox(mail):
@@ -219,7 +242,7 @@ class Load:
 
     def __init__(self, mail, number):
         self.mail, self.number, self.stop = mail, number, threading.Event()
-        self.logins = self.byes = self.commands = self.put_off = 0
+        self.logins = self.byes = self.commands = 0
         self.wrong = []
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -237,15 +260,9 @@ class Load:
                 return self.mail.connect("imaps")
         client = Client(self.mail.host)
         try:
+            # It may be told to come again, but no login fails: not for good, and not for now.
             client.login(self.mail.address("ana"), self.mail.password("ana"))
-        except imaplib.IMAP4.error as error:
-            # The account moved between the password and the first command: said in so many words, and nothing was lost.
-            if "UNAVAILABLE" not in str(error):
-                raise
-            self.put_off += 1
-            return
-        self.logins += 1
-        try:
+            self.logins += 1
             client.select("INBOX")
             while not self.stop.is_set():
                 assert client.noop()[0] == "OK"
@@ -278,7 +295,7 @@ def moves(mail):
                 client.sendmail("someone@outside.test", [mail.address("ana")], f"Subject: moving\r\nMessage-ID: <m{sent}@x>\r\n\r\nx\r\n".encode())
             submit(mail, "ana", f"on the move {sent}")
             sent += 1
-            wait_until("all are in again", lambda: sent == 1 or all(one.logins > before or one.wrong for one, before in zip(load, logins)), 60)
+            wait_until("all are in again", lambda: all(one.logins > before or one.wrong for one, before in zip(load, logins)), 60)
             assert not any(one.wrong for one in load), [one.wrong for one in load]
     queue_empty(mail)
     for one in load:
@@ -295,7 +312,7 @@ def moves(mail):
     byes, logins, commands = (sum(getattr(one, what) for one in load) for what in ("byes", "logins", "commands"))
     assert byes >= 8 and logins >= 8, (byes, logins)
     print(f"moved {sent} times under load: {logins} logins, {commands} commands, {byes} sessions ended by BYE, "
-          f"{sum(one.put_off for one in load)} logins put off; {sent} messages arrived and {sent} Sent copies were filed, each once")
+          f"no login put off; {sent} messages arrived and {sent} Sent copies were filed, each once")
 
 
 def main():
