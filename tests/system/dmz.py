@@ -398,8 +398,10 @@ def main():
         skip(f"needs root and {', '.join(missing) or 'nothing else'}")
     try:
         hosts = net.Hosts().__enter__()
-    except (OSError, subprocess.CalledProcessError) as error:
-        skip(f"no network namespaces here: {error} {getattr(error, 'stderr', '')}")
+        hosts.rules("fwo", "")
+    except (OSError, subprocess.CalledProcessError) as error:   # the machine's lack: a skip, with CI=true too
+        print(f"SKIPPED: this kernel gives no network namespaces or no nftables: {error} {getattr(error, 'stderr', '')}")
+        sys.exit(77)
     try:
         play(hosts)
     finally:
