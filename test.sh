@@ -52,4 +52,7 @@ if [ -n "$full" ]; then
 fi
 
 step "tests"
+export BUZON_REPLIES="$PWD/build/dev/replies.tsv"   # tests/harness/imap_tap.py
+rm -f "$BUZON_REPLIES"
 ctest --preset dev -j"$jobs" ${filter[@]+"${filter[@]}"}
+[ ! -s "$BUZON_REPLIES" ] || awk -F'\t' '{r += $2; d += $3} END {print "IMAP replies held against the rules: " r ", deviations: " d}' "$BUZON_REPLIES"

@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 
+import imap_tap
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PORTS = {"imaps": 993, "pop3s": 995, "pop3": 110, "submission": 587, "submissions": 465, "smtp": 25}
 
@@ -78,6 +80,7 @@ def wait_until(what, condition, seconds=20.0):
 class Buzon:
     listen = "127.0.0.1"   # where its clients connect to
     prefix = ()            # words before each command: another host (namespaces.py)
+    own_imap = True        # False: accounts may live on servers of strangers, whose replies are not ours
 
     def __init__(self, domain="example.test", accounts=("ana", "ben"), settings="", host=None, folder=None, secrets=""):
         self.domain, self.settings, self.names, self.secrets = domain, settings, accounts, secrets
@@ -167,6 +170,11 @@ class Buzon:
     def port(self, service):
         return self.base + PORTS[service]
 
+    @property
+    def certificate(self):
+        """Files of the certificate chain and its key."""
+        return [str(self.state / "tls" / name) for name in ("certificate.pem", "key.pem")]
+
     def run(self, *arguments, input=None, check=True):
         command = [*self.prefix, binary(), *arguments]
         if arguments[0] not in ("init", "version"):
@@ -220,13 +228,17 @@ class Buzon:
             context.maximum_version = maximum or self.tls_maximum
         return context
 
+    def imap_tls(self):
+        return imap_tap.tapped(self.tls(), self.own_imap)
+
     def connect(self, service, tls=None):
-        """A connected socket; TLS from the start on 993, 995 and 465."""
+        """A connected socket; TLS from the start on 993, 995 and 465. What IMAP answers is held against imap_rules."""
         raw = socket.create_connection((self.listen, self.port(service)), 20)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is None:
             tls = service in ("imaps", "pop3s", "submissions")
-        return self.tls().wrap_socket(raw, server_hostname=self.host) if tls else raw
+        context = self.imap_tls() if service == "imaps" else self.tls()
+        return context.wrap_socket(raw, server_hostname=self.host) if tls else raw
 
     @contextlib.contextmanager
     def imap(self, name, select=None):

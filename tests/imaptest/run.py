@@ -14,7 +14,9 @@ import socket
 import ssl
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [here, os.path.join(here, "..", "harness")]
+import imap_tap  # noqa: E402
 from replies import Variables, match_untagged, match_one, parse  # noqa: E402
 
 
@@ -32,7 +34,7 @@ class Connection:
         self.number, self.buffer, self.counter = number, b"", 0
         raw = socket.create_connection((options.host, options.port), timeout=20)
         if options.tls:
-            context = ssl.create_default_context(cafile=options.ca)
+            context = imap_tap.tapped(ssl.create_default_context(cafile=options.ca))
             context.check_hostname = False
             raw = context.wrap_socket(raw, server_hostname=options.name)
         self.socket = raw

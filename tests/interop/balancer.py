@@ -41,7 +41,7 @@ def from_address(address, port):
 def imap(mail, raw, name, tls=True):
     class Client(imaplib.IMAP4_SSL if tls else imaplib.IMAP4):
         def _create_socket(client, timeout):
-            return mail.tls().wrap_socket(raw, server_hostname=mail.host) if tls else raw
+            return mail.imap_tls().wrap_socket(raw, server_hostname=mail.host) if tls else raw
     client = Client(mail.host)
     client.login(mail.address(name), mail.password(name))
     return client
@@ -206,6 +206,7 @@ def main():
                 by_haproxy(mail, haproxy)
                 health(mail, haproxy)
             refused(mail, ports["imap-clear"])
+            mail.own_imap = False
             behind(mail, dovecot, postfix)
     print("PASS")
 

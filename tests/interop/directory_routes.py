@@ -102,6 +102,7 @@ def main():
         zone.write_text('server:\n  local-zone: "test." static\n  local-data: "imap.old.test. A 127.0.0.1"\n')
         mail = stack.enter_context(Buzon(accounts=[], host="localhost",
                                          settings=f'[dns]\nconfig_file = "{zone}"\n' + settings(slapd, dovecot)))
+        mail.own_imap = False
         for name in ("host", "attr", "grp", "both", "plain", "evil"):
             add(mail, name)
         places = {name: is_at(mail, name) for name in ("host", "attr", "grp", "both", "plain")}

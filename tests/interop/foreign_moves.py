@@ -325,6 +325,7 @@ def main():
         cyrus = stack.enter_context(cyrus_server.Cyrus(USERS, PASSWORD, NAME))
         debian = stack.enter_context(cyrus_server.Cyrus(USERS, PASSWORD, NAME, debian=True))
         mail = stack.enter_context(Buzon(accounts=[], host="localhost", settings=settings(dovecot, cyrus, debian)))
+        mail.own_imap = False
         for name in USERS:
             mail.add_account(name, PASSWORD)
         works_on(mail, "dovecot")

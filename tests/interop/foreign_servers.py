@@ -498,6 +498,7 @@ def main():
         (dovecot.folder / "master").write_text("master-secret\n")
         (dovecot.folder / "master").chmod(0o600)
         with Buzon(accounts=[], host="localhost") as mail:
+            mail.own_imap = False
             for name in ("ana", "ben", "cal", "dan"):
                 mail.add_account(name, "the-password")
             with mail.imap("ana", "INBOX"):   # ours, while there are no servers

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Strangers' IMAP clients on a mailbox of the corpus: mbsync (both ways; the second run does nothing), offlineimap3, imaplib, curl, imapflow,
-neomutt. Each sees every message and its octets."""
+neomutt. Each sees every message and its octets. They go through a proxy that holds every reply against imap_rules."""
 import json
 import pathlib
 import re
@@ -9,6 +9,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "journeys"))
+import imap_tap  # noqa: E402
 from buzon import ROOT, Buzon, corpus, skip  # noqa: E402
 from receive import choose  # noqa: E402
 
@@ -42,8 +43,8 @@ def by_imaplib(mail, messages):
 
 
 def by_curl(mail, messages):
-    url = f"imaps://{mail.host}:{mail.port('imaps')}"
-    base = ["curl", "-sS", "--cacert", mail.ca, "--connect-to", f"{mail.host}:{mail.port('imaps')}:127.0.0.1:{mail.port('imaps')}", "-u",
+    url = f"imaps://{mail.host}:{mail.door}"
+    base = ["curl", "-sS", "--cacert", mail.ca, "--connect-to", f"{mail.host}:{mail.door}:127.0.0.1:{mail.door}", "-u",
             f"{mail.address('ana')}:{mail.password('ana')}"]
     assert "Corpus" in run([*base, url + "/"]).stdout
     done = subprocess.run([*base, f"{url}/Corpus;MAILINDEX=1"], capture_output=True, timeout=60)
@@ -59,7 +60,7 @@ def by_mbsync(mail, messages):
     config.write_text(f"""
 IMAPAccount a
 Host {mail.host}
-Port {mail.port('imaps')}
+Port {mail.door}
 User {mail.address('ana')}
 Pass {mail.password('ana')}
 SSLType IMAPS
@@ -122,7 +123,7 @@ localfolders = {folder}
 [Repository far]
 type = IMAP
 remotehost = {mail.host}
-remoteport = {mail.port('imaps')}
+remoteport = {mail.door}
 ssl = yes
 sslcacertfile = {mail.ca}
 remoteuser = {mail.address('ana')}
@@ -138,7 +139,7 @@ folderfilter = lambda name: name == 'Corpus'
 def by_imapflow(mail):
     with mail.imap("ana", "Corpus") as client:
         octets = sum(int(re.search(rb"RFC822.SIZE (\d+)", line).group(1)) for line in client.fetch("1:*", "RFC822.SIZE")[1])
-    options = dict(host=mail.host, port=mail.port("imaps"), ca=mail.ca, user=mail.address("ana"), password=mail.password("ana"),
+    options = dict(host=mail.host, port=mail.door, ca=mail.ca, user=mail.address("ana"), password=mail.password("ana"),
                    mailbox="Corpus", subject="the")
     seen = json.loads(run(["node", str(ROOT / "tests/interop/node/fetch.mjs")], input=json.dumps(options)).stdout)
     assert seen["messages"] == COUNT and seen["structures"] == COUNT and seen["octets"] == octets, (octets, seen)
@@ -153,14 +154,14 @@ def by_neomutt(mail):
 set imap_user="{mail.address('ana')}"
 set imap_pass="{mail.password('ana')}"
 set ssl_ca_certificates_file="{mail.ca}"
-set folder="imaps://{mail.host}:{mail.port('imaps')}/"
+set folder="imaps://{mail.host}:{mail.door}/"
 set header_cache=
 set sleep_time=0
 set copy=no
 set quit=yes
 push "<tag-pattern>~A<enter><tag-prefix><set-flag>!<sync-mailbox><quit>"
 """)
-    run(["script", "-qec", f"neomutt -F {config} -f imaps://{mail.host}:{mail.port('imaps')}/Corpus", "/dev/null"],
+    run(["script", "-qec", f"neomutt -F {config} -f imaps://{mail.host}:{mail.door}/Corpus", "/dev/null"],
         env={"TERM": "xterm", "HOME": str(mail.folder), "PATH": "/usr/bin:/bin", "LINES": "40", "COLUMNS": "120"})
     with mail.imap("ana", "Corpus") as client:
         kind, data = client.search(None, "FLAGGED")
@@ -174,7 +175,7 @@ def main():
         done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=ROOT / "tests/interop/node", capture_output=True, text=True)
         if done.returncode:
             skip(f"npm ci: {done.stderr[-300:]}")
-    with Buzon(accounts=["ana"], host="localhost") as mail:
+    with Buzon(accounts=["ana"], host="localhost") as mail, imap_tap.Proxy(mail) as mail.door:
         messages = fill(mail)
         by_imaplib(mail, messages)
         by_curl(mail, messages)

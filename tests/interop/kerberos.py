@@ -30,7 +30,7 @@ class World:
         self.end_point = hashlib.sha256(ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((HOST, mail.port("imaps"))))).digest()
 
     def connect(self):
-        return imaplib.IMAP4_SSL(HOST, self.mail.port("imaps"), ssl_context=self.mail.tls())
+        return imaplib.IMAP4_SSL(HOST, self.mail.port("imaps"), ssl_context=self.mail.imap_tls())
 
     def reload(self, **changes):
         lines = self.mail.config.read_text().split("\n")

@@ -36,7 +36,7 @@ def first_sync(mail):
     """Seconds from the first octet to the last header, and the round trips."""
     started = time.monotonic()
     wire = Wire(mail.port("imaps"), RTT)
-    phone = Phone(mail.tls().wrap_socket(wire.client, server_hostname=mail.host))
+    phone = Phone(mail.imap_tls().wrap_socket(wire.client, server_hostname=mail.host))
     phone.send(f"A1 AUTHENTICATE PLAIN {plain(mail, 'ana')}")
     assert b"A1 OK [CAPABILITY" in phone.until("A1")[1]
     phone.ok("A2", ID_M)

@@ -1,0 +1,256 @@
+"""One connection from its greeting to its end. client() and server() take the octets of both directions in the order in which they were seen."""
+import re
+import zlib
+
+from .client import Client
+from .replies import parse
+from .syntax import Deviation
+from .view import View
+
+LITERAL = re.compile(rb"~?\{(\d+)\}$")
+STATUS_LINE = re.compile(rb"(?:\+|\* (?:OK|NO|BAD|BYE|PREAUTH)|[^*+ ]\S* (?:OK|NO|BAD)) ", re.I)
+MAX_LINE = 8192
+# Replies that no RFC lets a server split: RFC 5256 section 4 (SORT, THREAD), RFC 4731 section 3.1 (one ESEARCH for one command), RFC 10022.
+UNSPLITTABLE = re.compile(rb"\* (?:SORT|THREAD|ESEARCH|UIDBATCHES) ", re.I)
+NO_EXPUNGE = {"FETCH", "STORE", "SEARCH", "SORT", "THREAD"}   # RFC 9051 section 7.5.1, RFC 5256 section 3
+
+
+class Conversation:
+    """own=False: after the login a stranger's server speaks, and nobody listens."""
+
+    def __init__(self, own=True):
+        self.peer = Client()
+        self.buffer, self.pieces, self.literal = bytearray(), [], 0
+        self.inflate = self.deflate = None
+        self.greeted = self.finished = self.opaque = False
+        self.enabled, self.view, self.closing = set(), None, None
+        self.utf8 = self.text_utf8 = self.condstore = self.notify = False
+        self.own, self.count = own, 0
+        self.heard = lambda reply, command: None   # of each reply that kept the rules, and the command under way
+
+    def client(self, data):
+        if not self.opaque:
+            self.peer.feed(self.deflate.decompress(data) if self.deflate else data)
+
+    def server(self, data):
+        if self.opaque:
+            return
+        self.buffer += self.inflate.decompress(data) if self.inflate else data
+        while not self.opaque and (reply := self.take()) is not None:
+            try:
+                self.reply(reply)
+            except Deviation as error:
+                raise Deviation(f"{error}\n  in reply {reply[:2000]!r}\n  to {self.peer.head and (self.peer.head.tag, self.peer.head.verb)}") from None
+            self.count += 1
+
+    # --- lines and literals ---
+    def take(self):
+        """The next complete reply, its literals in place."""
+        while True:
+            if self.literal:
+                if len(self.buffer) < self.literal:
+                    return None
+                self.pieces.append(bytes(self.buffer[:self.literal]))
+                del self.buffer[:self.literal]
+                self.literal = 0
+            end = self.buffer.find(b"\r\n")
+            head = self.pieces[0] if self.pieces else bytes(self.buffer[:40])
+            if (end if end >= 0 else len(self.buffer)) + 2 > MAX_LINE and not UNSPLITTABLE.match(head):
+                raise Deviation(f"more than {MAX_LINE - 1} octets outside literals: {bytes(self.buffer[:200])!r}")
+            if end < 0:
+                return None
+            line = bytes(self.buffer[:end])
+            del self.buffer[:end + 2]
+            if b"\r" in line or b"\n" in line:
+                raise Deviation(f"a bare CR or LF: {line[:300]!r}")
+            self.pieces.append(line + b"\r\n")
+            literal = None if STATUS_LINE.match(self.pieces[0]) else LITERAL.search(line)
+            if literal is None:
+                reply, self.pieces = b"".join(self.pieces), []
+                return reply
+            self.literal = int(literal.group(1))
+
+    # --- what a reply means ---
+    def reply(self, data):
+        head = self.peer.head
+        if not self.own and head and head.verb in ("LOGIN", "AUTHENTICATE") and data.startswith(f"{head.tag} OK ".encode()):
+            self.opaque = True
+            return
+        if self.finished:
+            raise Deviation("a reply after the last one")
+        command = head
+        reply = parse(data, self.utf8, self.text_utf8 or self.utf8, "IMAP4REV2" in self.enabled)
+        if not self.greeted:
+            if reply.kind not in ("OK", "PREAUTH", "BYE") or reply.tag:
+                raise Deviation("no greeting")
+            self.greeted = True
+        elif reply.kind == "+":
+            self.go_ahead(reply)
+        elif reply.tag:
+            self.tagged(reply)
+        else:
+            self.untagged(reply)
+        self.heard(reply, command)
+
+    def go_ahead(self, reply):
+        command = self.peer.head
+        if command is None or not (command.waiting or command.verb in ("AUTHENTICATE", "IDLE", "")):
+            raise Deviation("nothing asked for a continuation")
+        if command.verb == "AUTHENTICATE" and not command.waiting and not reply.base64:
+            raise Deviation("a challenge that is not base64")
+        self.peer.go_ahead()
+
+    def untagged(self, reply):
+        command = self.peer.head
+        verb = command.verb if command else None
+        if reply.kind != "BYE":
+            if verb == "AUTHENTICATE":
+                raise Deviation("an untagged reply inside AUTHENTICATE")
+            if verb == "APPEND" and command.asked:
+                raise Deviation("an untagged reply between the + of APPEND and its tagged reply")
+            if self.closing:
+                raise Deviation("an untagged reply after BYE")
+        if command:
+            command.seen.append(reply.code if reply.kind == "OK" and reply.code else reply.kind)
+        handler = getattr(self, "on_" + reply.kind.lower(), None)
+        if handler:
+            handler(reply, command)
+        if reply.code == "HIGHESTMODSEQ" and self.view:
+            self.view.highest_modseq(reply.argument)
+        if reply.code == "CLOSED":
+            self.view = View()
+
+    def on_bye(self, reply, command):
+        self.closing = True
+
+    def on_enabled(self, reply, command):
+        self.enabled |= {name.decode() for name in reply.names}
+        self.utf8 = self.utf8 or bool({"UTF8=ACCEPT", "IMAP4REV2"} & self.enabled)
+        self.condstore = self.condstore or bool({"CONDSTORE", "QRESYNC"} & self.enabled)
+
+    def on_language(self, reply, command):
+        self.text_utf8 = True
+
+    def selecting(self, command):
+        """SELECT begins a new view at its first word; what stands before CLOSED is of the old one (RFC 7162 section 3.2.11)."""
+        if command and command.verb in ("SELECT", "EXAMINE"):
+            if self.view is None or "CLOSED" not in command.seen and not {"QRESYNC", "IMAP4REV2"} & self.enabled and "new" not in command.seen:
+                command.seen.append("new")
+                self.view = View()
+        if self.view is None:
+            raise Deviation("news of a mailbox while none is selected")
+        return self.view
+
+    def on_flags(self, reply, command):
+        self.selecting(command)
+
+    def on_exists(self, reply, command):
+        self.selecting(command).exists(reply.number)
+
+    def on_recent(self, reply, command):
+        if "IMAP4REV2" in self.enabled:
+            raise Deviation("RECENT after ENABLE IMAP4rev2")
+
+    def removal(self, command):
+        if command is None and not self.notify:
+            raise Deviation("messages removed while no command is under way")
+        if command and command.verb in NO_EXPUNGE:
+            raise Deviation(f"messages removed during {command.verb}")
+
+    def on_expunge(self, reply, command):
+        self.removal(command)
+        if {"QRESYNC", "UIDONLY"} & self.enabled:
+            raise Deviation("EXPUNGE instead of VANISHED")
+        self.selecting(command).expunge(reply.number)
+
+    def on_vanished(self, reply, command):
+        if not {"QRESYNC", "UIDONLY"} & self.enabled:
+            raise Deviation("VANISHED that nobody enabled")
+        if reply.earlier:
+            if not command or command.verb not in ("SELECT", "EXAMINE", "UID FETCH"):
+                raise Deviation("VANISHED (EARLIER) that nobody asked for")
+            return
+        self.removal(command)
+        if "UIDONLY" not in self.enabled:
+            self.selecting(command).vanished(reply.uids)
+
+    def on_fetch(self, reply, command):
+        if "UIDONLY" in self.enabled:
+            raise Deviation("FETCH after ENABLE UIDONLY")
+        verb, items = command.verb if command else "", reply.items
+        if verb.startswith("UID ") and b"UID" not in items:
+            raise Deviation("FETCH without UID in answer to a UID command")
+        if "QRESYNC" in self.enabled and b"FLAGS" in items and verb not in ("FETCH", "UID FETCH") and not {b"UID", b"MODSEQ"} <= set(items):
+            raise Deviation("news of flags without UID and MODSEQ after ENABLE QRESYNC")   # RFC 7162 section 3.2.3
+        if self.condstore and b"FLAGS" in items and verb not in ("FETCH", "UID FETCH") and b"MODSEQ" not in items:
+            raise Deviation("news of flags without MODSEQ after a command that enables CONDSTORE")   # RFC 7162 section 3.1
+        self.selecting(command).fetch(reply.number, items)
+
+    def on_uidfetch(self, reply, command):
+        if "UIDONLY" not in self.enabled:
+            raise Deviation("UIDFETCH that nobody enabled")
+        if reply.items.get(b"UID", reply.number) != reply.number:
+            raise Deviation("UIDFETCH of another UID")
+
+    def on_search(self, reply, command):
+        if not command or command.verb not in ("SEARCH", "UID SEARCH") or "IMAP4REV2" in self.enabled:
+            raise Deviation("SEARCH that nobody asked for")
+
+    def on_esearch(self, reply, command):
+        tag = reply.correlators["TAG"]
+        if command and tag == command.tag:
+            if "MAILBOX" not in reply.correlators and command.verb.split()[-1] not in ("SEARCH", "SORT", "ESEARCH") or \
+                    reply.uid != (command.verb != "SEARCH" and command.verb != "SORT"):
+                raise Deviation(f"ESEARCH {'with' if reply.uid else 'without'} UID in answer to {command.verb}")
+        elif not {"ADDTO", "REMOVEFROM"} & set(reply.data):
+            raise Deviation(f"ESEARCH for {tag}, which is not under way")
+
+    def tagged(self, reply):
+        head = self.peer.head
+        if self.closing and not (head and head.verb == "LOGOUT"):
+            raise Deviation("a tagged reply after BYE")
+        command = self.peer.answered(reply.tag)
+        if command is None:
+            raise Deviation(f"a reply for {reply.tag}, while {head.tag if head else 'nothing'} is under way")
+        if reply.kind == "OK":
+            self.succeeded(command, reply)
+        if reply.code == "HIGHESTMODSEQ" and self.view:
+            self.view.highest_modseq(reply.argument)
+        if command.verb in ("SELECT", "EXAMINE") and reply.kind == "NO" or command.verb in ("CLOSE", "UNSELECT") and reply.kind == "OK":
+            self.view = None
+
+    def succeeded(self, command, reply):
+        verb = command.verb
+        if verb in ("LOGIN", "AUTHENTICATE") and reply.code != "CAPABILITY":
+            raise Deviation("a login that does not tell the capabilities")
+        if verb in ("SELECT", "EXAMINE"):
+            self.selected(command, reply)
+        if verb in ("SEARCH", "UID SEARCH", "SORT", "UID SORT", "THREAD", "UID THREAD"):
+            name = verb.split()[-1]
+            only_saved = re.match(rb"\s*RETURN\s*\(SAVE\)", command.text, re.I)
+            if not only_saved and not {name, "ESEARCH"} & set(command.seen):
+                raise Deviation(f"{verb} without its answer")
+        if verb == "APPEND" and reply.code != "APPENDUID":
+            raise Deviation("APPEND without APPENDUID")   # RFC 4315 section 3
+        if verb == "LOGOUT":
+            if not self.closing:
+                raise Deviation("LOGOUT without BYE")
+            self.finished = True
+        if verb == "STARTTLS":
+            self.opaque = True
+        if verb == "COMPRESS":
+            rest, self.inflate, self.deflate = bytes(self.buffer), zlib.decompressobj(-15), zlib.decompressobj(-15)
+            self.buffer = bytearray(self.inflate.decompress(rest))
+        if verb == "NOTIFY":
+            self.notify = not re.match(rb"\s*NONE", command.text, re.I)
+
+    def selected(self, command, reply):
+        """RFC 9051 section 6.3.2; RECENT and UNSEEN are RFC 3501's."""
+        wanted = {"FLAGS", "EXISTS", "UIDVALIDITY", "UIDNEXT", "PERMANENTFLAGS"}
+        wanted |= {"LIST"} if "IMAP4REV2" in self.enabled else {"RECENT"}
+        if (missing := wanted - set(command.seen)):
+            raise Deviation(f"{command.verb} without {sorted(missing)}")
+        if reply.code not in ("READ-WRITE", "READ-ONLY") or command.verb == "EXAMINE" and reply.code != "READ-ONLY":
+            raise Deviation(f"{command.verb} answered by {reply.code}")
+        if re.search(rb"\((?:.*[( ])?(?:CONDSTORE|QRESYNC)\b", command.text, re.I):
+            self.condstore = True
