@@ -199,7 +199,7 @@ constexpr Key<ListenerConfig> kListenerKeys[] = {
     {"port", Number, "", 1, 65535, "", "TCP port", [](ListenerConfig& l, KeyValue v) { l.port = static_cast<uint16_t>(v.number); }, true},
     {"tls", Text, "\"implicit\"", 1, 16, "implicit|starttls|none", "none: passwords and mail in clear, only on a loopback or private address; lmtp knows nothing else, mx needs starttls",
      [](ListenerConfig& l, KeyValue v) { l.tls = tls_of(v.text); }},
-    {"mechanisms", TextList, "[\"PLAIN\", \"LOGIN\", \"SCRAM-SHA-256\"]", 0, 16, "", "login mechanisms offered under TLS, best first for clients that take the first; on mx too, for phones that know port 25 only. PLAIN, LOGIN, SCRAM-SHA-1, -256 and -512, each also with -PLUS, CRAM-MD5, DIGEST-MD5, NTLM, EXTERNAL, OAUTHBEARER, XOAUTH2", [](ListenerConfig& l, KeyValue v) { l.mechanisms = std::move(v.texts); }},
+    {"mechanisms", TextList, "[\"PLAIN\", \"LOGIN\", \"SCRAM-SHA-256\"]", 0, 32, "", "login mechanisms offered under TLS, best first for clients that take the first; on mx too, for phones that know port 25 only. PLAIN, LOGIN, SCRAM-SHA-1, -256 and -512, each also with -PLUS, CRAM-MD5, DIGEST-MD5, NTLM, EXTERNAL, OAUTHBEARER, XOAUTH2", [](ListenerConfig& l, KeyValue v) { l.mechanisms = std::move(v.texts); }},
     {"client_certificates", Text, "\"off\"", 3, 8, "off|optional|required", "ask clients for a certificate in the TLS handshake; needed for EXTERNAL",
      [](ListenerConfig& l, KeyValue v) {
        using roles::ClientCertificates;
