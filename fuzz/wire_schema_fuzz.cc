@@ -26,7 +26,8 @@ constexpr void (*kRecords[])(std::string_view) = {
     check<LocalRecipient>,     check<RecipientVerdict>, check<MaySendAs>,      check<SendAsVerdict>, check<LookupAccount>,
     check<AccountInfo>,        check<EndSessions>,      check<ControlRequest>, check<ControlAnswer>, check<Reloaded>,
     check<InstallCertificate>, check<InstallStaple>,    check<RunHook>,        check<ShowChallenge>, check<Done>,
-    check<AskSessions>,        check<AccountSessions>,  check<ClientNamed>,    check<ForeignLogin>,  check<FileSent>};
+    check<AskSessions>,        check<AccountSessions>,  check<ClientNamed>,    check<ForeignLogin>,  check<FileSent>,
+    check<TicketKeys>};
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -178,8 +178,8 @@ void Supervisor::tell(Child& child) {
   child.send(wire::Type::Config, wire::ConfigText{loaded_.text, loaded_.file_name}.encode());
   if (child.role().name == "admin") give_http_doors(child);
   for (std::string_view name : child.role().secrets) {
-    if (name == roles::secrets::kTicketKeys && !loaded_.secrets.contains(std::string(name))) {
-      child.send(wire::Type::Secret, wire::NamedBytes{std::string(name), std::string(ticket_keys_.reveal())}.encode());
+    if (name == roles::secrets::kTicketKeys) {
+      child.send(wire::Type::Secret, wire::NamedBytes{std::string(name), std::string(ticket_keys().reveal())}.encode());
       continue;
     }
     for (auto it = loaded_.secrets.lower_bound(std::string(name)); it != loaded_.secrets.end(); ++it) {

@@ -57,8 +57,13 @@ class Supervisor {
   void on_signals();
   void reap();
   void say_doubts() const;
-  void rotate_tickets();
   void watch_files();
+  // supervisor_tickets.cc
+  const Secret& ticket_keys() const;
+  void rotate_tickets();
+  void forget_tickets();
+  void take_tickets(Child& connector, const net::Message& message);
+  void spread_tickets();
   // supervisor_inner.cc
   void begin_inner(Child& connector, const net::Message& message);
   // supervisor_reload.cc
@@ -91,6 +96,7 @@ class Supervisor {
   std::string config_path_;
   Loaded loaded_;
   Secret ticket_keys_;  // a ring; a ticket_key_file goes before it
+  Secret spent_file_;   // what stood in the ticket_key_file when a node that knew it was revoked
   os::Fd state_, lock_;
   Listeners listeners_, inner_listeners_;
   HttpDoors http_doors_;
@@ -105,6 +111,7 @@ class Supervisor {
   std::unique_ptr<Round> round_, log_round_;
   std::vector<ControlReply> log_replies_;  // of the log round to come
   bool logs_again_ = false;
+  bool tickets_again_ = false;                               // other keys while a reload was under way
   bool reload_again_ = false;                                // asked for while one was under way
   std::vector<std::pair<ControlReply, bool>> next_replies_;  // to be answered by that one
   std::vector<os::FileStamp> seen_, changing_;               // of loaded_.files: as loaded, and as of the last look

@@ -40,6 +40,8 @@ void Supervisor::give_http_doors(Child& child) {
 void Supervisor::on_asked(Child& child, const net::Message& message) {
   const auto type = static_cast<wire::Type>(message.type);
   if (child.role().name == "connector" && type == wire::Type::Connect) return begin_inner(child, message);
+  if (child.role().name == "connector" && type == wire::Type::TicketKeys) return take_tickets(child, message);
+  if (child.role().name == "inner" && type == wire::Type::ForgetTickets) return forget_tickets();
   if (child.role().name == "admin" && (type == wire::Type::InstallCertificate || type == wire::Type::InstallStaple)) {
     auto installed = install(message);
     answer_admin(id_of(message), installed);

@@ -3,7 +3,6 @@
 
 #include "app/supervisor.h"
 #include "base/log.h"
-#include "crypto/tls_tickets.h"
 
 namespace bz::app {
 namespace {
@@ -117,28 +116,15 @@ void Supervisor::tell_gateways() {
   });
   adjust_workers();
   for (auto& child : children_) {
-    if (child->role().name != "gateway" || child->state() != Child::State::Ready || child->generation == generation_) {
-      continue;
-    }
+    // Who has heard the rest with the back ends may have other ticket keys to hear of.
+    const bool gateway = child->role().name == "gateway", told = child->generation == generation_;
+    if ((!gateway && child->role().name != "inner") || child->state() != Child::State::Ready || told) continue;
     round_->expect(*child);
     tell(*child);
-    give_listeners(*child);
+    if (gateway) give_listeners(*child);
     child->send(wire::Type::Start, {});
   }
   round_->begin();
-}
-
-// Resumption goes on: the ring keeps the previous keys. A reload of the gateways alone; another one goes before it.
-void Supervisor::rotate_tickets() {
-  ticket_timer_.arm(net::Deadline::in(reload_ ? kRoundTime : loaded_.config.tls.ticket_rotation));
-  if (reload_ || stopping_ || !loaded_.config.tls.ticket_key_file.empty()) return;
-  auto ring = crypto::rotate_ticket_keys(ticket_keys_, base::system_random());
-  BZ_CHECK(ring.has_value(), "our own ring");
-  ticket_keys_ = std::move(*ring);
-  log::event(log::Info, "ticket_keys_rotated");
-  ++generation_;  // who starts just now is told when it is ready
-  reload_.emplace();
-  tell_gateways();
 }
 
 void Supervisor::adjust_workers() {
@@ -174,6 +160,7 @@ void Supervisor::end_reload() {
     log::event(log::Err, "reload_incomplete").field("why", complaint);
   }
   answer_reload(std::move(done));
+  if (std::exchange(tickets_again_, false)) spread_tickets();
   if (std::exchange(reload_again_, false)) reload("asked to meanwhile");
 }
 

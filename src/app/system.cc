@@ -35,7 +35,7 @@ const RoleFacts kRoles[] = {
      {secrets::kSmartHostPassword, secrets::kSmartHostCa, secrets::kDnsConfig, secrets::kServerCa}},
     {"egress", "egress", &roles::UsersConfig::egress, {secrets::kDnsConfig, secrets::kServerCa, secrets::kServerMaster}},
     {"mailstore", "mail", &roles::UsersConfig::mailstore, {}},
-    {"inner", "inner", &roles::UsersConfig::inner, {}},
+    {"inner", "inner", &roles::UsersConfig::inner, {secrets::kTicketKeys}},
     {"connector",
      "empty",
      &roles::UsersConfig::connector,

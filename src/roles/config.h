@@ -236,7 +236,7 @@ namespace secrets {
 inline constexpr char kTlsCertificate[] = "tls.certificate", kTlsKey[] = "tls.key";                // gateway
 inline constexpr char kTlsRsaCertificate[] = "tls.rsa_certificate", kTlsRsaKey[] = "tls.rsa_key";  // gateway
 inline constexpr char kTlsStaple[] = "tls.ocsp", kTlsRsaStaple[] = "tls.rsa_ocsp";                 // gateway
-inline constexpr char kTicketKeys[] = "tls.tickets";  // gateway: ring of session ticket keys (crypto/tls_tickets.h)
+inline constexpr char kTicketKeys[] = "tls.tickets";  // gateway, inner: ring of session ticket keys (crypto/tls_tickets.h)
 // gateway: the files of one [[certificate]], "tls.host.0.certificate"; what is not set is not sent
 inline constexpr char kTlsHosts[] = "tls.host.";
 inline std::string of_host(size_t number, std::string_view what) {

@@ -63,6 +63,7 @@ Result<std::string> InnerRole::add_node(const std::string& name, std::string_vie
 Result<std::string> InnerRole::revoke_node(const std::string& name) {
   BZ_TRY_VOID(registry_.revoke(name));
   cut(name);
+  forget_tickets();
   log::event(log::Info, "node_revoked").field("node", name);
   return "node " + name + " is revoked; its connections are cut\n";
 }

@@ -166,9 +166,18 @@ Result<void> ConnectorRole::from_inside(Worker& worker, wire::Frame frame) {
     case wire::Type::AskSessions:
       pass_on(worker, InnerTarget::Auth, type, frame.payload);
       return {};
+    case wire::Type::TicketKeys:
+      return take_tickets(std::move(frame.payload));
     default:
       return fail(Errc::Invalid, "a frame of type " + std::to_string(frame.type));
   }
+}
+
+// Each worker's link brings them; the supervisor gives them to all workers, so that it hears each ring from us once.
+Result<void> ConnectorRole::take_tickets(std::string payload) {
+  Secret given(std::move(payload));
+  if (std::exchange(ticket_keys_, given).equals(given.reveal())) return {};
+  return host_->ask_supervisor(wire::Type::TicketKeys, given.reveal());
 }
 
 void ConnectorRole::withdraw(Worker& worker) {

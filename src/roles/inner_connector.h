@@ -39,12 +39,14 @@ class ConnectorRole : public Role {
   Task<Result<std::unique_ptr<net::Stream>>> dial(InnerTarget target);
   Task<void> keep_link(Worker& worker);
   Result<void> from_inside(Worker& worker, wire::Frame frame);
+  Result<void> take_tickets(std::string payload);
   void withdraw(Worker& worker);
   void pass_on(Worker& worker, InnerTarget target, wire::Type type, std::string_view payload);
   Task<void> carry(InnerTarget target, net::OwnedFd leg);
 
   RoleHost* host_ = nullptr;
   crypto::TlsContext tls_;
+  Secret ticket_keys_;  // the record that came last
   std::map<uint32_t, std::unique_ptr<Worker>> workers_;
   std::map<uint32_t, base::Completion<net::OwnedFd>::Promise> dials_;
   uint32_t last_dial_ = 0;

@@ -120,6 +120,7 @@ Result<void> InnerRole::reload(RoleHost& host) {
     from.push_back(network);
   }
   from_ = std::move(from);
+  spread_tickets();
   return {};
 }
 
@@ -190,6 +191,7 @@ Task<void> InnerRole::serve_link(Node& node, std::unique_ptr<net::Stream> stream
     const Peer* peer = host_->peer(name(target));
     if (peer && peer->up()) greet(link, *peer);
   }
+  tell_tickets(link);
   auto running = link.channel.run();
   const Error why = co_await std::move(running);
   log::event(log::Info, "node_unlinked").field("node", node.name).error(why);

@@ -79,12 +79,17 @@ class InnerRole : public Role {
   void forget_counting(Link& link);
   void finish_countings();
   void tell_sessions(const wire::AccountSessions& answer);
+  // inner_tickets.cc
+  void tell_tickets(Link& link);
+  void spread_tickets();
+  void forget_tickets();
   void greet(Link& link, const Peer& peer);
 
   RoleHost* host_ = nullptr;
   crypto::CertifiedKey authority_;
   crypto::TlsContext tls_, enroll_tls_;  // a certificate is required; is optional
   NodeRegistry registry_;
+  Secret ticket_keys_;  // as the nodes have heard them
   std::vector<directory::Network> from_;
   std::unique_ptr<net::BlockingPool> pool_;
   std::unique_ptr<net::Loop::Timer> renewal_;  // of our own certificate

@@ -138,6 +138,7 @@ BZ_WIRE_FIELDS(ForeignLogin, kShort, &ForeignLogin::ticket_sha256, &ForeignLogin
 BZ_WIRE_FIELDS(InstallCertificate, kChannelFile, &InstallCertificate::id, &InstallCertificate::certificate,
                &InstallCertificate::chain_pem, &InstallCertificate::key_pem)
 BZ_WIRE_FIELDS(InstallStaple, kChannelFile, &InstallStaple::id, &InstallStaple::certificate, &InstallStaple::response)
+BZ_WIRE_FIELDS(TicketKeys, kShort, &TicketKeys::life, &TicketKeys::keys)
 BZ_WIRE_FIELDS(RunHook, kShort, &RunHook::id, &RunHook::action, &RunHook::name, &RunHook::value)
 BZ_WIRE_FIELDS(ShowChallenge, kShort, &ShowChallenge::id, &ShowChallenge::name, &ShowChallenge::chain_pem,
                &ShowChallenge::key_pem)

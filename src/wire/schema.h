@@ -75,6 +75,10 @@ enum class Type : uint8_t {
   Away = 107,
   // both ways on an inner channel (wire/frame.h), every two seconds
   Ping = 108,
+  // inside -> node on an inner channel, and there connector -> supervisor: keys of TLS session tickets
+  TicketKeys = 111,
+  // inner -> supervisor: draw new ticket keys now and forget the old ones; a node that had them is no friend any more
+  ForgetTickets = 112,
 };
 
 // All structs: std::string encode() const; static Result<T> decode(std::string_view).
@@ -224,6 +228,11 @@ struct InstallCertificate {
   uint64_t id = 0;  // chosen by admin; Done has it
   std::string certificate, chain_pem, key_pem;
   BZ_WIRE_RECORD(InstallCertificate);
+};
+struct TicketKeys {
+  uint64_t life = 0;  // seconds until the next ones may be expected; 0: nobody knows
+  std::string keys;   // a ring (crypto/tls_tickets.h): wipe what was encoded
+  BZ_WIRE_RECORD(TicketKeys);
 };
 struct InstallStaple {
   uint64_t id = 0;

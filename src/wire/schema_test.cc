@@ -78,6 +78,7 @@ TEST(Schema, golden_vectors) {
   golden(ForeignLogin{"h", "s", "m", "u", "p"}, "0101680173016d01750170");
   golden(InstallCertificate{1, "tls", "c", "k"}, "010103746c730163016b");
   golden(InstallStaple{1, "tls", "r"}, "010103746c730172");
+  golden(TicketKeys{300, "k"}, "01ac02016b");
   golden(RunHook{1, "add", "n", "v"},
          "01010361646401"
          "6e0176");

@@ -4,7 +4,7 @@ import ssl
 import struct
 
 TYPES = {"PeerGone": 8, "Hello": 32, "SaslStart": 40, "SaslStep": 41, "SaslAbort": 42, "SaslChallenge": 48, "SaslDone": 49, "SaslFail": 50,
-         "LookupRecipient": 64, "RecipientVerdict": 65, "MaySendAs": 66, "EndSessions": 80, "Ping": 108}
+         "LookupRecipient": 64, "RecipientVerdict": 65, "MaySendAs": 66, "EndSessions": 80, "Ping": 108, "TicketKeys": 111}
 SERVICES = {"imap": 1, "pop3": 2, "submission": 3, "mx": 4, "lmtp": 5}
 
 

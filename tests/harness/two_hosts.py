@@ -4,7 +4,7 @@ import contextlib
 import random
 import socket
 
-from buzon import PORTS, Buzon, wait_until
+from buzon import PORTS, Buzon, free_port_base, wait_until
 
 INNER = {"enroll": 7460, "auth": 7461, "mailstore": 7462, "mta": 7463, "egress": 7464}
 
@@ -29,10 +29,17 @@ def before_tables(config, text):
 
 
 class Inside(Buzon):
-    def __init__(self, *arguments, address="127.0.0.2", node="dmz1", **options):
+    """`more`: hosts with one IMAPS listener each, of their own port base; "" is the inside's own host."""
+
+    def __init__(self, *arguments, address="127.0.0.2", node="dmz1", more=(), **options):
         super().__init__(*arguments, **options)
         self.address_inside, self.node = address, node
         self.inner_base = free_inner_base(address)
+        self.bases = {node: self.base, **{name: free_port_base() for name in more}}
+
+    def listener(self, node):
+        return (f'\n[[listener]]\nname = "imaps-{node}"\nservice = "imap"\naddress = "127.0.0.1"\nport = {self.bases[node] + PORTS["imaps"]}\n'
+                'tls = "implicit"\n')
 
     def inner_port(self, role):
         return self.inner_base + INNER[role]
@@ -44,6 +51,7 @@ class Inside(Buzon):
         done = super().run(*arguments, **options)
         if arguments[0] == "init":
             text = self.config.read_text().replace("[[listener]]\n", f"[[listener]]\nnode = \"{self.node}\"\n")
+            text += "".join(self.listener(name) + (f'node = "{name}"\n' if name else "") for name in self.bases if name != self.node)
             self.config.write_text(text)
             before_tables(self.config, f'inner.listen = "{self.address_inside}"\n{self.inner_keys()}')
         return done
@@ -60,14 +68,24 @@ class GatewayHost(Buzon):
 
     def __init__(self, inside, name="dmz1", **options):
         super().__init__(inside.domain, accounts=(), host=inside.host, **options)
-        self.inside, self.name, self.base = inside, name, inside.base
+        self.inside, self.name, self.base = inside, name, inside.bases[name]
         self.passwords = inside.passwords
 
     def run(self, *arguments, **options):
         done = super().run(*arguments, **options)
         if arguments[0] == "init":
+            if self.name != self.inside.node:
+                self.config.write_text(self.config.read_text().split("[[listener]]")[0] + self.inside.listener(self.name))
             self.join()
         return done
+
+    def listening(self):
+        if self.name == self.inside.node:
+            return super().listening()
+        with contextlib.suppress(OSError):
+            socket.create_connection((self.listen, self.port("imaps")), 1).close()
+            return True
+        return False
 
     def join(self):
         tls = self.state / "tls"

@@ -13,6 +13,7 @@ import time
 import warnings
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
+import resumption  # noqa: E402
 from buzon import Buzon, wait_until  # noqa: E402
 from pki import Pki  # noqa: E402
 
@@ -45,9 +46,13 @@ class TlsBuzon(Buzon):
             return s.getpeercert(binary_form=True)
 
     def s_client(self, *options, say="Q\n", port=None):
-        done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port or self.port('imaps')}", *options], input=say,
-                              capture_output=True, text=True, timeout=60)
-        return done.stdout + done.stderr
+        return resumption.s_client(port or self.port("imaps"), *options, say=say)
+
+    def save_session(self, saved, version):
+        resumption.save_session(self.port("imaps"), self.host, saved, version)
+
+    def resumed(self, saved, version, rounds=1):
+        return resumption.resumed(self.port("imaps"), self.host, saved, version, rounds)
 
 
 def der(path):
@@ -138,34 +143,24 @@ def fetch_staple(mail, pki):
     assert (mail.state / "tls/other.ocsp").stat().st_size > 100, "the old response stays"
 
 
-def resumed(mail, saved, version, rounds=1):
-    seen = [("Reused" in mail.s_client("-sess_in", saved, version, "-servername", mail.host, say="a LOGOUT\n")) for _ in range(rounds)]
-    return seen
-
-
-def save_session(mail, saved, version):
-    """A ticket comes with the first bytes of the server's in TLS 1.3: end by a command, not by closing."""
-    assert "New, TLSv1" in mail.s_client("-sess_out", saved, version, "-servername", mail.host, "-ign_eof", say="a LOGOUT\n")
-
-
 def tickets(mail, folder):
     workers = len(mail.pid("gateway"))
     assert workers == 2
-    for version in ("-tls1_2", "-tls1_3"):
+    for version in resumption.VERSIONS:
         saved = str(folder / f"session{version}")
-        save_session(mail, saved, version)
+        mail.save_session(saved, version)
         # The kernel chooses the worker by the client's port: twenty connections meet both.
-        assert all(resumed(mail, saved, version, 20)), f"{version}: each worker takes the ticket"
+        assert all(mail.resumed(saved, version, 20)), f"{version}: each worker takes the ticket"
 
         def rotations():
             return (mail.folder / "serve.out").read_text().count("ticket_keys_rotated")
         before = rotations()
-        save_session(mail, saved, version)
+        mail.save_session(saved, version)
         wait_until("a rotation", lambda: rotations() > before, 30)
-        assert all(resumed(mail, saved, version)), f"{version}: the previous key is taken"
+        assert all(mail.resumed(saved, version)), f"{version}: the previous key is taken"
         before = rotations()
         wait_until("three more rotations", lambda: rotations() > before + 3, 60)
-        wait_until("a forgotten key is not taken", lambda: not any(resumed(mail, saved, version)), 10)
+        wait_until("a forgotten key is not taken", lambda: not any(mail.resumed(saved, version)), 10)
 
 
 def profiles(mail):
@@ -268,14 +263,14 @@ def shared_ticket_file(mail, folder):
     saved = str(folder / "session-shared")
 
     def kept():
-        save_session(mail, saved, "-tls1_3")
+        mail.save_session(saved, "-tls1_3")
         mail.restart()   # what a second gateway would see: other processes, the same file
-        return all(resumed(mail, saved, "-tls1_3", 3))
+        return all(mail.resumed(saved, "-tls1_3", 3))
     assert kept()
     mail.run("tls", "rotate")
     lines = (mail.state / "tls/tickets").read_text().split()
     assert len(lines) == 2 and lines[1] == "ab" * 32 and (mail.state / "tls/tickets").stat().st_mode & 0o777 == 0o600
-    wait_until("the previous key is taken", lambda: all(resumed(mail, saved, "-tls1_3")))
+    wait_until("the previous key is taken", lambda: all(mail.resumed(saved, "-tls1_3")))
 
 
 def main():
