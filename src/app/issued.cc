@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "crypto/ocsp.h"
+#include "roles/inner_question.h"
 #include "roles/managed.h"
 
 namespace bz::app {
@@ -71,6 +72,16 @@ Result<void> install_staple(const roles::Config& config, int folder, const wire:
   BZ_TRY(auto facts, crypto::check_staple(staple.response, chain, now));
   if (!crypto::usable(facts, now)) return fail(Errc::Denied, "the OCSP response does not say good");
   return os::write_file(folder, one.ocsp_file, staple.response, 0644);
+}
+
+Result<void> install_node(const Loaded& loaded, int folder, const wire::InstallCertificate& issued) {
+  const auto &certificate = loaded.secrets.find(roles::secrets::kInnerCertificate),
+             &key = loaded.secrets.find(roles::secrets::kInnerKey);
+  if (certificate == loaded.secrets.end() || key == loaded.secrets.end()) return fail(Errc::Denied, "this host is no node");
+  if (issued.chain_pem.size() > kMaxFile) return fail(Errc::TooLarge, "the certificate is over 48 KiB");
+  BZ_TRY(auto present, crypto::node_identity_pem(certificate->second.reveal()));
+  BZ_TRY_VOID(roles::check_renewed(issued.chain_pem, key->second, present));
+  return os::write_file(folder, loaded.config.inner.certificate_file, issued.chain_pem, 0644);
 }
 
 void settle_issued(const roles::Config& config, int folder) {

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "app/config.h"
+#include "crypto/node_certificate.h"
 #include "crypto/x509.h"
 
 namespace bz::app {
@@ -124,6 +125,31 @@ TEST_F(IssuedTest, staples_only_where_they_are_asked_for_and_good) {
   ASSERT_TRUE(install_issued(config, folder.get(), issued(pair())));
   EXPECT_NE(why(install_staple(config, folder.get(), {1, "tls", "junk"})), "installed");
   EXPECT_FALSE(os::exists(folder.get(), "c.pem.ocsp"));
+}
+
+TEST_F(IssuedTest, ANodeGetsItsNextCertificateForItsOwnKeyAndNameAlone) {
+  auto made = *crypto::make_node_request("dmz1", "gateway");
+  auto issue = [&](const std::string& request, const char* name, int days) {
+    return *crypto::issue_node_certificate(authority, request, name, "gateway", days, clock, random);
+  };
+  Loaded loaded;
+  loaded.config.inner.certificate_file = "node.pem";
+  EXPECT_FALSE(install_node(loaded, folder.get(), {1, "node", issue(made.request_pem, "dmz1", 9), {}})) << "no node";
+  loaded.secrets[roles::secrets::kInnerCertificate] = Secret(issue(made.request_pem, "dmz1", 9));
+  loaded.secrets[roles::secrets::kInnerKey] = made.key_pem;
+  const std::string next = issue(made.request_pem, "dmz1", 90);
+  auto refused = [&](const std::string& certificate) {
+    auto done = install_node(loaded, folder.get(), {1, "node", certificate, {}});
+    EXPECT_FALSE(std::filesystem::exists(path / "node.pem"));
+    return done ? "" : done.error().text();
+  };
+  EXPECT_THAT(refused(issue(crypto::make_node_request("dmz1", "gateway")->request_pem, "dmz1", 90)), HasSubstr("key"));
+  EXPECT_THAT(refused(issue(made.request_pem, "dmz2", 90)), HasSubstr("is for dmz2.gateway"));
+  EXPECT_THAT(refused(issue(made.request_pem, "dmz1", 1)), HasSubstr("ends earlier"));
+  EXPECT_NE(refused("no certificate"), "");
+  EXPECT_NE(refused(""), "");
+  EXPECT_TRUE(install_node(loaded, folder.get(), {1, "node", next, {}}));
+  EXPECT_EQ(read("node.pem"), next);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "app/config.h"
 #include "app/init.h"
+#include "base/date.h"
 #include "base/text.h"
 #include "crypto/digest.h"
 #include "crypto/node_certificate.h"
@@ -13,9 +14,9 @@
 #include "net/loop.h"
 #include "os/file.h"
 #include "roles/inner_config.h"
+#include "roles/inner_question.h"
+#include "roles/inner_renewal.h"
 #include "roles/inner_token.h"
-#include "wire/frame.h"
-#include "wire/schema.h"
 
 namespace bz::app {
 namespace {
@@ -55,38 +56,14 @@ Task<Result<std::string>> fetch_authority(net::Loop& loop, net::Endpoint to, std
                  "between, or the address is wrong; nothing was sent to him");
 }
 
-// One question, and the answer's records by name.
-Task<Result<std::map<std::string, std::string>>> ask_inside(net::Loop& loop, net::Endpoint to, crypto::TlsContext context,
-                                                            std::string secret, std::string request,
-                                                            net::Deadline deadline) {
+Task<Result<std::map<std::string, std::string>>> dial_and_ask(net::Loop& loop, net::Endpoint to, crypto::TlsContext context,
+                                                              std::string secret, std::string request,
+                                                              net::Deadline deadline) {
   auto dialing = dial(loop, std::move(to), std::move(context), deadline);
   auto dialed = co_await std::move(dialing);
   BZ_CO_TRY(auto stream, std::move(dialed));
-  std::string question =
-      wire::encode_frame(wire::kEnroll, wire::NamedBytes{std::move(secret), std::move(request)}.encode());
-  auto writing = stream->write_all(question, deadline);
-  auto written = co_await std::move(writing);
-  base::wipe(question.data(), question.size());
-  if (!written) co_return std::move(written).error();
-  std::map<std::string, std::string> out;
-  wire::FrameReader reader;
-  std::string buffer(16 << 10, '\0');
-  for (;;) {
-    BZ_CO_TRY(auto frame, reader.next());
-    if (frame && frame->type != wire::kEnrolled) co_return fail(Errc::Invalid, "an unknown answer");
-    if (frame) {
-      BZ_CO_TRY(auto record, wire::NamedBytes::decode(frame->payload));
-      if (record.name == "end") co_return std::move(out);
-      if (record.name == "refused") co_return fail(Errc::Denied, "the inside refuses: " + record.bytes);
-      out[record.name] = std::move(record.bytes);
-      continue;
-    }
-    auto reading = stream->read_some(buffer, deadline);
-    auto got = co_await std::move(reading);
-    if (!got) co_return std::move(got).error();
-    if (*got == 0) co_return fail(Errc::Closed, "the inside ended the connection without an answer");
-    reader.feed(std::string_view(buffer).substr(0, *got));
-  }
+  auto asking = roles::ask_inside(*stream, std::move(secret), std::move(request), deadline);
+  co_return co_await std::move(asking);
 }
 
 template <class T>
@@ -135,8 +112,8 @@ Result<std::string> enroll_node(std::string_view text, const std::string& state)
   const auto deadline = net::Deadline::in(kPatience);
   BZ_TRY(const std::string authority, finish(loop, fetch_authority(loop, to, token.ca_sha256, deadline)));
   BZ_TRY(auto context, crypto::make_tls_client(pinned(authority)));
-  BZ_TRY(auto answer, finish(loop, ask_inside(loop, to, std::move(context), std::string(token.secret.reveal()),
-                                              made.request_pem, deadline)));
+  BZ_TRY(auto answer, finish(loop, dial_and_ask(loop, to, std::move(context), std::string(token.secret.reveal()),
+                                                made.request_pem, deadline)));
   const std::string &certificate = answer["certificate"], &config = answer["config"];
   BZ_TRY_VOID(crypto::check_certified_key({certificate, made.key_pem}));
   BZ_TRY(auto identity, crypto::node_identity_pem(certificate));
@@ -160,22 +137,19 @@ Result<std::string> renew_node(const roles::Config& config, const std::string& f
   BZ_TRY(std::string key, os::read_secret_file(folder.get(), inner.key_file, kMaxFile));
   const Secret secret(std::move(key));
   BZ_TRY(auto identity, crypto::node_identity_pem(certificate));
-  const int64_t left = identity.not_after - base::system_clock().unix_seconds();
-  if (!now && left * 3 > identity.not_after - identity.not_before)
-    return "the certificate of node " + identity.name + " is good for " + std::to_string(left / 86'400) +
-           " days more; nothing to do\n";
+  if (!now && roles::renewal_due(identity) > base::system_clock().unix_seconds())
+    return "the certificate of node " + identity.name + " is good until " + base::date(identity.not_after) +
+           "; nothing to do\n";
   BZ_TRY(const std::string request, crypto::node_request_for(identity.name, identity.role, secret));
   auto options = pinned(authority);
   options.client_certificate.push_back({certificate, secret});
   BZ_TRY(auto context, crypto::make_tls_client(options));
   net::Loop loop;
-  BZ_TRY(auto answer, finish(loop, ask_inside(loop, {inner.connect, inner.enroll_port}, std::move(context), {}, request,
-                                              net::Deadline::in(kPatience))));
-  BZ_TRY_VOID(crypto::check_certified_key({answer["certificate"], secret}));
-  BZ_TRY(auto renewed, crypto::node_identity_pem(answer["certificate"]));
+  BZ_TRY(auto answer, finish(loop, dial_and_ask(loop, {inner.connect, inner.enroll_port}, std::move(context), {}, request,
+                                                net::Deadline::in(kPatience))));
+  BZ_TRY(auto renewed, roles::check_renewed(answer["certificate"], secret, identity));
   BZ_TRY_VOID(os::write_file(folder.get(), inner.certificate_file, answer["certificate"], 0644));
-  return "node " + renewed.name + " has a certificate for " +
-         std::to_string((renewed.not_after - base::system_clock().unix_seconds()) / 86'400) + " days\n";
+  return "node " + renewed.name + " has a certificate until " + base::date(renewed.not_after) + "\n";
 }
 
 }  // namespace bz::app

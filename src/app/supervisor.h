@@ -66,6 +66,7 @@ class Supervisor {
   void spread_tickets();
   // supervisor_inner.cc
   void begin_inner(Child& connector, const net::Message& message);
+  void install_node_of(Child& connector, const net::Message& message);
   // supervisor_reload.cc
   void reload(std::string_view why, Asker asker = {});
   Result<void> adopt(Loaded loaded);

@@ -1,5 +1,5 @@
-// What role admin may ask of the supervisor: files of certificates and staples that the configuration gives to it, and the
-// hook that the configuration names. Its words are checked; see issued.h.
+// What roles may ask of the supervisor, role admin before all: files of certificates and staples that the configuration
+// gives to it, and the hook that the configuration names. Its words are checked; see issued.h.
 #include <algorithm>
 
 #include "app/issued.h"
@@ -41,6 +41,7 @@ void Supervisor::on_asked(Child& child, const net::Message& message) {
   const auto type = static_cast<wire::Type>(message.type);
   if (child.role().name == "connector" && type == wire::Type::Connect) return begin_inner(child, message);
   if (child.role().name == "connector" && type == wire::Type::TicketKeys) return take_tickets(child, message);
+  if (child.role().name == "connector" && type == wire::Type::InstallCertificate) return install_node_of(child, message);
   if (child.role().name == "inner" && type == wire::Type::ForgetTickets) return forget_tickets();
   if (child.role().name == "admin" && (type == wire::Type::InstallCertificate || type == wire::Type::InstallStaple)) {
     auto installed = install(message);

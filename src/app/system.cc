@@ -7,6 +7,7 @@
 #include "app/config_keys.h"
 #include "app/config_oauth.h"
 #include "app/issued.h"
+#include "base/date.h"
 #include "base/text.h"
 #include "crypto/client_certificate.h"
 #include "crypto/lint.h"
@@ -202,10 +203,12 @@ Result<void> read_inner(Loaded& loaded, int folder) {
   if (!facts) return std::move(facts).error().with_context(inner.certificate_file);
   auto node = crypto::node_identity_pem(files.at(secrets::kInnerCertificate).reveal());
   if (!node) return std::move(node).error().with_context(inner.certificate_file);
-  const int64_t days = (node->not_after - base::system_clock().unix_seconds()) / 86'400;
-  if (days < 14) {
-    loaded.doubts.push_back(inner.certificate_file + ": ends in " + std::to_string(days) +
-                            " days; without it the inside lets this host in no more");
+  // The connector has had half of the time it takes for it (roles/inner_renewal.h).
+  const int64_t left = node->not_after - base::system_clock().unix_seconds();
+  if (left < (node->not_after - node->not_before) / 6) {
+    loaded.doubts.push_back(inner.certificate_file + ": ends " + base::date(node->not_after) +
+                            " and has not been renewed (log/connector.log says why); without it the inside lets this "
+                            "host in no more");
   }
   return {};
 }
@@ -277,6 +280,7 @@ std::optional<uint16_t> inner_port(const roles::InnerConfig& inner, std::string_
   if (role == "mailstore") return inner.mailstore_port;
   if (role == "mta") return inner.mta_port;
   if (role == "egress" && inner.egress_port != 0) return inner.egress_port;
+  if (role == "enroll") return inner.enroll_port;
   return std::nullopt;
 }
 
@@ -288,7 +292,7 @@ std::vector<roles::ListenerConfig> inner_ports(const roles::Config& config) {
     roles::ListenerConfig port;
     port.name = name;
     port.address = config.inner.listen;
-    port.port = inner_port(config.inner, name).value_or(config.inner.enroll_port);
+    port.port = *inner_port(config.inner, name);
     out.push_back(std::move(port));
   }
   return out;

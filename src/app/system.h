@@ -41,7 +41,7 @@ std::span<const Link> links();
 std::vector<roles::ListenerConfig> own_listeners(const roles::Config& config);
 // The inner ports that this host opens, as listeners called "enroll", "auth", "mailstore", ...; none without inner.listen.
 std::vector<roles::ListenerConfig> inner_ports(const roles::Config& config);
-// Of a role inside; nullopt: none is planned.
+// Of a role inside, or "enroll"; nullopt: none is planned.
 std::optional<uint16_t> inner_port(const roles::InnerConfig& inner, std::string_view role);
 
 struct Loaded {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/date.h"
 #include "base/text.h"
 #include "crypto/lint_chain.h"
 #include "crypto/ocsp.h"
@@ -22,13 +23,7 @@ constexpr int64_t kSoon = 14 * kDay;
 
 std::string days(int64_t seconds) { return std::to_string(seconds / kDay) + " days"; }
 
-std::string date(int64_t seconds) {
-  time_t at = seconds;
-  tm parts{};
-  char text[32] = {};
-  if (!gmtime_r(&at, &parts) || strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts) == 0) return "?";
-  return text;
-}
+using base::date;
 
 std::string listed(const std::vector<std::string>& names) {
   std::string out;

@@ -1,8 +1,8 @@
 #include "roles/admin_renewals.h"
 
 #include <algorithm>
-#include <ctime>
 
+#include "base/date.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "os/file.h"
@@ -16,13 +16,7 @@ constexpr net::Millis kLook{100}, kLongestSleep{3'600'000}, kInstallTime{20'000}
 
 int64_t now() { return base::system_clock().unix_seconds(); }
 
-std::string date(int64_t seconds) {
-  char text[32];
-  const time_t time = seconds;
-  tm parts{};
-  gmtime_r(&time, &parts);
-  return std::string(text, strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts));
-}
+using base::date;
 
 std::string quoted(std::string_view text) {
   std::string out = "\"";

@@ -1,4 +1,5 @@
 // The inside's authority and its list of nodes: STATE/inner, ours alone.
+#include "base/date.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "os/file.h"
@@ -100,7 +101,8 @@ std::string InnerRole::list_nodes(bool json) const {
              "\",\"expires\":" + std::to_string(node.expires) + "}";
     } else {
       const int64_t days = (node.expires - base::system_clock().unix_seconds()) / 86'400;
-      out += name + ": " + node.role + ", " + state + ", certificate ends in " + std::to_string(days) + " days\n";
+      out += name + ": " + node.role + ", " + state + ", certificate ends " + base::date(node.expires) + ", in " +
+             std::to_string(days) + " days\n";
     }
   }
   return json ? "[" + out + "]\n" : out;

@@ -30,12 +30,20 @@ Result<void> ConnectorRole::prepare(RoleHost& host) {
   return {};
 }
 
-Task<Result<void>> ConnectorRole::start(RoleHost&) { co_return Result<void>(); }
+Task<Result<void>> ConnectorRole::start(RoleHost& host) {
+  renewal_ = std::make_unique<NodeRenewal>(host, [this] { return dial("enroll"); });
+  renewal_->look();
+  co_return Result<void>();
+}
 
+// Connections that are there go on.
 Result<void> ConnectorRole::reload(RoleHost& host) {
   BZ_TRY(tls_, make_context(host));
+  renewal_->look();
   return {};
 }
+
+void ConnectorRole::supervisor_said(const wire::Done& done) { renewal_->settle(done); }
 
 Peer* ConnectorRole::channel(const Worker& worker, InnerTarget target) {
   return host_->peer("gateway", connector_index(worker.number, target));
@@ -79,12 +87,13 @@ void ConnectorRole::message(Peer& from, net::Message message) {
 
 // --- connections
 
-Task<Result<std::unique_ptr<net::Stream>>> ConnectorRole::dial(InnerTarget target) {
+// `role`: one inside, or "enroll". A literal.
+Task<Result<std::unique_ptr<net::Stream>>> ConnectorRole::dial(std::string_view role) {
   const auto deadline = net::Deadline::in(kDialTime);
   base::Completion<net::OwnedFd> done;
   const uint32_t number = ++last_dial_;
   dials_.emplace(number, done.promise());
-  auto asked = host_->ask_supervisor(wire::Type::Connect, wire::Peer{std::string(name(target)), number}.encode());
+  auto asked = host_->ask_supervisor(wire::Type::Connect, wire::Peer{std::string(role), number}.encode());
   if (!asked) {
     dials_.erase(number);
     co_return std::move(asked).error();
@@ -116,7 +125,7 @@ Task<void> ConnectorRole::keep_link(Worker& worker) {
   for (;;) {
     Peer* peer = channel(worker, InnerTarget::Auth);
     if (!peer || !peer->up()) break;
-    auto dialing = dial(InnerTarget::Auth);
+    auto dialing = dial(name(InnerTarget::Auth));
     auto stream = co_await std::move(dialing);
     Error why = fail(Errc::Closed);
     if (stream) {
@@ -200,7 +209,7 @@ Task<void> ConnectorRole::carry(InnerTarget target, net::OwnedFd fd) {
     ~Count() { --legs; }
   } count(legs_);
   net::Stream leg(host_->loop(), fd.release());
-  auto dialing = dial(target);
+  auto dialing = dial(name(target));
   auto inside = co_await std::move(dialing);
   if (!inside) {
     log::event(log::Warn, "leg_refused").field("peer", name(target)).error(inside.error());

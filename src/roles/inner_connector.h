@@ -7,6 +7,7 @@
 
 #include "crypto/tls.h"
 #include "roles/inner_link.h"
+#include "roles/inner_renewal.h"
 #include "roles/role.h"
 
 namespace bz::roles {
@@ -25,6 +26,7 @@ class ConnectorRole : public Role {
   void message(Peer& from, net::Message message) override;
   void answered(net::Message message) override;
   void control(ControlCall call) override;
+  void supervisor_said(const wire::Done& done) override;
 
  private:
   // A worker's role channel.
@@ -36,7 +38,7 @@ class ConnectorRole : public Role {
   };
   Result<crypto::TlsContext> make_context(const RoleHost& host) const;
   Peer* channel(const Worker& worker, InnerTarget target);
-  Task<Result<std::unique_ptr<net::Stream>>> dial(InnerTarget target);
+  Task<Result<std::unique_ptr<net::Stream>>> dial(std::string_view role);
   Task<void> keep_link(Worker& worker);
   Result<void> from_inside(Worker& worker, wire::Frame frame);
   Result<void> take_tickets(std::string payload);
@@ -51,6 +53,7 @@ class ConnectorRole : public Role {
   std::map<uint32_t, base::Completion<net::OwnedFd>::Promise> dials_;
   uint32_t last_dial_ = 0;
   size_t legs_ = 0;
+  std::unique_ptr<NodeRenewal> renewal_;
 };
 
 }  // namespace bz::roles

@@ -39,9 +39,11 @@ class Pki:
         self.openssl("genpkey", *kind, "-out", f"{name}.key")
         (self.folder / f"{name}.key").chmod(0o600)
 
-    def issue(self, name, san="DNS:mail.test", usage="serverAuth", start=-1, days=300, md="sha256", rsa=0, extra="", extensions=None, by="middle"):
-        """`start`: days from now. Writes NAME.pem (the leaf alone) and NAME.key; returns the name."""
-        self.key(name, rsa)
+    def issue(self, name, san="DNS:mail.test", usage="serverAuth", start=-1, days=300, md="sha256", rsa=0, extra="", extensions=None, by="middle",
+              has_key=False):
+        """`start`: days from now. Writes NAME.pem (the leaf alone) and NAME.key (unless it is there already); returns the name."""
+        if not has_key:
+            self.key(name, rsa)
         self.openssl("req", "-new", "-key", f"{name}.key", "-subj", f"/CN={name}", "-out", f"{name}.csr")
         if extensions is None:
             extensions = "basicConstraints=CA:FALSE\n" + (f"subjectAltName={san}\n" if san else "") + (f"extendedKeyUsage={usage}\n" if usage else "") + extra
