@@ -1,6 +1,5 @@
-// HTTP(S) requests by libcurl on a thread of its own: to the authority, to OCSP responders, and to ourselves in a test. TLS
-// 1.2 at least with checked certificate and name, no redirects, no proxy of the environment, no cookies; a reply has
-// kMaxReply bytes and a request thirty seconds. The only place that knows libcurl.
+// HTTP(S) requests (https/fetch.h) on a thread of its own: to the authority, to OCSP responders, and to ourselves in a
+// test. A reply has kMaxReply bytes and a request thirty seconds.
 #pragma once
 #include <atomic>
 #include <memory>

@@ -54,24 +54,33 @@ int on_progress(void* argument, curl_off_t, curl_off_t, curl_off_t, curl_off_t) 
   return stop && stop->load() ? 1 : 0;
 }
 
+// What an administrator can do about it; libcurl's own words follow.
 std::string_view advice(CURLcode code) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-      return "its name cannot be resolved";
+      return "its name cannot be resolved: does DNS work on this machine?";
     case CURLE_COULDNT_CONNECT:
-      return "it cannot be reached";
+      return "it cannot be reached: may this machine connect outward?";
     case CURLE_OPERATION_TIMEDOUT:
       return "it takes too long";
     case CURLE_PEER_FAILED_VERIFICATION:
-      return "its certificate is not trusted, or of another name";
+      return "its certificate is not trusted, or of another name: for an authority of one's own set the ca_file, else "
+             "install ca-certificates";
     default:
       return "the request failed";
   }
 }
 
+// Words of libcurl may hold words of the server.
+std::string plain(std::string_view text) {
+  std::string out(text);
+  std::replace_if(out.begin(), out.end(), [](char c) { return c < 0x20 || c == 0x7f; }, '?');
+  return out;
+}
+
 void set_up(CURL* curl, const Request& request, const Limits& limits, std::string_view ca_pem) {
   curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, request.scheme == Scheme::Https ? "https" : "http");
   curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(curl, CURLOPT_PROXY, "");
@@ -86,6 +95,7 @@ void set_up(CURL* curl, const Request& request, const Limits& limits, std::strin
     curl_blob blob{const_cast<char*>(ca_pem.data()), ca_pem.size(), CURL_BLOB_NOCOPY};
     curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
   }
+  if (request.method == "HEAD") curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
   if (request.method == "POST") {
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.reveal().size()));
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.reveal().data());
@@ -99,10 +109,11 @@ std::string_view Reply::header(std::string_view name) const {
   return it == headers.end() ? std::string_view() : std::string_view(it->second);
 }
 
-bool is_url(std::string_view text) {
-  if (text.size() > kMaxUrl || !text.starts_with("https://")) return false;
+bool is_url(std::string_view text, Scheme scheme) {
+  const std::string_view head = scheme == Scheme::Https ? "https://" : "http://";
+  if (text.size() > kMaxUrl || !text.starts_with(head)) return false;
   if (!std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; })) return false;
-  std::string_view rest = text.substr(8), host = rest.substr(0, rest.find_first_of("/?#"));
+  std::string_view rest = text.substr(head.size()), host = rest.substr(0, rest.find_first_of("/?#"));
   return !host.empty() && host.find('@') == host.npos;
 }
 
@@ -112,7 +123,8 @@ Result<void> prepare() {
 }
 
 Result<Reply> fetch(const Request& request, const Limits& limits, std::string_view ca_pem, const std::atomic<bool>* stop) {
-  if (!is_url(request.url)) return fail(Errc::Invalid, "no https URL");
+  if (!is_url(request.url, request.scheme))
+    return fail(Errc::Invalid, request.scheme == Scheme::Https ? "no https URL" : "no http URL");
   std::unique_ptr<CURL, FreeCurl> curl(curl_easy_init());
   if (!curl) return fail(Errc::Internal, "libcurl");
   Transfer transfer{limits, stop};
@@ -138,7 +150,7 @@ Result<Reply> fetch(const Request& request, const Limits& limits, std::string_vi
   if (code == CURLE_ABORTED_BY_CALLBACK) return fail(Errc::Cancelled, "the role is ending");
   if (code != CURLE_OK) {
     return fail(Errc::Unavailable, request.url + ": " + std::string(advice(code)) + " (" +
-                                       (reason[0] ? reason : curl_easy_strerror(code)) + ")");
+                                       plain(reason[0] ? reason : curl_easy_strerror(code)) + ")");
   }
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);

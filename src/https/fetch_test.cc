@@ -15,6 +15,9 @@ TEST(Https, urls) {
         std::string("https://x/\n"), std::string("https://x/\xc3\xa4"), "https://x/" + std::string(2048, 'a'),
         std::string("file:///etc/passwd"), std::string()})
     EXPECT_FALSE(is_url(bad)) << bad;
+  EXPECT_TRUE(is_url("http://ocsp.example.org/x", Scheme::Http));
+  EXPECT_FALSE(is_url("https://ocsp.example.org/x", Scheme::Http));
+  EXPECT_FALSE(is_url("http://", Scheme::Http));
 }
 
 TEST(Https, what_is_not_asked_for) {
