@@ -208,7 +208,7 @@ void InnerRole::send_to(Link& link, wire::Type type, std::string_view payload) {
 // Its logins are over; auth need not wait for them.
 void InnerRole::forget(Link& link) {
   links_.erase(&link);
-  forget_counting(link);
+  sessions_.forget(&link);
   Peer* auth = host_->peer("auth");
   for (const auto& [theirs, ours] : link.exchanges) {
     exchanges_.erase(ours);
@@ -282,7 +282,7 @@ void InnerRole::peer_up(Peer& peer) {
 void InnerRole::peer_down(Peer& peer) {
   if (peer.role() == "auth") {
     exchanges_.clear();
-    countings_.clear();
+    sessions_.clear();
     for (Link* link : links_) link->exchanges.clear();
   }
   const std::string gone = wire::Peer{peer.role(), 0}.encode();

@@ -11,6 +11,7 @@
 #include "net/stream.h"
 #include "roles/inner_link.h"
 #include "roles/inner_registry.h"
+#include "roles/inner_sessions.h"
 #include "roles/role.h"
 
 namespace bz::roles {
@@ -70,14 +71,8 @@ class InnerRole : public Role {
   void forget(Link& link);
   void send_to(Link& link, wire::Type type, std::string_view payload);
   // inner_sessions.cc
-  struct Counting {
-    std::set<Link*> missing;  // that have not answered
-    wire::AccountSessions answer;
-  };
   void ask_sessions(std::string_view payload);
   Result<void> count_sessions(Link& link, std::string_view payload);
-  void forget_counting(Link& link);
-  void finish_countings();
   void tell_sessions(const wire::AccountSessions& answer);
   // inner_tickets.cc
   void tell_tickets(Link& link);
@@ -97,8 +92,7 @@ class InnerRole : public Role {
   uint64_t last_exchange_ = 0;
   std::map<uint64_t, Exchange> exchanges_;  // by the number auth knows
   std::set<Link*> links_;
-  uint64_t last_counting_ = 0;
-  std::map<uint64_t, Counting> countings_;
+  SessionCount sessions_{[this](const wire::AccountSessions& answer) { tell_sessions(answer); }};
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::map<std::string, std::unique_ptr<Node>> nodes_;  // last: their tasks use the rest
 };

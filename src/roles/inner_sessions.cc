@@ -1,52 +1,56 @@
-// How many sessions an account has: auth asks each gateway, and we are one for many. Its question goes to every worker of
-// every node; what they say, or that they went away, makes the one answer.
+#include "roles/inner_sessions.h"
+
 #include "base/log.h"
 #include "roles/inner_door.h"
 
 namespace bz::roles {
-namespace {
 
-constexpr size_t kMaxTold = 500;       // devices in one answer; as many as a gateway tells
-constexpr size_t kMaxCountings = 100;  // auth gives up by itself, and so do the oldest here
-
-}  // namespace
-
-void InnerRole::ask_sessions(std::string_view payload) {
-  auto question = wire::AskSessions::decode(payload);
-  if (!question) return log::event(log::Err, "message_refused").field("peer", "auth").error(question.error()), void();
-  if (links_.empty()) return tell_sessions({question->id, {}});
-  if (countings_.size() >= kMaxCountings) countings_.erase(countings_.begin());
-  const uint64_t ours = ++last_counting_;
-  countings_[ours] = {links_, {question->id, {}}};
-  const std::string passed = wire::AskSessions{ours, question->account_id}.encode();
-  for (Link* link : std::set<Link*>(links_)) send_to(*link, wire::Type::AskSessions, passed);
+uint64_t SessionCount::begin(uint64_t question, std::set<Who> who) {
+  if (open_.size() >= kMaxUnderWay) open_.erase(open_.begin());
+  const uint64_t ours = ++last_;
+  open_[ours] = {std::move(who), {question, {}}};
+  finish();
+  return ours;
 }
 
-Result<void> InnerRole::count_sessions(Link& link, std::string_view payload) {
-  BZ_TRY(auto told, wire::AccountSessions::decode(payload));
-  auto it = countings_.find(told.id);
-  if (it == countings_.end() || it->second.missing.erase(&link) == 0) return {};
+void SessionCount::take(Who from, const wire::AccountSessions& told) {
+  auto it = open_.find(told.id);
+  if (it == open_.end() || it->second.missing.erase(from) == 0) return;
   auto& devices = it->second.answer.devices;
-  for (std::string& device : told.devices)
-    if (devices.size() < kMaxTold) devices.push_back(std::move(device));
-  finish_countings();
-  return {};
+  for (const std::string& device : told.devices)
+    if (devices.size() < kMaxTold) devices.push_back(device);
+  finish();
 }
 
-void InnerRole::forget_counting(Link& link) {
-  for (auto& [number, counting] : countings_) counting.missing.erase(&link);
-  finish_countings();
+void SessionCount::forget(Who who) {
+  for (auto& [number, open] : open_) open.missing.erase(who);
+  finish();
 }
 
-void InnerRole::finish_countings() {
-  for (auto it = countings_.begin(); it != countings_.end();) {
+void SessionCount::finish() {
+  for (auto it = open_.begin(); it != open_.end();) {
     if (!it->second.missing.empty()) {
       ++it;
       continue;
     }
-    tell_sessions(it->second.answer);
-    it = countings_.erase(it);
+    tell_(it->second.answer);
+    it = open_.erase(it);
   }
+}
+
+void InnerRole::ask_sessions(std::string_view payload) {
+  auto question = wire::AskSessions::decode(payload);
+  if (!question) return log::event(log::Err, "message_refused").field("peer", "auth").error(question.error()), void();
+  const std::set<Link*> links = links_;
+  const uint64_t ours = sessions_.begin(question->id, {links.begin(), links.end()});
+  const std::string passed = wire::AskSessions{ours, question->account_id}.encode();
+  for (Link* link : links) send_to(*link, wire::Type::AskSessions, passed);
+}
+
+Result<void> InnerRole::count_sessions(Link& link, std::string_view payload) {
+  BZ_TRY(auto told, wire::AccountSessions::decode(payload));
+  sessions_.take(&link, told);
+  return {};
 }
 
 void InnerRole::tell_sessions(const wire::AccountSessions& answer) {
