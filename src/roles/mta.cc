@@ -276,13 +276,18 @@ Task<void> MtaRole::verify(ControlCall call) {
   }
 }
 
-// No new jobs, 421 at each session's next command; what is queued stays.
+// No new jobs, 421 at each session's next command, and in the end to all that are left; what is queued stays.
 Task<void> MtaRole::stop() {
   delivery_->worker->pause();
   smtpd_->stop_soon();
   net::Deadline deadline = net::Deadline::in(net::Millis(5'000));
   auto busy = [this] { return delivery_->worker->running() + retired_running_ + smtpd_->sessions() > 0; };
   while (busy() && base::system_clock().mono() < deadline.at()) {
+    co_await host_->loop().sleep(net::Deadline::in(net::Millis(20)));
+  }
+  smtpd_->stop_now();
+  deadline = net::Deadline::in(net::Millis(500));
+  while (smtpd_->sessions() > 0 && base::system_clock().mono() < deadline.at()) {
     co_await host_->loop().sleep(net::Deadline::in(net::Millis(20)));
   }
   smtpd_.reset();

@@ -17,6 +17,7 @@ inline constexpr FixedReply kHelp{214, "2.0.0", "See RFC 5321"};
 inline constexpr FixedReply kSendData{354, "", "End data with <CR><LF>.<CR><LF>"};
 
 inline constexpr FixedReply kShutdown{421, "4.3.2", "Service is going down, try again later"};
+inline constexpr FixedReply kEnded{421, "4.7.0", "Session ended by the administrator"};
 inline constexpr FixedReply kTimeout{421, "4.4.2", "Timeout, closing"};
 inline constexpr FixedReply kTooManyErrors{421, "4.7.0", "Too many errors, closing"};
 inline constexpr FixedReply kUnavailable{451, "4.3.0", "Temporary failure, try again later"};

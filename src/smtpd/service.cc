@@ -91,17 +91,22 @@ Task<void> Service::serve(int leg) {
 }
 
 size_t Service::end_sessions(AccountId account, const std::string& device) {
-  std::vector<Session*> ending;  // end() may resume a session, which leaves the list
+  size_t ended = 0;
   for (const auto& [key, session] : running_) {
     const auto& facts = session->facts();
-    if (facts.account == account && (device.empty() || facts.device == device)) ending.push_back(session);
+    if (facts.account != account || (!device.empty() && facts.device != device)) continue;
+    session->end(smtp::replies::kEnded);
+    ++ended;
   }
-  for (auto* session : ending) session->end();
-  return ending.size();
+  return ended;
 }
 
 void Service::stop_soon() {
   for (const auto& [key, session] : running_) session->stop_soon();
+}
+
+void Service::stop_now() {
+  for (const auto& [key, session] : running_) session->end(smtp::replies::kShutdown);
 }
 
 }  // namespace bz::smtpd

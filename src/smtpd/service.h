@@ -21,9 +21,10 @@ class Service {
   ~Service();
   void accept(int leg);  // owns the descriptor
   void set(std::shared_ptr<const Settings> settings) { settings_ = std::move(settings); }
-  // Ends the sessions of an account (device empty: of all its devices); how many.
+  // Ends the sessions of an account (device empty: of all its devices) with 421; how many.
   size_t end_sessions(AccountId account, const std::string& device);
   void stop_soon();  // each session ends with 421: at once when idle, otherwise at its next command
+  void stop_now();   // those that are left, in the middle of whatever they do
   size_t sessions() const { return tasks_.size(); }
 
  private:

@@ -132,9 +132,14 @@ TEST_F(ServiceTest, WhatIsNoHandOverIsRefused) {
   EXPECT_EQ(talk(handoff(wire::Service::Imap).encode()), kRefused);
 }
 
-TEST_F(ServiceTest, SessionsOfAnAccountEndAtOnce) {
-  EXPECT_EQ(talk(with_ticket().encode(), 1 << 20, true), "235 2.7.0 Authentication successful\r\n");
-  EXPECT_EQ(service_->sessions(), 0u);
+TEST_F(ServiceTest, SessionsOfAnAccountEndAtOnceAndAreToldSo) {
+  constexpr char kWords[] = "\r\n421 4.7.0 Session ended by the administrator\r\n";
+  for (const std::string& said :
+       {"", "MAIL FR", "NOOP\r\n", "MAIL FROM:<joe@us.example>\r\n", "MAIL FROM:<joe@us.example>\r\nBDAT 1000\r\nhalf"}) {
+    const std::string got = talk(with_ticket().encode() + said, 1 << 20, true);
+    EXPECT_TRUE(got.starts_with("235 2.7.0 ") && got.ends_with(kWords)) << got;
+    EXPECT_EQ(service_->sessions(), 0u);
+  }
 }
 
 }  // namespace

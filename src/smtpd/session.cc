@@ -63,11 +63,15 @@ Task<void> Session::run() {
       .field("account", facts_.account_name);
   if (facts_.mode == ServerMode::Submission) say(replies::kAuthenticated);
   Result<void> result;
-  while (result && !closing_) {
+  while (result && !closing_ && !ended_by_) {
     auto stepping = step();
     result = co_await stepping;
   }
-  if (!result && result.error().code() == Errc::Timeout) say(replies::kTimeout);
+  if (ended_by_ && !closing_) {
+    say(*ended_by_);
+  } else if (!result && result.error().code() == Errc::Timeout) {
+    say(replies::kTimeout);
+  }
   if (result || result.error().code() == Errc::Timeout) {
     auto flushing = flush();
     (void)co_await flushing;
@@ -85,6 +89,11 @@ void Session::stop_soon() {
   stopping_ = true;
   const bool idle = !incoming_ && !chunk_ && fsm_.transaction() == nullptr;
   if (idle && stream_.fd() >= 0) (void)::shutdown(stream_.fd(), SHUT_RD);
+}
+
+void Session::end(const smtp::FixedReply& why) {
+  ended_by_ = &why;
+  if (stream_.fd() >= 0) (void)::shutdown(stream_.fd(), SHUT_RD);  // wakes it
 }
 
 // ---- bytes
@@ -108,6 +117,7 @@ Task<Result<void>> Session::read_more() {
   buffer_.resize(content ? kReadSize : 4096);
   auto reading = stream_.read_some(buffer_, deadline);
   BZ_CO_TRY(const size_t size, co_await reading);
+  if (size == 0 && ended_by_) co_return Result<void>();
   if (size == 0 && stopping_) {
     say_and_close(replies::kShutdown);
     co_return Result<void>();

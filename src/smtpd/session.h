@@ -23,8 +23,10 @@ class Session {
   // To the end of the session; says 421 where RFC 5321 asks for it.
   Task<void> run();
   const Facts& facts() const { return facts_; }
-  void stop_soon();                // 421: at once between transactions, otherwise at the next command
-  void end() { stream_.close(); }  // at once
+  void stop_soon();  // 421: at once between transactions, otherwise at the next command
+  // 421 with these words, behind the running command at most: nothing more of the client's is read, and a message that is
+  // being sent is not taken. `why` outlives the session.
+  void end(const smtp::FixedReply& why);
 
  private:
   Task<Result<void>> step();
@@ -61,6 +63,7 @@ class Session {
   std::optional<smtp::Reply> chunk_refusal_;  // of a chunk that has to be read all the same
   size_t errors_ = 0, unknown_ = 0, messages_ = 0;
   bool closing_ = false, stopping_ = false;
+  const smtp::FixedReply* ended_by_ = nullptr;  // end()
 };
 
 }  // namespace bz::smtpd

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "kv/memory.h"
 #include "net/test_util.h"
+#include "smtp/replies.h"
 
 namespace bz::smtpd {
 namespace {
@@ -317,6 +318,33 @@ TEST_F(SessionTest, IdleSessionDoesNotHoldUpTheEnd) {
     net::test::run_all(loop_, session.run(), wait_then_stop(peer, session, say, until, got));
     EXPECT_TRUE(got.starts_with(until)) << got;
     EXPECT_NE(got.find("\r\n421 4.3.2"), std::string::npos) << got;
+  }
+}
+
+Task<void> send_then_end(net::Stream& peer, Session& session, std::string say, std::string until, std::string& got) {
+  auto writing = peer.write_all(say, net::Deadline::in(net::Millis(10'000)));
+  EXPECT_TRUE(co_await writing);
+  char buffer[4096];
+  while (true) {
+    if (got.find(until) != std::string::npos) session.end(smtp::replies::kShutdown);
+    auto reading = peer.read_some(buffer, net::Deadline::in(net::Millis(10'000)));
+    const auto size = co_await reading;
+    if (!size || *size == 0) co_return;
+    got.append(buffer, *size);
+  }
+}
+
+TEST_F(SessionTest, TheEndComesWith421AlsoInTheMiddleOfAMessage) {
+  const std::string half = kEnvelope + "DATA\r\nSubject: half\r\n\r\n" + std::string(1000, 'x');
+  for (const auto& [say, until] : {std::pair{half, "354 "}, {kEnvelope, "250 2.1.5"}, {std::string("NOOP\r\n"), "250 "}}) {
+    auto fds = *net::socket_pair();
+    net::Stream server(loop_, fds.first), peer(loop_, fds.second);
+    const Services services{*queue_, directory_, clock_};
+    Session session(server, settings_, mx(), services, "");
+    std::string got;
+    net::test::run_all(loop_, session.run(), send_then_end(peer, session, say, until, got));
+    EXPECT_TRUE(got.ends_with("\r\n421 4.3.2 Service is going down, try again later\r\n")) << got;
+    EXPECT_TRUE(queue_->list().empty()) << "half of a message is none";
   }
 }
 
