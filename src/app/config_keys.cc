@@ -135,6 +135,7 @@ constexpr Key<Config> kKeys[] = {
     {"mailstore.max_sessions_per_account", Number, "100", 1, 10'000, "", "IMAP sessions of one account; phones with several apps need dozens", NUMBER(mailstore.max_sessions_per_account)},
 
     {"mailstore.pop3_idle_time", Duration, "\"10m\"", 10 * kMinute, kDay, "", "a POP3 client that says nothing is cut off, and nothing is removed (RFC 1939 3: not under 10 minutes)", TIME(mailstore.pop3_idle_time)},
+    {"mailstore.pop3_take_over", Duration, "\"1m\"", 0, kDay, "", "a POP3 session whose client has been silent for so long ends, and removes nothing, when another one of its account comes (a phone that changed its network); 0: never, the new one hears [IN-USE] until pop3_idle_time is over", TIME(mailstore.pop3_take_over)},
     {"mailstore.pop3_marks_seen", Flag, "true", 0, 0, "", "messages that a POP3 client retrieved are \\Seen for IMAP clients once it has said QUIT; false: a download is no reading", [](Config& c, KeyValue v) { c.mailstore.pop3_marks_seen = v.flag; }},
 
     {"smart_host.host", Text, "", 1, 253, "", "all outgoing mail goes to this server; unset: by MX", TO(mta.smart_host.host)},

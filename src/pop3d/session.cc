@@ -39,10 +39,10 @@ Task<void> Session::run() {
     while (!ended_ && !stop_requested_) co_await next_step();
     if (stop_requested_) end_ = "ended by the server";
   }
-  if (co_await flush()) (void)co_await stream_->shutdown(net::Deadline::in(config_.write_timeout));
-  stream_->close();
   maildrop_.reset();
   start_.lock.reset();
+  if (co_await flush()) (void)co_await stream_->shutdown(net::Deadline::in(config_.write_timeout));
+  stream_->close();
   log::event(log::Info, "pop3_end")
       .field("sid", start_.id)
       .field("account", account_->account_name())
@@ -153,6 +153,11 @@ void Session::stop() {
   wakeup_.fire();
 }
 
+base::Millis Session::silent_for() const {
+  if (!waiting_since_) return base::Millis(0);
+  return std::chrono::duration_cast<base::Millis>(std::chrono::steady_clock::now() - *waiting_since_);
+}
+
 void Session::ok(std::string_view text) { pop3::ok(out_, text); }
 void Session::err(std::string_view text, std::string_view code) { pop3::err(out_, text, code); }
 
@@ -184,10 +189,12 @@ Task<void> Session::read_more() {
   std::optional<Result<void>> input;
   {
     auto watch = base::Spawned::run(watch_input(*stream_, idle_until_, input, wakeup_));
+    waiting_since_ = std::chrono::steady_clock::now();
     while (!input && !stop_requested_) {
       auto woken = wakeup_.wait();
       co_await woken;
     }
+    waiting_since_.reset();
   }
   wakeup_.clear();
   if (stop_requested_) co_return;

@@ -37,6 +37,7 @@ struct SessionConfig {
 };
 
 // Held while a session has the maildrop of its account for itself (RFC 1939 section 4); letting go of it is giving it back.
+// A session that ends without QUIT lets go before it says goodbye: who waits for the maildrop may have it at once.
 using MaildropLock = std::shared_ptr<void>;
 
 struct SessionStart {
@@ -55,6 +56,9 @@ class Session {
   Task<void> run();  // the object must outlive the task
   // Ends the session: at once when it waits for the client, else behind the running command.
   void stop();
+  // How long the client has said nothing while nothing of its runs; zero while something does.
+  base::Millis silent_for() const;
+  const SessionId& id() const { return start_.id; }
 
  private:
   Task<bool> open();
@@ -87,6 +91,7 @@ class Session {
   std::string_view unread_;  // of it
   std::string out_;
   net::Deadline idle_until_;
+  std::optional<base::MonoTime> waiting_since_;  // for the client
   unsigned bad_in_a_row_ = 0;
   uint64_t retrieved_ = 0, removed_ = 0;  // for the log
   std::string end_ = "dropped";           // for the log

@@ -201,7 +201,10 @@ Task<void> MailLane::run_pop3(Pop3Leg leg) {
   auto stream = std::make_unique<net::Stream>(loop_, leg.fd);
   auto opening = account(leg.account);
   auto opened = co_await std::move(opening);
-  if (opened) leg.start.lock = lock_maildrop(leg.account);
+  if (opened) {
+    auto taking = take_maildrop(leg.account, leg.start.id);
+    leg.start.lock = co_await std::move(taking);
+  }
   if (!opened || !leg.start.lock) {
     log::event(log::Warn, "pop3_refused")
         .field("sid", leg.start.id)
@@ -219,13 +222,35 @@ Task<void> MailLane::run_pop3(Pop3Leg leg) {
       .field("device", leg.device);
   pop3d::Session session(std::move(stream), std::move(*opened), std::move(leg.start), config_.pop3);
   Registration registered(*this, leg.account, leg.device, {}, [&session](const std::string&) { session.stop(); });
+  maildrops_in_use_[leg.account].holder = &session;
   auto running = session.run();
   co_await std::move(running);
 }
 
 pop3d::MaildropLock MailLane::lock_maildrop(AccountId account) {
-  if (!maildrops_in_use_.insert(account).second) return nullptr;
-  return {static_cast<void*>(this), [this, account](void*) { maildrops_in_use_.erase(account); }};
+  if (!maildrops_in_use_.try_emplace(account).second) return nullptr;
+  return {static_cast<void*>(this), [this, account](void*) {
+            auto given_back = maildrops_in_use_.extract(account);
+            for (const auto& waiting : given_back.mapped().waiting) waiting.set(true);
+          }};
+}
+
+// A client that lost its network holds the maildrop until the idle time is over, ten minutes at least, and its owner, who
+// comes again by another way, would be refused meanwhile. So a session that has been silent for some time ends, with
+// nothing removed, when the next one of its account comes. Null: the maildrop is in use.
+Task<pop3d::MaildropLock> MailLane::take_maildrop(AccountId account, SessionId sid) {
+  for (;;) {
+    if (auto lock = lock_maildrop(account)) co_return lock;
+    Maildrop& maildrop = maildrops_in_use_[account];
+    const auto limit = config_.pop3_take_over;
+    if (limit == base::Millis(0) || !maildrop.holder || maildrop.holder->silent_for() < limit) co_return nullptr;
+    log::event(log::Info, "pop3_taken_over").field("sid", maildrop.holder->id()).field("by", sid);
+    base::Completion<bool> given_back;
+    maildrop.waiting.push_back(given_back.promise());
+    maildrop.holder->stop();
+    auto waited = co_await given_back;
+    if (!waited) co_return nullptr;
+  }
 }
 
 Task<void> MailLane::refuse(std::unique_ptr<net::Stream> stream, std::string line) {

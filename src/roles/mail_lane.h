@@ -26,7 +26,8 @@ struct MailLaneConfig {
   store::AccountConfig account;  // quota_bytes is the default; the directory may name another
   imapd::SessionConfig imap;
   pop3d::SessionConfig pop3;
-  size_t max_accounts = 2000;  // kept open although nobody uses them
+  base::Millis pop3_take_over{0};  // from a session that has been silent for so long; 0: never
+  size_t max_accounts = 2000;      // kept open although nobody uses them
   unsigned max_sessions_per_account = 0;
   unsigned max_sessions_per_address = 0;      // of one account; 0: any number
   std::vector<directory::Network> trusted{};  // not counted by address: a webmail is one
@@ -106,7 +107,13 @@ class MailLane {
   std::string counted_address(std::string_view address) const;  // empty: not counted
   Result<void> has_room(const Slot& slot, const std::string& address_key) const;
   Task<void> run_pop3(Pop3Leg leg);
+  // A session that has the maildrop, and who waits for its end.
+  struct Maildrop {
+    pop3d::Session* holder = nullptr;  // none yet, or already gone
+    std::vector<base::Completion<bool>::Promise> waiting;
+  };
   pop3d::MaildropLock lock_maildrop(AccountId account);  // null: a session has it
+  Task<pop3d::MaildropLock> take_maildrop(AccountId account, SessionId sid);
   static Task<void> refuse(std::unique_ptr<net::Stream> stream, std::string line);
 
   kv::Store& store_;
@@ -116,7 +123,7 @@ class MailLane {
   std::atomic<size_t> session_count_{0}, account_count_{0};
   std::map<AccountId, Slot> slots_;
   std::list<Running> running_;
-  std::set<AccountId> maildrops_in_use_;  // by POP3, one session each
+  std::map<AccountId, Maildrop> maildrops_in_use_;  // by POP3, one session each
   uint64_t turn_ = 0;
   std::unique_ptr<net::TaskGroup> tasks_;
   std::thread thread_;

@@ -171,6 +171,29 @@ TEST_F(Lanes, a_maildrop_has_one_pop3_session_and_imap_beside_it) {
   EXPECT_EQ(pop3(1)->hear("\r\n"), "+OK Logged in, messages: 0\r\n");
 }
 
+TEST_F(Lanes, a_half_dead_pop3_client_does_not_hold_the_maildrop) {
+  auto with = [this](base::Millis limit) {
+    config.pop3_take_over = limit;
+    for (auto& lane : lanes) lane->post([this, lane = lane.get()] { lane->set_config(config); });
+  };
+  with(base::Millis(3'600'000));
+  auto dead = pop3(1), other = pop3(2);
+  for (auto* client : {dead.get(), other.get()}) EXPECT_EQ(client->hear("\r\n"), "+OK Logged in, messages: 0\r\n");
+  EXPECT_EQ(pop3(1)->hear("").substr(0, 14), "-ERR [IN-USE] ") << "it has said nothing for a moment only";
+  with(base::Millis(1));
+  std::unique_ptr<Client> next;
+  std::string heard = "-ERR";
+  while (heard.starts_with("-ERR")) heard = (next = pop3(1))->hear("\r\n");  // within the first millisecond it is too early
+  EXPECT_EQ(heard, "+OK Logged in, messages: 0\r\n");
+  EXPECT_EQ(dead->hear(""), "") << "ended without a word";
+  next->say("NOOP\r\n");
+  EXPECT_EQ(next->hear("\r\n"), "+OK Done\r\n");
+  other->say("NOOP\r\n");
+  EXPECT_EQ(other->hear("\r\n"), "+OK Done\r\n") << "another account's";
+  with(base::Millis(0));
+  EXPECT_EQ(pop3(1)->hear("").substr(0, 14), "-ERR [IN-USE] ") << "never";
+}
+
 TEST_F(Lanes, pop3_sessions_are_ended_by_account_and_device) {
   auto phone = pop3(1, "", "phone"), other = pop3(3, "", "phone");
   for (auto* client : {phone.get(), other.get()}) client->hear("\r\n");

@@ -27,6 +27,7 @@ MailLaneConfig lane_config(const Config& config) {
   lane.imap.idle_timeout = config.mailstore.idle_time;
   lane.imap.keepalive = config.mailstore.idle_keepalive;
   lane.pop3.idle_timeout = config.mailstore.pop3_idle_time;
+  lane.pop3_take_over = config.mailstore.pop3_take_over;
   lane.pop3.marks_seen = config.mailstore.pop3_marks_seen;
   lane.max_sessions_per_account = config.mailstore.max_sessions_per_account;
   lane.max_sessions_per_address = config.guard.max_sessions_per_address;
