@@ -1,5 +1,5 @@
-// Every command as a struct. The AST owns its text. Mailbox names are UTF-8, "INBOX" in any case is "INBOX"; nothing else
-// about a name is checked here (the store knows what a name may be).
+// Every command as a struct, but for APPEND (append.h). The AST owns its text. Mailbox names are UTF-8, "INBOX" in any case
+// is "INBOX"; nothing else about a name is checked here (the store knows what a name may be).
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -92,12 +92,6 @@ struct Lsub {
   std::string pattern;
 };
 struct Namespace {};  // RFC 2342
-struct Append {       // the head only: the message literal is streamed (framer.h)
-  std::string mailbox;
-  FlagList flags;
-  std::optional<DateTime> date;
-  uint64_t size = 0;
-};
 struct Idle {};
 struct Done {};                           // the line that ends IDLE; it has no tag
 struct Enable {                           // RFC 5161
@@ -132,8 +126,8 @@ struct Move {  // RFC 6851
 };
 
 using Command = std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename,
-                             Subscribe, Unsubscribe, Status, List, Lsub, Namespace, Append, Idle, Done, Enable, Check,
-                             Close, Unselect, Expunge, Search, Fetch, Store, Copy, Move, Sort, Thread>;
+                             Subscribe, Unsubscribe, Status, List, Lsub, Namespace, Idle, Done, Enable, Check, Close,
+                             Unselect, Expunge, Search, Fetch, Store, Copy, Move, Sort, Thread>;
 
 std::string_view name(const Command& command);  // "UID FETCH" is "FETCH"; for logs
 

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/check.h"
 #include "base/text.h"
-#include "imap/parser.h"
+#include "imap/append.h"
 
 namespace bz::imap {
 namespace {
@@ -14,7 +15,6 @@ constexpr std::string_view kLiteralTooLarge = "[TOOBIG] Literal too large";
 constexpr std::string_view kTooMuch = "Too much data after a refused command";
 constexpr size_t kMarkerRoom = 64;          // no legal "{n+}" is longer
 constexpr size_t kKeepCapacity = 4 * 1024;  // what an idle connection may hold on to
-constexpr size_t kTailRoom = 1024;          // octets behind an APPEND literal before we stop hoping for the line end
 
 std::string_view without_cr(std::string_view line) {
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
@@ -38,16 +38,6 @@ Framer::Marker Framer::find_marker(std::string_view line) {
   m.found = true;
   m.size = base::parse_number<uint64_t>(line.substr(start, end - start)).value_or(std::numeric_limits<uint64_t>::max());
   return m;
-}
-
-// The message of APPEND is the literal behind the mailbox; the mailbox itself may be a literal, too.
-bool Framer::is_append_message(std::string_view head) const {
-  size_t tag_end = head.find(' ');
-  if (tag_end == std::string_view::npos) return false;
-  std::string_view rest = head.substr(tag_end + 1);
-  if (!base::istarts_with(rest, "APPEND ")) return false;
-  rest.remove_prefix(7);
-  return !base::trim(rest.substr(0, rest.rfind('{'))).empty();
 }
 
 void Framer::compact() {
@@ -75,10 +65,8 @@ Framer::Event Framer::next() {
         BZ_CHECK(false, "next() before accept_append() or refuse_append()");
       case State::AppendData:
         if (remaining_ > 0) return append_data();
-        state_ = State::AppendTail;
+        state_ = State::Line;
         break;
-      case State::AppendTail:
-        return append_tail();
       case State::Skip:
         if (!skip()) return {.kind = state_ == State::Dead ? Kind::Fatal : Kind::NeedMore, .text = why_};
         break;
@@ -114,6 +102,7 @@ std::optional<Framer::Event> Framer::read_line() {
   if (marker.found) return literal_start(marker, line_stop, lf + 1);
   std::string_view text = std::string_view(buffer_).substr(begin_, line_stop - begin_);
   restart_at(lf + 1);
+  if (std::exchange(in_append_, false)) return Event{.kind = Kind::AppendEnd, .text = text};
   if (text.empty() && !plain_lines_) return std::nullopt;  // empty lines between commands are no commands
   return Event{.kind = Kind::Command, .text = text};
 }
@@ -123,11 +112,11 @@ std::optional<Framer::Event> Framer::literal_start(const Marker& marker, size_t 
   scan_ = after;
   sync_ = marker.sync;
   remaining_ = marker.size;
-  if (is_append_message(head)) {
+  if (in_append_ || is_append(head)) {
     state_ = State::AppendDecision;
     return Event{.kind = Kind::AppendLiteral, .text = head, .size = marker.size, .sync = marker.sync};
   }
-  if (marker.size > limits_.literal || scan_ - begin_ + marker.size > limits_.command) {
+  if (!fits(marker.size)) {
     Event event = refused(kLiteralTooLarge);
     if (marker.sync) {
       restart_at(after);
@@ -145,6 +134,11 @@ std::optional<Framer::Event> Framer::literal_start(const Marker& marker, size_t 
   return std::nullopt;
 }
 
+// Into the command, with its octets.
+bool Framer::fits(uint64_t literal) const {
+  return literal <= limits_.literal && scan_ - begin_ + literal <= limits_.command;
+}
+
 Framer::Event Framer::refused(std::string_view why) {
   tag_ = read_tag(std::string_view(buffer_).substr(begin_, std::min<size_t>(buffer_.size() - begin_, 2048)));
   return {.kind = Kind::Refused, .text = why, .tag = tag_};
@@ -152,6 +146,7 @@ Framer::Event Framer::refused(std::string_view why) {
 
 void Framer::start_skip(size_t from, uint64_t octets, uint64_t drain) {
   restart_at(from);
+  in_append_ = false;
   remaining_ = octets;
   drain_left_ = drain;
   state_ = State::Skip;
@@ -159,6 +154,7 @@ void Framer::start_skip(size_t from, uint64_t octets, uint64_t drain) {
 
 void Framer::die() {
   state_ = State::Dead;
+  in_append_ = false;
   why_ = kTooMuch;
   buffer_.clear();
   restart_at(0);
@@ -204,13 +200,23 @@ void Framer::accept_append() {
   uint64_t size = remaining_;
   restart_at(scan_);
   remaining_ = size;
+  in_append_ = true;
   state_ = State::AppendData;
+}
+
+bool Framer::accept_argument() {
+  BZ_CHECK(state_ == State::AppendDecision, "accept_argument() without AppendLiteral");
+  if (!fits(remaining_)) return false;
+  literal_octets_ += static_cast<size_t>(remaining_);
+  state_ = State::Literal;
+  return true;
 }
 
 void Framer::refuse_append(uint64_t max_drain) {
   BZ_CHECK(state_ == State::AppendDecision, "refuse_append() without AppendLiteral");
   if (sync_) {
     restart_at(scan_);
+    in_append_ = false;
     state_ = State::Line;
   } else if (remaining_ > max_drain) {
     die();
@@ -229,28 +235,11 @@ Framer::Event Framer::append_data() {
   return {.kind = Kind::AppendChunk, .text = chunk};
 }
 
-// The line end behind the message. Anything else there (a second message included, MULTIAPPEND is not offered) is skipped.
-Framer::Event Framer::append_tail() {
-  size_t lf = buffer_.find('\n', scan_);
-  size_t stop = lf == std::string::npos ? buffer_.size() : lf;
-  if (lf == std::string::npos && stop - begin_ <= kTailRoom) {
-    scan_ = stop;
-    return {};
-  }
-  std::string_view line = without_cr(std::string_view(buffer_).substr(begin_, stop - begin_));
-  if (line.empty()) {
-    restart_at(lf + 1);
-    state_ = State::Line;
-    return {.kind = Kind::AppendEnd};
-  }
-  start_skip(begin_, 0, limits_.drain);
-  return {.kind = Kind::AppendEnd, .clean = false};
-}
-
 std::string Framer::take_rest() {
   std::string rest = buffer_.substr(begin_);
   buffer_.clear();
   restart_at(0);
+  in_append_ = false;
   state_ = State::Line;
   return rest;
 }

@@ -8,19 +8,21 @@
 //     NeedMore        read from the stream and feed
 //     Command         text: the whole command without its last line end, literals in place ("{5}\r\nhello")
 //     Continue        write "+ ..." and go on: a synchronizing literal within the limits
-//     AppendLiteral   text: the command up to "{n}" or "{n+}"; call accept_append() (after writing "+ ..." when sync) or
-//                     refuse_append() (after the tagged NO)
+//     AppendLiteral   of APPEND; text: the command up to "{n}" or "{n+}", from its beginning or from behind the last
+//                     streamed literal. What this literal is for only the grammar knows (append.h): call accept_append()
+//                     for a message's octets or accept_argument() for a short one that stays in the text (each with
+//                     "+ ..." when sync), or refuse_append() with the tagged NO
 //     AppendChunk     text: the next octets of the message
-//     AppendEnd       the message is complete; clean: the command ended right behind it
+//     AppendEnd       text: the rest of the command, behind its last streamed literal
 //     Refused         the command broke a limit and is skipped; answer BAD with `tag`
 //     Fatal           too much to skip; answer BYE and close
 //   }
 // Views in events live until the next call of feed() or next(). All bytes behind a command stay in the buffer.
 //
 // Rules. A lone LF ends a line like CRLF does (clients by hand); a CR alone ends nothing. Not-APPEND literals count against
-// Limits::literal and Limits::command. A refused synchronizing literal ends the command, since the client sends no octets
-// of it. A refused non-synchronizing literal is skipped when it is at most Limits::drain octets, otherwise the event is
-// Fatal.
+// Limits::literal and Limits::command; an APPEND's text is counted anew behind every streamed literal. A refused
+// synchronizing literal ends the command, since the client sends no octets of it. A refused non-synchronizing literal is
+// skipped when it is at most Limits::drain octets, otherwise the event is Fatal.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -42,10 +44,9 @@ class Framer {
   struct Event {
     Kind kind = Kind::NeedMore;
     std::string_view text = {};  // see above; Refused, Fatal: why, for the client
-    std::string_view tag = {};   // Refused: the command's tag, "*" if it has none
+    std::string_view tag = {};   // Refused: the command's tag, "*" if it has none or lies behind a streamed literal
     uint64_t size = 0;           // AppendLiteral: octets to come
     bool sync = false;           // AppendLiteral: the client waits for "+"
-    bool clean = true;           // AppendEnd
   };
 
   Framer() = default;
@@ -55,6 +56,7 @@ class Framer {
   Event next();
 
   void accept_append();
+  bool accept_argument();  // false: over the limits; refuse it
   // max_drain: octets of a non-synchronizing literal the session is willing to skip. More: the next event is Fatal.
   void refuse_append(uint64_t max_drain);
 
@@ -66,23 +68,22 @@ class Framer {
   std::string take_rest();
 
  private:
-  enum class State : unsigned char { Line, Literal, AppendDecision, AppendData, AppendTail, Skip, Dead };
+  enum class State : unsigned char { Line, Literal, AppendDecision, AppendData, Skip, Dead };
   struct Marker {
     bool found = false, sync = true;
     uint64_t size = 0;
   };
   static Marker find_marker(std::string_view line);
-  bool is_append_message(std::string_view head) const;
   void compact();
   void restart_at(size_t position);
   std::optional<Event> read_line();
   std::optional<Event> literal_start(const Marker& marker, size_t line_stop, size_t after);
+  bool fits(uint64_t literal) const;
   Event refused(std::string_view why);
   void start_skip(size_t from, uint64_t octets, uint64_t drain);
   bool skip();
   void die();
   Event append_data();
-  Event append_tail();
 
   Limits limits_{};
   std::string buffer_;
@@ -95,6 +96,7 @@ class Framer {
   State state_ = State::Line;
   bool plain_lines_ = false;
   bool sync_ = false;
+  bool in_append_ = false;  // behind a streamed literal of the command under way
   std::string tag_;
   std::string_view why_;
 };

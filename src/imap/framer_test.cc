@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bz::imap {
@@ -10,7 +11,8 @@ namespace {
 
 using Kind = Framer::Kind;
 
-// What came out, as text: one line per event. APPEND messages are accepted up to 1000 octets; chunks are joined.
+// What came out, as text: one line per event. Literals of APPEND are accepted up to 1000 octets, as arguments when they
+// stand where the mailbox or a URL does; chunks are joined.
 class Session {
  public:
   explicit Session(Framer::Limits limits = {}) : framer_(limits) {}
@@ -39,24 +41,27 @@ class Session {
       case Kind::Continue:
         return "+";
       case Kind::AppendLiteral: {
-        std::string line = "append " + std::string(e.text) + (e.sync ? " sync" : " nonsync");
+        const size_t url = e.text.rfind("URL {"), text = e.text.rfind("TEXT {");
+        const bool at_url = url != e.text.npos && (text == e.text.npos || url > text);
+        const bool argument = at_url || e.text.ends_with("APPEND {4}");
+        std::string line =
+            said() + (argument ? "argument " : "append ") + std::string(e.text) + (e.sync ? " sync" : " nonsync");
+        if (argument && framer_.accept_argument()) return line;
         if (e.size <= 1000)
           framer_.accept_append();
         else
           framer_.refuse_append(5000);
         return line;
       }
-      case Kind::AppendEnd: {
-        std::string line = "end " + chunks_ + (e.clean ? "" : " unclean");
-        chunks_.clear();
-        return line;
-      }
+      case Kind::AppendEnd:
+        return said() + "end" + std::string(e.text);
       case Kind::Refused:
         return "refused " + std::string(e.tag) + " " + std::string(e.text);
       default:
         return "fatal " + std::string(e.text);
     }
   }
+  std::string said() { return chunks_.empty() ? "" : "<" + std::exchange(chunks_, {}) + "> "; }
   Framer framer_;
   std::vector<std::string> log_;
   std::string chunks_;
@@ -102,11 +107,22 @@ TEST(Framer, a_brace_inside_an_atom_is_no_literal) {
 
 TEST(Framer, streams_the_message_of_append) {
   expect_same_at_every_split("g APPEND Sent (\\Seen) {8}\r\nA: b\r\n\r\n\r\nh APPEND {4}\r\nSent {3+}\r\nabc\r\ni NOOP\r\n",
-                             {"append g APPEND Sent (\\Seen) {8} sync", "end A: b\r\n\r\n", "+",
-                              "append h APPEND {4}\r\nSent {3+} nonsync", "end abc", "i NOOP"});
+                             {"append g APPEND Sent (\\Seen) {8} sync", "<A: b\r\n\r\n> end", "argument h APPEND {4} sync",
+                              "append h APPEND {4}\r\nSent {3+} nonsync", "<abc> end", "i NOOP"});
+}
+TEST(Framer, streams_one_message_after_the_other) {
+  expect_same_at_every_split(
+      "g APPEND Sent {3}\r\nabc (\\Seen) {4+}\r\ndefg {0}\r\n\r\nh NOOP\r\n",
+      {"append g APPEND Sent {3} sync", "<abc> append  (\\Seen) {4+} nonsync", "<defg> append  {0} sync", "end", "h NOOP"});
+}
+TEST(Framer, keeps_arguments_between_messages_in_the_text) {
+  expect_same_at_every_split(
+      "g APPEND Sent CATENATE (TEXT {3}\r\nabc URL {5+}\r\n/a;UI URL {2}\r\n/b TEXT {1}\r\nz)\r\n",
+      {"append g APPEND Sent CATENATE (TEXT {3} sync", "<abc> argument  URL {5+} nonsync",
+       "argument  URL {5+}\r\n/a;UI URL {2} sync", "append  URL {5+}\r\n/a;UI URL {2}\r\n/b TEXT {1} sync", "<z> end)"});
 }
 TEST(Framer, an_empty_message_is_a_message) {
-  expect_same_at_every_split("g APPEND Sent {0}\r\n\r\nh NOOP\r\n", {"append g APPEND Sent {0} sync", "end ", "h NOOP"});
+  expect_same_at_every_split("g APPEND Sent {0}\r\n\r\nh NOOP\r\n", {"append g APPEND Sent {0} sync", "end", "h NOOP"});
 }
 TEST(Framer, refused_synchronizing_message_sends_no_octets) {
   expect_same_at_every_split("g APPEND Sent {2000}\r\nh NOOP\r\n", {"append g APPEND Sent {2000} sync", "h NOOP"});
@@ -127,11 +143,22 @@ TEST(Framer, sizes_beyond_64_bits_are_just_large) {
   EXPECT_EQ(all_at_once("g LOGIN {99999999999999999999999}\r\nh NOOP\r\n"),
             (Log{"refused g [TOOBIG] Literal too large", "h NOOP"}));
 }
-TEST(Framer, text_behind_the_message_makes_the_end_unclean) {
-  expect_same_at_every_split("g APPEND Sent {3}\r\nabc {3+}\r\ndef\r\nh NOOP\r\n",
-                             {"append g APPEND Sent {3} sync", "end abc unclean", "h NOOP"});
+TEST(Framer, the_text_behind_the_message_belongs_to_the_command) {
+  expect_same_at_every_split("g APPEND Sent {3}\r\nabc x\r\nh NOOP\r\n",
+                             {"append g APPEND Sent {3} sync", "<abc> end x", "h NOOP"});
 }
-
+TEST(Framer, a_later_message_that_is_refused_ends_the_command) {
+  expect_same_at_every_split("g APPEND Sent {3}\r\nabc {2000}\r\nh NOOP\r\n",
+                             {"append g APPEND Sent {3} sync", "<abc> append  {2000} sync", "h NOOP"});
+  expect_same_at_every_split("g APPEND Sent {3}\r\nabc {2000+}\r\n" + std::string(2000, 'x') + " {3+}\r\nxyz\r\nh NOOP\r\n",
+                             {"append g APPEND Sent {3} sync", "<abc> append  {2000+} nonsync", "h NOOP"});
+}
+TEST(Framer, the_text_of_append_has_the_limits_of_commands) {
+  Framer::Limits limits{.line = 100, .literal = 20, .command = 150, .drain = 500};
+  const Log log = all_at_once("g APPEND x {3}\r\nabc " + std::string(200, 'y') + "\r\nh NOOP\r\n", limits);
+  EXPECT_EQ(log, (Log{"append g APPEND x {3} sync", "refused * Command line too long", "h NOOP"}));
+  EXPECT_EQ(all_at_once("g APPEND x {3}\r\nabc URL {21}\r\nh NOOP\r\n", limits).back(), "end");
+}
 TEST(Framer, too_long_a_line_is_refused_with_its_tag_and_skipped) {
   Framer::Limits limits{.line = 100, .literal = 20, .command = 150, .drain = 500};
   std::string line = "t1 SEARCH " + std::string(300, 'x');

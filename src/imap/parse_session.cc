@@ -168,30 +168,4 @@ Read read_status(Parse& p) {
   return Status{std::move(*mailbox), *items};
 }
 
-// append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal; the literal's octets are not here.
-Read read_append(Parse& p) {
-  if (!p.sp()) return std::nullopt;
-  auto mailbox = p.mailbox();
-  if (!mailbox || !p.sp()) return std::nullopt;
-  Append append{std::move(*mailbox), {}, std::nullopt, 0};
-  if (p.lex.peek() == '(') {
-    auto flags = p.flag_list();
-    if (!flags || !p.sp()) return std::nullopt;
-    append.flags = std::move(*flags);
-  }
-  if (p.lex.peek() == '"') {
-    auto text = p.lex.string();
-    if (!text || !p.sp()) return std::nullopt;
-    append.date = parse_date_time(*text);
-    if (!append.date) return p.fail("Invalid date-time");
-  }
-  if (!p.lex.take('{')) return p.fail("APPEND needs a message literal");
-  auto size = p.lex.number64();
-  if (!size) return p.fail("Invalid literal size");
-  append.size = *size;
-  p.lex.take('+');
-  if (!p.lex.take('}')) return std::nullopt;
-  return append;
-}
-
 }  // namespace bz::imap::detail

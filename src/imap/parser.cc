@@ -117,21 +117,12 @@ ParsedCommand parse_command(std::string_view text) {
   return bad(std::move(tag), "Unknown command", true);
 }
 
-ParsedCommand parse_append_head(std::string_view text) {
-  Parse p(text);
-  auto tag_text = take_tag(p.lex);
-  if (!tag_text) return bad("*", "No valid tag");
-  std::string tag(*tag_text);
-  if (!p.sp() || !base::iequals(p.lex.atom(), "APPEND")) return bad(std::move(tag), "Not APPEND");
-  return finish(std::move(tag), p, detail::read_append(p));
-}
-
 std::string_view name(const Command& command) {
   static constexpr std::array<std::string_view, std::variant_size_v<Command>> kNames = {
-      "CAPABILITY", "NOOP",   "LOGOUT", "ID",        "STARTTLS",    "AUTHENTICATE", "LOGIN", "SELECT",
-      "CREATE",     "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "STATUS",       "LIST",  "LSUB",
-      "NAMESPACE",  "APPEND", "IDLE",   "DONE",      "ENABLE",      "CHECK",        "CLOSE", "UNSELECT",
-      "EXPUNGE",    "SEARCH", "FETCH",  "STORE",     "COPY",        "MOVE",         "SORT",  "THREAD"};
+      "CAPABILITY", "NOOP",   "LOGOUT", "ID",        "STARTTLS",    "AUTHENTICATE", "LOGIN",    "SELECT",
+      "CREATE",     "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "STATUS",       "LIST",     "LSUB",
+      "NAMESPACE",  "IDLE",   "DONE",   "ENABLE",    "CHECK",       "CLOSE",        "UNSELECT", "EXPUNGE",
+      "SEARCH",     "FETCH",  "STORE",  "COPY",      "MOVE",        "SORT",         "THREAD"};
   return kNames[command.index()];
 }
 

@@ -24,8 +24,6 @@ struct ParsedCommand {
 };
 
 ParsedCommand parse_command(std::string_view text);
-// The head that Framer::Kind::AppendLiteral carries; command() is an Append.
-ParsedCommand parse_append_head(std::string_view text);
 std::string_view read_tag(std::string_view text);  // "*" when there is none
 
 }  // namespace bz::imap

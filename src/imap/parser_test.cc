@@ -202,19 +202,6 @@ TEST(Parser, list_in_all_its_forms) {
   EXPECT_TRUE(ok<List>("a LIST () \"\" x RETURN ()").extended);
   EXPECT_EQ(ok<Lsub>("a LSUB \"\" *").pattern, "*");
 }
-TEST(Parser, append_head) {
-  ParsedCommand p = parse_append_head("G4 APPEND \"Sent\" (\\Seen $Forwarded) \"22-Nov-2026 10:00:00 +0100\" {51234}");
-  ASSERT_TRUE(p.command());
-  const auto& a = std::get<Append>(*p.command());
-  EXPECT_EQ(a.mailbox, "Sent");
-  EXPECT_EQ(a.flags.system, kSeen);
-  EXPECT_EQ(a.flags.keywords, std::vector<std::string>{"$Forwarded"});
-  EXPECT_EQ(a.date->zone_minutes, 60);
-  EXPECT_EQ(a.size, 51234u);
-  EXPECT_TRUE(parse_append_head("a APPEND {4}\r\nSent {0+}").command());
-  for (const char* text : {"a APPEND x (\\Foo) {1}", "a APPEND x \"1-Jan\" {1}", "a APPEND x y {1}", "a APPEND {1}"})
-    EXPECT_TRUE(parse_append_head(text).error()) << text;
-}
 TEST(Parser, store_in_all_its_forms) {
   Store s = ok<Store>("F4 UID STORE 5 +FLAGS.SILENT (\\Flagged $MailFlagBit0 $MailFlagBit1)");
   EXPECT_TRUE(s.uid && s.silent && s.mode == Store::Mode::Add);

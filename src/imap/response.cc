@@ -79,6 +79,17 @@ void put_set(std::string& out, const UidSet& set) {
   }
 }
 
+// An ordered list; runs that ascend by one become ranges (RFC 5267 section 3.2).
+void put_ordered(std::string& out, std::span<const uint32_t> numbers) {
+  for (size_t i = 0; i < numbers.size();) {
+    size_t last = i;
+    while (last + 1 < numbers.size() && uint64_t{numbers[last]} + 1 == numbers[last + 1]) ++last;
+    if (i > 0) out += ',';
+    put_range(out, {numbers[i], numbers[last]});
+    i = last + 1;
+  }
+}
+
 void put_flags(std::string& out, FlagBits bits, std::span<const std::string> keywords, bool recent) {
   size_t open = out.size();
   for (const SystemFlag& f : kSystemFlags)
@@ -175,8 +186,10 @@ void continuation(std::string& out, std::string_view text) {
   out.append("\r\n");
 }
 
-std::string code_append_uid(UidValidity validity, Uid uid) {
-  return "APPENDUID " + std::to_string(validity.value()) + " " + std::to_string(uid.value());
+std::string code_append_uid(UidValidity validity, std::span<const uint32_t> uids) {
+  std::string out = "APPENDUID " + std::to_string(validity.value()) + " ";
+  put_ordered(out, uids);
+  return out;
 }
 
 std::string code_copy_uid(UidValidity validity, const UidSet& from, const UidSet& to) {
@@ -333,17 +346,6 @@ void esearch_response(std::string& out, std::string_view tag, bool uid, const Se
 }
 
 namespace {
-
-// An ordered list; runs that ascend by one become ranges (RFC 5267 section 3.2).
-void put_ordered(std::string& out, std::span<const uint32_t> numbers) {
-  for (size_t i = 0; i < numbers.size();) {
-    size_t last = i;
-    while (last + 1 < numbers.size() && uint64_t{numbers[last]} + 1 == numbers[last + 1]) ++last;
-    if (i > 0) out += ',';
-    put_range(out, {numbers[i], numbers[last]});
-    i = last + 1;
-  }
-}
 
 // A node, and its only child's only child...: one list of members; what splits is left for the caller.
 uint32_t put_members(std::string& out, const ThreadTree& tree, uint32_t node) {

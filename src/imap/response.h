@@ -62,7 +62,7 @@ void untagged(std::string& out, Condition condition, std::string_view code, std:
 void continuation(std::string& out, std::string_view text);  // "+ text"
 
 // Response codes that carry data.
-std::string code_append_uid(UidValidity validity, Uid uid);                             // RFC 4315
+std::string code_append_uid(UidValidity validity, std::span<const uint32_t> uids);      // RFC 4315, RFC 3502
 std::string code_copy_uid(UidValidity validity, const UidSet& from, const UidSet& to);  // RFC 4315
 std::string code_number(std::string_view name, uint64_t number);                        // UIDNEXT 7
 std::string code_mailbox_id(MailboxId id);                                              // RFC 8474

@@ -67,7 +67,8 @@ TEST(Status, responses) {
   EXPECT_EQ(out, "a1 OK [READ-WRITE] SELECT completed\r\n* BYE x??y\r\n+ Done\r\n");
 }
 TEST(Status, codes) {
-  EXPECT_EQ(code_append_uid(UidValidity(7), Uid(9)), "APPENDUID 7 9");
+  EXPECT_EQ(code_append_uid(UidValidity(7), std::vector<uint32_t>{9}), "APPENDUID 7 9");
+  EXPECT_EQ(code_append_uid(UidValidity(7), std::vector<uint32_t>{9, 10, 11, 4, 12}), "APPENDUID 7 9:11,4,12");
   EXPECT_EQ(code_copy_uid(UidValidity(7), UidSet::of({{1, 3}}), UidSet::of({{5, 7}})), "COPYUID 7 1:3 5:7");
   EXPECT_EQ(code_permanent_flags(kKeywords, true, true),
             "PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded NotJunk \\*)");

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/log.h"
+#include "imap/append.h"
 #include "imap/capability.h"
 #include "imapd/commands/commands.h"
 #include "imapd/render.h"
@@ -107,16 +108,17 @@ Task<void> Session::next_step() {
 Task<void> Session::step(imap::Framer::Event event) {
   switch (event.kind) {
     case imap::Framer::Kind::Command:
-      co_await run_command(event.text);
+      if (imap::is_append(event.text))
+        co_await run_append(*this, event);
+      else
+        co_await run_command(event.text);
       break;
     case imap::Framer::Kind::Continue:
       imap::continuation(out_, "OK");
       break;
-    case imap::Framer::Kind::AppendLiteral: {
-      std::string head(event.text);
-      co_await run_append(*this, std::move(head), event.sync);
+    case imap::Framer::Kind::AppendLiteral:
+      co_await run_append(*this, event);
       break;
-    }
     case imap::Framer::Kind::Refused:
       refuse(std::string(event.tag), event.text);
       break;

@@ -108,53 +108,5 @@ TEST(Session, mailboxes_are_made_renamed_listed_and_removed) {
   EXPECT_THAT(c.ask("a SELECT Nope"), HasSubstr("a NO [NONEXISTENT]"));
 }
 
-TEST(Append, streams_the_message_and_says_its_uid) {
-  World w;
-  Client c(w);
-  std::string message = World::mail(1);
-  c.send("g1 APPEND Sent (\\Seen) \" 7-Feb-2025 10:00:00 +0000\" {" + std::to_string(message.size()) + "}\r\n");
-  EXPECT_EQ(c.until("+"), "+ Send the message\r\n");
-  c.bytewise(message + "\r\ng2 NOOP\r\n");
-  EXPECT_THAT(c.until("g1"), HasSubstr("g1 OK [APPENDUID "));
-  c.until("g2");
-  c.ask("g3 SELECT Sent");
-  EXPECT_EQ(c.ask("g4 FETCH 1 (FLAGS INTERNALDATE RFC822.SIZE)"),
-            "* 1 FETCH (FLAGS (\\Seen \\Recent) INTERNALDATE \" 7-Feb-2025 10:00:00 +0000\" RFC822.SIZE " +
-                std::to_string(message.size()) + ")\r\ng4 OK FETCH completed\r\n");
-}
-TEST(Append, refusals_keep_the_session_in_step) {
-  World w;
-  Client c(w);
-  c.send("g1 APPEND Nope {5}\r\ng2 APPEND INBOX {99999999}\r\ng3 APPEND INBOX {1100000+}\r\n" + std::string(1100000, 'x') +
-         "\r\ng4 APPEND INBOX (\\Foo) {3+}\r\nabc\r\ng5 NOOP\r\n");
-  EXPECT_EQ(c.until("g5"),
-            "g1 NO [TRYCREATE] No such mailbox\r\ng2 NO [TOOBIG] Message too large\r\ng3 NO [TOOBIG] Message too large\r\n"
-            "g4 BAD Unknown system flag\r\ng5 OK NOOP completed\r\n");
-}
-TEST(Append, nothing_untagged_comes_before_the_tagged_response) {
-  World w;
-  Client c(w);
-  c.ask("a SELECT INBOX");
-  c.send("g1 APPEND INBOX {3}\r\n");
-  c.until("+");
-  w.fill(1);
-  c.send("abc\r\n");
-  EXPECT_THAT(c.until("g1"), StartsWith("g1 OK [APPENDUID "));
-  EXPECT_THAT(c.ask("g2 NOOP"), StartsWith("* 2 EXISTS\r\n"));
-}
-TEST(Append, a_client_that_hangs_up_leaves_nothing) {
-  World w;
-  {
-    Client c(w);
-    c.send("g1 APPEND INBOX {300}\r\n");
-    c.until("+");
-    c.send("half of it");
-    c.hang_up();
-    Client other(w);
-    EXPECT_THAT(other.ask("a STATUS INBOX (MESSAGES)"), HasSubstr("MESSAGES 0"));
-    w.group.cancel();
-  }
-}
-
 }  // namespace
 }  // namespace bz::imapd

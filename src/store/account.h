@@ -58,6 +58,20 @@ class Appender {
   virtual uint64_t size() const = 0;
 };
 
+// A message that is complete: its octets are written and parsed, but it is in no mailbox yet. Destroyed unused: nothing
+// happened.
+class ReadyMessage {
+ public:
+  virtual ~ReadyMessage() = default;
+  virtual uint64_t size() const = 0;
+};
+struct NewMessage {
+  std::unique_ptr<ReadyMessage> message;
+  FlagList flags;
+  std::optional<int64_t> internal_date;  // unset: now
+};
+inline constexpr size_t kAppendMessages = 128;  // of one append(): what fits one commit
+
 struct Delivery {
   std::string queue_id;  // with recipient: the key of exactly-once
   std::string recipient;
@@ -88,6 +102,9 @@ class Account {
 
   // --- messages ---
   virtual std::unique_ptr<Appender> begin_append() = 0;
+  virtual Task<Result<std::unique_ptr<ReadyMessage>>> complete(std::unique_ptr<Appender> message) = 0;
+  // All of them or none, in one commit; the answers in the order given. Limit: more than kAppendMessages.
+  virtual Task<Result<std::vector<Appended>>> append(MailboxId to, std::vector<NewMessage> messages) = 0;
   virtual Task<Result<Appended>> append(MailboxId to, std::unique_ptr<Appender> message, FlagList flags,
                                         std::optional<int64_t> internal_date) = 0;
   virtual Task<Result<Appended>> deliver(std::unique_ptr<Appender> message, Delivery delivery) = 0;  // INBOX or \Sent

@@ -47,6 +47,8 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   Task<Result<MailboxPtr>> open(MailboxId id) override;
 
   std::unique_ptr<Appender> begin_append() override;
+  Task<Result<std::unique_ptr<ReadyMessage>>> complete(std::unique_ptr<Appender> message) override;
+  Task<Result<std::vector<Appended>>> append(MailboxId to, std::vector<NewMessage> messages) override;
   Task<Result<Appended>> append(MailboxId to, std::unique_ptr<Appender> message, FlagList flags,
                                 std::optional<int64_t> internal_date) override;
   Task<Result<Appended>> deliver(std::unique_ptr<Appender> message, Delivery delivery) override;
@@ -72,21 +74,40 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
     AccountRecord account;
     kv::Batch batch;
     uint64_t modseq = 0;
+    uint16_t pieces = 0;  // D records of this commit so far
   };
-  struct Prepared {  // a message whose octets are written
+  struct Prepared final : ReadyMessage {  // a message whose octets are written
+    ~Prepared() override;                 // unused: takes back what is staged
+    uint64_t size() const override { return record.size(); }
     MessageRecord record;
-    StoredPtr message;
-    std::string encoded;  // the parsed form
-    std::string body_digest;
+    std::string message_id, body_digest;
+    StoredPtr message;               // what readers get; null when it is too large to be kept until then
+    size_t parsed_size = 0;          // octets of the parsed form
     std::optional<uint64_t> staged;  // T key: the blob is linked already
+    std::weak_ptr<AccountImpl> owner;
   };
   enum class Origin : uint8_t { Client, Delivery, SentCopy };
-  struct Incoming {
-    std::shared_ptr<Prepared> message;
+  struct Arrival {  // one message of a command
+    std::unique_ptr<Prepared> message;
     FlagList flags;
     int64_t internal_date = 0;
+  };
+  struct Incoming {  // one command
+    std::vector<Arrival> arrivals;
     Origin origin = Origin::Client;
     std::string delivered_key;  // I key; empty: none
+  };
+  struct Twin {  // what the Sent rule found; `flags` is what the arrival adds to it
+    Mark mark;
+    MailboxPtr mailbox;
+    FlagPlan flags;
+  };
+  struct Placing {  // one arrival, planned
+    const Arrival* arrival = nullptr;
+    FlagBits bits = 0;
+    std::string mark_key;  // S key; empty: none
+    std::optional<Twin> twin;
+    std::optional<Entry> entry;  // set by put_added()
   };
   enum class Transfer : uint8_t { Copy, Move };
 
@@ -131,15 +152,24 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   void released(MailboxId id, uint32_t first_recent);
 
   // incoming.cc
-  Task<Result<std::shared_ptr<Prepared>>> prepare(std::unique_ptr<Appender> message, std::string prefix);
+  Task<Result<std::unique_ptr<Prepared>>> prepare(std::unique_ptr<Appender> message, std::string prefix);
   Task<Result<std::string>> read_back(Prepared& prepared);
-  Task<Result<void>> keep_parsed(Prepared& prepared);
-  Task<Result<Appended>> take_in(MailboxId to, Incoming incoming);  // to unset: where deliveries go
-  Task<Result<Appended>> place(MailboxId to, const Incoming& incoming);
-  Task<Result<Appended>> place_delivery(const Incoming& incoming);
-  Task<Result<Appended>> add_message(State& state, const Incoming& incoming, std::string mark_key);
-  Task<Result<std::optional<Appended>>> match_sent(State& state, const Incoming& incoming, std::string mark_key);
-  Task<Result<void>> drop(const Prepared& prepared);
+  Task<Result<void>> keep_parsed(Prepared& prepared, std::string encoded);
+  Task<Result<void>> write_parsed(MessageRecord& record, std::string encoded);
+  Task<Result<void>> fit_one_batch(std::vector<Arrival>& arrivals);
+  Task<Result<bool>> take_back(uint64_t number, kv::BlobRef blob);
+
+  // placing.cc
+  using Placed = std::vector<Appended>;
+  Task<Result<Placed>> take_in(MailboxId to, Incoming incoming);  // to unset: where deliveries go
+  Task<Result<Placed>> place(MailboxId to, const Incoming& incoming);
+  Task<Result<Placed>> place_delivery(const Incoming& incoming);
+  Task<Result<std::vector<Placing>>> plan_placings(State& state, const Incoming& incoming,
+                                                   std::vector<std::string>& keywords);
+  Task<Result<std::optional<Twin>>> find_twin(const State& state, Origin origin, std::string mark_key);
+  void put_added(Tx& tx, Placing& placing, const Incoming& incoming, MailboxInfo& info) const;
+  void put_joined(Tx& tx, const Placing& placing, const Incoming& incoming, MailboxInfo& info) const;
+  Placed publish_placings(State& state, std::vector<Placing>& placings, uint64_t modseq);
   bool is_sent(const State& state) const;
   Result<void> has_room(const State& state, uint64_t messages, uint64_t bytes) const;
 

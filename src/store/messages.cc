@@ -9,12 +9,9 @@ constexpr uint64_t kVanishedChanges = 10'000;  // of the whole account, read for
 }
 
 void AccountImpl::put_change(Tx& tx, const Change& change, const std::vector<uint32_t>& counts) const {
-  if (change.kind == Change::Kind::Append) {
-    tx.batch.put(key::change(tx.modseq, 0), change.encode());
-    return;
-  }
-  uint16_t piece = 0;
-  for (const Change& part : split_change(change, counts)) tx.batch.put(key::change(tx.modseq, piece++), part.encode());
+  auto put = [&tx](const Change& piece) { tx.batch.put(key::change(tx.modseq, tx.pieces++), piece.encode()); };
+  if (change.kind == Change::Kind::Append) return put(change);
+  for (const Change& part : split_change(change, counts)) put(part);
 }
 
 Result<AccountImpl::State*> AccountImpl::selected(const MailboxPtr& mailbox) {

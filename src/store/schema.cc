@@ -1,6 +1,7 @@
 #include "store/schema.h"
 
 #include "base/coding.h"
+#include "crypto/digest.h"
 
 namespace bz::store {
 namespace {
@@ -111,6 +112,12 @@ std::string change(uint64_t modseq, uint16_t piece) {
 }
 std::string record(uint64_t email) { return with64('R', email); }
 std::string references(uint64_t email) { return with64('C', email); }
+std::string digest(std::string_view a, std::string_view b) {
+  std::string both(a);
+  both += '\0';
+  both += b;
+  return crypto::sha256(both);
+}
 std::string delivered(std::string_view digest) { return "I" + std::string(digest); }
 std::string sent_mark(std::string_view digest) { return "S" + std::string(digest); }
 std::string staged(uint64_t number) { return with64('T', number); }

@@ -35,6 +35,7 @@ std::string page(MailboxId id, uint32_t page);
 std::string change(uint64_t modseq, uint16_t piece);
 std::string record(uint64_t email);
 std::string references(uint64_t email);
+std::string digest(std::string_view a, std::string_view b);  // SHA-256 of a, NUL, b: of I and S
 std::string delivered(std::string_view digest);
 std::string sent_mark(std::string_view digest);
 std::string staged(uint64_t number);

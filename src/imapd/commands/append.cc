@@ -1,93 +1,170 @@
-// APPEND (RFC 3501 section 6.3.11, RFC 4315, RFC 7889): the message goes from the wire to the store in pieces. Between "+"
-// and the tagged response nothing else is written: phones in the field cannot read it. News follows behind the tagged
-// response.
+// APPEND (RFC 3501 section 6.3.11, RFC 3502, RFC 4315, RFC 7889): messages go from the wire to the store in pieces, and
+// into the mailbox together, in one commit. Between "+" and the tagged response nothing else is written: phones in the
+// field cannot read it. News follows behind the tagged response. What is not wanted is refused before "+", so that the
+// client does not send it.
+#include "imap/append.h"
 #include "imapd/commands/commands.h"
 
 namespace bz::imapd {
 namespace {
 
-// Why the message is not even wanted; decided before "+", so that the client does not send it.
-std::optional<Reply> refusal(Session& s, const imap::ParsedCommand& parsed) {
-  if (const imap::SyntaxError* error = parsed.error())
-    return error->well_formed ? no(error->text, "CANNOT") : bad(error->text);
-  const auto& append = std::get<imap::Append>(*parsed.command());
-  const store::MailboxInfo* info = s.account().find(append.mailbox);
+using Event = imap::Framer::Event;
+using Kind = imap::Framer::Kind;
+using Step = imap::AppendStep;
+using Outcome = imap::AppendReader::Outcome;
+using Refusal = std::optional<Reply>;
+
+struct Upload {  // one command
+  imap::AppendReader reader;
+  std::optional<MailboxId> to;
+  std::vector<store::NewMessage> messages;   // complete
+  std::unique_ptr<store::Appender> message;  // the one under way,
+  store::NewMessage next;                    // and what is known of it
+  Refusal failed;                            // the store took no more; the octets are read all the same
+};
+
+Refusal find_target(Session& s, Upload& upload) {
+  if (upload.to) return std::nullopt;
+  const store::MailboxInfo* info = s.account().find(upload.reader.mailbox());
   if (!info || !info->selectable) return no("No such mailbox", "TRYCREATE");
-  if (append.size > s.account().config().append_limit) return no("Message too large", "TOOBIG");
+  upload.to = info->id;
   return std::nullopt;
 }
 
-// Takes the message off the wire into `message`. After an error of the store the rest is read all the same, so that the
-// session stays in step. unset: the connection is gone.
-struct Received {
-  Result<void> stored;
-  bool clean = true;
-};
-Task<std::optional<Received>> receive(Session& s, store::Appender& message) {
-  Received received;
-  for (;;) {
-    imap::Framer::Event event = s.framer().next();
-    switch (event.kind) {
-      case imap::Framer::Kind::NeedMore:
-        if (!co_await s.read_more(s.config().literal_timeout)) co_return std::nullopt;
-        break;
-      case imap::Framer::Kind::AppendChunk:
-        if (received.stored) {
-          auto written = co_await message.write(event.text);
-          received.stored = std::move(written);
-        }
-        break;
-      case imap::Framer::Kind::AppendEnd:
-        received.clean = event.clean;
-        co_return std::move(received);
-      default:
-        BZ_CHECK(false, "a command inside a message");
-    }
-  }
+Refusal begin_message(Session& s, Upload& upload, const Step& step) {
+  if (upload.messages.size() == store::kAppendMessages) return no("Too many messages in one command", "LIMIT");
+  upload.next = {nullptr, step.flags, std::nullopt};
+  if (step.date) upload.next.internal_date = step.date->unix_seconds;
+  upload.message = s.account().begin_append();
+  return std::nullopt;
 }
 
-Task<Reply> store_message(Session& s, MailboxId to, std::unique_ptr<store::Appender> message, const imap::Append& append) {
-  std::optional<int64_t> date;
-  if (append.date) date = append.date->unix_seconds;
-  FlagList flags = append.flags;
-  auto appended = co_await s.account().append(to, std::move(message), std::move(flags), date);
-  if (!appended) {
-    if (appended.error().code() == Errc::NotFound) co_return no("The mailbox is gone", "TRYCREATE");
-    co_return reply_for(appended.error());
+Refusal may_grow(Session& s, const Upload& upload, uint64_t by) {
+  const uint64_t limit = s.account().config().append_limit, size = upload.message->size();
+  if (size > limit || by > limit - size) return no("Message too large", "TOOBIG");
+  return std::nullopt;
+}
+
+Task<Refusal> end_message(Session& s, Upload& upload) {
+  // RFC 3502: "A zero-length message literal argument is an error ... This can be used to cancel the append."
+  if (upload.message->size() == 0) co_return no("Cancelled by an empty message");
+  auto completed = co_await s.account().complete(std::move(upload.message));
+  if (!completed) co_return reply_for(completed.error());
+  upload.next.message = std::move(*completed);
+  upload.messages.push_back(std::move(upload.next));
+  co_return std::nullopt;
+}
+
+// Does what the text in front of a literal, or at the end, asks for.
+Task<Refusal> follow(Session& s, Upload& upload) {
+  if (auto why = find_target(s, upload)) co_return why;
+  for (const Step& step : upload.reader.steps()) {
+    Refusal why;
+    switch (step.kind) {
+      case Step::Kind::Message:
+        why = begin_message(s, upload, step);
+        break;
+      case Step::Kind::Literal:
+        why = may_grow(s, upload, step.size);
+        break;
+      case Step::Kind::Done:
+        why = co_await end_message(s, upload);
+        break;
+    }
+    if (why) co_return why;
   }
-  co_return ok("APPEND completed", imap::code_append_uid(appended->uid_validity, Uid(appended->uid)));
+  co_return std::nullopt;
+}
+
+Reply syntax_error(const imap::SyntaxError& error) {
+  return error.well_formed ? no(error.text, "CANNOT") : bad(error.text);
+}
+
+// Tells the framer what to do with the literal, unless it is refused.
+Task<Refusal> accept_literal(Session& s, Upload& upload, std::string text) {
+  const auto outcome = upload.reader.read(text, true);
+  s.set_tag(upload.reader.tag());
+  if (upload.failed) co_return upload.failed;
+  if (outcome == Outcome::Error) co_return syntax_error(upload.reader.error());
+  if (outcome == Outcome::Argument) {
+    if (!s.framer().accept_argument()) co_return no("Literal too large", "TOOBIG");
+    co_return std::nullopt;
+  }
+  if (auto why = co_await follow(s, upload)) co_return why;
+  s.framer().accept_append();
+  co_return std::nullopt;
+}
+
+// False: the command is over.
+Task<bool> take_literal(Session& s, Upload& upload, std::string text, bool sync) {
+  if (auto why = co_await accept_literal(s, upload, std::move(text))) {
+    s.framer().refuse_append(s.config().max_drain);
+    s.write_tagged(*why);
+    co_return false;
+  }
+  if (sync) imap::continuation(s.out(), "Go ahead");
+  co_return true;
+}
+
+Task<void> take_chunk(Upload& upload, std::string_view octets) {
+  if (upload.failed) co_return;
+  auto written = co_await upload.message->write(octets);
+  if (!written) upload.failed = reply_for(written.error());
+}
+
+std::string code_of(const std::vector<store::Appended>& appended) {
+  std::vector<uint32_t> uids;
+  for (const store::Appended& a : appended) uids.push_back(a.uid);
+  return imap::code_append_uid(appended.front().uid_validity, uids);
+}
+
+Task<Reply> finish(Session& s, Upload& upload, std::string text) {
+  const auto outcome = upload.reader.read(text, false);
+  s.set_tag(upload.reader.tag());
+  if (upload.failed) co_return std::move(*upload.failed);
+  if (outcome == Outcome::Error) co_return syntax_error(upload.reader.error());
+  if (auto why = co_await follow(s, upload)) co_return std::move(*why);
+  auto appended = co_await s.account().append(*upload.to, std::move(upload.messages));
+  if (!appended && appended.error().code() == Errc::NotFound) co_return no("The mailbox is gone", "TRYCREATE");
+  if (!appended) co_return reply_for(appended.error());
+  co_return ok("APPEND completed", code_of(*appended));
 }
 
 }  // namespace
 
-Task<Reply> handle(Session&, const imap::Append&) { co_return bad("APPEND needs a message literal"); }
-
-Task<void> run_append(Session& s, std::string head, bool sync) {
-  imap::ParsedCommand parsed = imap::parse_append_head(head);
-  s.set_tag(parsed.tag);
-  if (auto why = refusal(s, parsed)) {
-    s.framer().refuse_append(s.config().max_drain);
-    s.write_tagged(*why);
-    co_return;
+Task<void> run_append(Session& s, Event event) {
+  Upload upload;
+  for (;; event = s.framer().next()) {
+    switch (event.kind) {
+      case Kind::NeedMore:
+        if (!co_await s.flush() || !co_await s.read_more(s.config().literal_timeout)) co_return;
+        break;
+      case Kind::AppendLiteral: {
+        std::string text(event.text);
+        if (!co_await take_literal(s, upload, std::move(text), event.sync)) co_return;
+        break;
+      }
+      case Kind::AppendChunk:
+        co_await take_chunk(upload, event.text);
+        break;
+      case Kind::Command:
+      case Kind::AppendEnd: {
+        std::string text(event.text);
+        const Reply reply = co_await finish(s, upload, std::move(text));
+        s.write_tagged(reply);
+        s.report(store::View::Expunges::Hold);
+        co_return;
+      }
+      case Kind::Refused:
+        s.write_tagged(bad(event.text));
+        co_return;
+      case Kind::Fatal:
+        s.bye(event.text);
+        co_return;
+      case Kind::Continue:
+        BZ_CHECK(false, "APPEND decides about its literals itself");
+    }
   }
-  const auto& append = std::get<imap::Append>(*parsed.command());
-  MailboxId to = s.account().find(append.mailbox)->id;
-  s.framer().accept_append();
-  if (sync) imap::continuation(s.out(), "Send the message");
-  if (!co_await s.flush()) co_return;
-  auto message = s.account().begin_append();
-  auto received = co_await receive(s, *message);
-  if (!received) co_return;
-  Reply reply;
-  if (!received->clean) {
-    reply = bad("Unexpected text behind the message");
-  } else if (!received->stored) {
-    reply = reply_for(received->stored.error());
-  } else {
-    reply = co_await store_message(s, to, std::move(message), append);
-  }
-  s.write_tagged(reply);
-  s.report(store::View::Expunges::Hold);
 }
 
 }  // namespace bz::imapd

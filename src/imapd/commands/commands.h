@@ -43,8 +43,8 @@ Task<Result<void>> write_status(Session& s, std::string name, imap::StatusItems 
 Task<Reply> handle(Session& s, const imap::List& command);
 Task<Reply> handle(Session& s, const imap::Lsub& command);
 // commands/append.cc
-Task<Reply> handle(Session& s, const imap::Append& command);  // of a head without framer event: BAD
-Task<void> run_append(Session& s, std::string head, bool sync);
+// From the first event of the command (its first literal, or all of it) to its tagged response.
+Task<void> run_append(Session& s, imap::Framer::Event event);
 // idle.cc
 Task<Reply> handle(Session& s, const imap::Idle& command);
 // commands/expunge.cc

@@ -1,0 +1,65 @@
+// The arguments of APPEND (RFC 3501 section 6.3.11, RFC 3502, RFC 4466 section 2.4), read while the command comes: the text
+// in front of each literal, and at last what follows the last one. The octets of messages are not here, they are streamed
+// (framer.h). Every piece of text is read from its beginning; after Argument it comes once more, longer.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "imap/date.h"
+#include "imap/parser.h"
+#include "model/flags.h"
+
+namespace bz::imap {
+
+namespace detail {
+class Parse;
+}
+
+bool is_append(std::string_view command);  // by its name
+
+struct AppendStep {
+  enum class Kind : unsigned char {
+    Message,  // one begins, with these flags and this date
+    Literal,  // octets of it: the literal at the end of the text
+    Done,     // it is complete
+  };
+  Kind kind = Kind::Message;
+  FlagList flags = {};
+  std::optional<DateTime> date = std::nullopt;
+  uint64_t size = 0;  // Literal
+};
+
+class AppendReader {
+ public:
+  enum class Outcome : unsigned char {
+    Steps,     // read, see steps()
+    Argument,  // the literal belongs to the text: read again with its octets in place
+    Error,     // see error(); nothing more can be read
+  };
+  // `literal`: the text ends in "{n}" or "{n+}", whose octets follow; else the command ends here.
+  Outcome read(std::string_view text, bool literal);
+
+  // Valid after the first read.
+  const std::string& tag() const { return tag_; }          // "*" when none could be read
+  const std::string& mailbox() const { return mailbox_; }  // after the first Steps
+  const std::vector<AppendStep>& steps() const { return steps_; }
+  const SyntaxError& error() const { return error_; }
+
+ private:
+  enum class At : unsigned char { Head, Behind };  // the text begins with the command, or behind a message's octets
+  bool read_head(detail::Parse& p);
+  bool read_message(detail::Parse& p);
+  bool argument_ahead(detail::Parse& p);
+
+  std::string tag_ = "*", mailbox_;
+  At at_ = At::Head;
+  bool literal_ = false;   // of the text being read
+  bool argument_ = false;  // it belongs to the text
+  std::vector<AppendStep> steps_;
+  SyntaxError error_;
+};
+
+}  // namespace bz::imap

@@ -1,0 +1,87 @@
+#include <limits>
+
+#include "base/text.h"
+#include "imap/append.h"
+#include "imap/parse.h"
+
+namespace bz::imap {
+namespace {
+
+using detail::Parse;
+
+// The "{n}" or "{n+}" at the end of the text, if that is all that is left of it.
+std::optional<uint64_t> announced_size(std::string_view rest) {
+  if (!rest.starts_with('{') || !rest.ends_with('}')) return std::nullopt;
+  rest = rest.substr(1, rest.size() - 2);
+  if (rest.ends_with('+')) rest.remove_suffix(1);
+  if (rest.empty() || rest.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
+  return base::parse_number<uint64_t>(rest).value_or(std::numeric_limits<uint64_t>::max());
+}
+
+}  // namespace
+
+bool is_append(std::string_view command) {
+  const size_t tag_end = command.find(' ');
+  return tag_end != std::string_view::npos && base::istarts_with(command.substr(tag_end + 1), "APPEND ");
+}
+
+AppendReader::Outcome AppendReader::read(std::string_view text, bool literal) {
+  Parse p(text);
+  steps_.clear();
+  literal_ = literal;
+  argument_ = false;
+  bool read = true;
+  if (at_ == At::Head) {
+    read = read_head(p) && read_message(p);
+  } else {
+    steps_.push_back({.kind = AppendStep::Kind::Done});
+    if (!p.lex.at_end()) read = read_message(p);
+  }
+  if (argument_) return Outcome::Argument;
+  if (read) return Outcome::Steps;
+  error_ = {.text = std::string(p.error), .well_formed = p.well_formed};
+  return Outcome::Error;
+}
+
+// A string comes, and it is the literal at the end.
+bool AppendReader::argument_ahead(Parse& p) {
+  argument_ = literal_ && announced_size(p.lex.rest());
+  return argument_;
+}
+
+// append = "APPEND" SP mailbox 1*append-message
+bool AppendReader::read_head(Parse& p) {
+  tag_ = read_tag(p.lex.rest());
+  if (tag_ == "*") return p.fail("No valid tag"), false;
+  p.lex.reset(tag_.size());
+  if (!p.sp() || !p.lex.take("APPEND") || !p.sp() || argument_ahead(p)) return false;
+  auto mailbox = p.mailbox();
+  if (!mailbox) return false;
+  mailbox_ = std::move(*mailbox);
+  return true;
+}
+
+// append-message = [SP flag-list] [SP date-time] SP literal
+bool AppendReader::read_message(Parse& p) {
+  AppendStep message{.kind = AppendStep::Kind::Message};
+  if (!p.sp()) return false;
+  if (p.lex.peek() == '(') {
+    auto flags = p.flag_list();
+    if (!flags || !p.sp()) return false;
+    message.flags = std::move(*flags);
+  }
+  if (p.lex.peek() == '"') {
+    auto text = p.lex.string();
+    if (!text || !p.sp()) return false;
+    message.date = parse_date_time(*text);
+    if (!message.date) return p.fail("Invalid date-time"), false;
+  }
+  auto size = literal_ ? announced_size(p.lex.rest()) : std::nullopt;
+  if (!size) return p.fail("APPEND needs a message literal"), false;
+  steps_.push_back(std::move(message));
+  steps_.push_back({.kind = AppendStep::Kind::Literal, .size = *size});
+  at_ = At::Behind;
+  return true;
+}
+
+}  // namespace bz::imap
