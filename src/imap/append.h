@@ -29,7 +29,8 @@ struct AppendStep {
   Kind kind = Kind::Message;
   FlagList flags = {};
   std::optional<DateTime> date = std::nullopt;
-  uint64_t size = 0;  // Literal
+  uint64_t size = 0;    // Literal
+  bool binary = false;  // Literal: a literal8 (RFC 3516), may hold NUL
 };
 
 class AppendReader {

@@ -54,6 +54,14 @@ TEST(AppendReader, a_mailbox_may_be_a_literal) {
   EXPECT_EQ(read_all({"a APPEND {4}", "a APPEND {4}\r\nSent {0+}", ""}, reader), "argument message literal:0 done ");
   EXPECT_EQ(reader.mailbox(), "Sent");
 }
+TEST(AppendReader, a_literal8_may_hold_nul) {
+  AppendReader reader;
+  ASSERT_EQ(reader.read("a APPEND x ~{5}", true), Outcome::Steps);
+  EXPECT_TRUE(reader.steps()[1].binary);
+  ASSERT_EQ(reader.read(" (\\Seen) {6+}", true), Outcome::Steps);
+  EXPECT_FALSE(reader.steps()[2].binary);
+  EXPECT_EQ(read_all({"a APPEND ~{5+}", ""}), "error: Syntax error");
+}
 TEST(AppendReader, sizes_beyond_64_bits_are_just_large) {
   EXPECT_EQ(read_all({"a APPEND x {99999999999999999999999+}", ""}), "message literal:18446744073709551615 done ");
 }

@@ -40,13 +40,18 @@ struct FetchItem {
     Rfc822,        // = BODY[], under its own name
     Rfc822Header,  // = BODY.PEEK[HEADER]
     Rfc822Text,    // = BODY[TEXT]
+    Binary,        // BINARY[...], BINARY.PEEK[...] (RFC 3516); of `section` only the part
+    BinarySize,    // BINARY.SIZE[...]
   };
   Kind kind = Kind::Flags;
-  BodySection section;  // set for Section and the three Rfc822 kinds
+  BodySection section;  // set for Section, the three Rfc822 and the two Binary kinds
   std::optional<Partial> partial;
-  bool peek = false;  // Section: BODY.PEEK
+  bool peek = false;  // Section, Binary: .PEEK
   bool lazy = false;  // Preview: NIL will do when it would have to be made first
-  bool sets_seen() const { return (kind == Kind::Section && !peek) || kind == Kind::Rfc822 || kind == Kind::Rfc822Text; }
+  bool binary() const { return kind == Kind::Binary || kind == Kind::BinarySize; }
+  bool sets_seen() const {
+    return ((kind == Kind::Section || kind == Kind::Binary) && !peek) || kind == Kind::Rfc822 || kind == Kind::Rfc822Text;
+  }
   bool operator==(const FetchItem&) const = default;
 };
 

@@ -61,7 +61,7 @@ bool AppendReader::read_head(Parse& p) {
   return true;
 }
 
-// append-message = [SP flag-list] [SP date-time] SP literal
+// append-message = [SP flag-list] [SP date-time] SP (literal / literal8)
 bool AppendReader::read_message(Parse& p) {
   AppendStep message{.kind = AppendStep::Kind::Message};
   if (!p.sp()) return false;
@@ -76,10 +76,11 @@ bool AppendReader::read_message(Parse& p) {
     message.date = parse_date_time(*text);
     if (!message.date) return p.fail("Invalid date-time"), false;
   }
+  const bool binary = p.lex.take('~');
   auto size = literal_ ? announced_size(p.lex.rest()) : std::nullopt;
   if (!size) return p.fail("APPEND needs a message literal"), false;
   steps_.push_back(std::move(message));
-  steps_.push_back({.kind = AppendStep::Kind::Literal, .size = *size});
+  steps_.push_back({.kind = AppendStep::Kind::Literal, .size = *size, .binary = binary});
   at_ = At::Behind;
   return true;
 }

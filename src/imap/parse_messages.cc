@@ -43,18 +43,24 @@ bool section_text(Parse& p, BodySection& section) {
   return true;
 }
 
-// section = "[" [section-msgtext / (section-part ["." section-text])] "]"
-bool body_section(Parse& p, BodySection& section) {
-  if (!p.lex.take('[')) return false;
-  bool text = !base::is_digit(p.lex.peek());
+// section-part = nz-number *("." nz-number); `more`: a "." follows the last
+bool section_part(Parse& p, BodySection& section, bool& more) {
   while (base::is_digit(p.lex.peek())) {
     auto part = p.lex.number();
     if (!part || *part == 0) return p.fail("Invalid part number"), false;
     if (section.part.size() == kMaxPartDepth) return p.fail("Part number too deep"), false;
     section.part.push_back(*part);
-    text = p.lex.take('.');
-    if (!text) break;
+    more = p.lex.take('.');
+    if (!more) break;
   }
+  return true;
+}
+
+// section = "[" [section-msgtext / (section-part ["." section-text])] "]"
+bool body_section(Parse& p, BodySection& section) {
+  if (!p.lex.take('[')) return false;
+  bool text = !base::is_digit(p.lex.peek());
+  if (!section_part(p, section, text)) return false;
   if (p.lex.peek() == ']' && section.part.empty()) return p.lex.take(']');
   if (text && !section_text(p, section)) return false;
   return p.lex.take(']');
@@ -70,11 +76,30 @@ bool partial(Parse& p, FetchItem& item) {
   return true;
 }
 
+// section-binary = "[" [section-part] "]" (RFC 3516 section 7)
+bool binary_section(Parse& p, BodySection& section) {
+  bool more = false;
+  return p.lex.take('[') && section_part(p, section, more) && !more && p.lex.take(']');
+}
+
 FetchItem plain_item(Kind kind, What what = What::All) {
   FetchItem item;
   item.kind = kind;
   item.section.what = what;
   item.peek = kind == Kind::Rfc822Header;
+  return item;
+}
+
+// "BINARY" [".PEEK"] section-binary [partial] / "BINARY.SIZE" section-binary; the name has been read.
+std::optional<FetchItem> binary_item(Parse& p, std::string_view name) {
+  FetchItem item = plain_item(Kind::Binary);
+  item.peek = base::iequals(name, "BINARY.PEEK");
+  if (base::iequals(name, "BINARY.SIZE"))
+    item.kind = Kind::BinarySize;
+  else if (!item.peek && !base::iequals(name, "BINARY"))
+    return p.fail("Unknown FETCH item");
+  if (!binary_section(p, item.section)) return p.fail("Invalid part");
+  if (item.kind == Kind::Binary && !partial(p, item)) return std::nullopt;
   return item;
 }
 
@@ -126,6 +151,7 @@ std::optional<FetchItem> fetch_att(Parse& p) {
     if (!body_section(p, item.section) || !partial(p, item)) return std::nullopt;
     return item;
   }
+  if (bracket && base::istarts_with(word, "BINARY")) return binary_item(p, word);
   if (!bracket && base::iequals(word, "PREVIEW")) return preview(p);
   for (const auto& known : kItems)
     if (!bracket && base::iequals(known.name, word)) return plain_item(known.kind, known.what);

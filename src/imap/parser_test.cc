@@ -202,6 +202,19 @@ TEST(Parser, list_in_all_its_forms) {
   EXPECT_TRUE(ok<List>("a LIST () \"\" x RETURN ()").extended);
   EXPECT_EQ(ok<Lsub>("a LSUB \"\" *").pattern, "*");
 }
+TEST(Parser, binary_sections) {
+  Fetch f = ok<Fetch>("a FETCH 1 (BINARY[1.2]<0.10> binary.peek[] BINARY.SIZE[3])");
+  ASSERT_EQ(f.items.size(), 3u);
+  EXPECT_EQ(f.items[0].section.part, (std::vector<uint32_t>{1, 2}));
+  EXPECT_EQ(f.items[0].partial, (Partial{0, 10}));
+  EXPECT_TRUE(f.items[0].sets_seen());
+  EXPECT_TRUE(f.items[1].kind == FK::Binary && f.items[1].peek && !f.items[1].sets_seen());
+  EXPECT_EQ(f.items[2].kind, FK::BinarySize);
+  for (const char* text : {"a FETCH 1 BINARY", "a FETCH 1 BINARY[TEXT]", "a FETCH 1 BINARY[1.]", "a FETCH 1 BINARY[1.MIME]",
+                           "a FETCH 1 BINARY[0]", "a FETCH 1 BINARY.SIZE[1]<0.1>", "a FETCH 1 BINARY.NOT[1]",
+                           "a FETCH 1 BINARY.SIZE", "a FETCH 1 BINARY[1"})
+    bad(text);
+}
 TEST(Parser, store_in_all_its_forms) {
   Store s = ok<Store>("F4 UID STORE 5 +FLAGS.SILENT (\\Flagged $MailFlagBit0 $MailFlagBit1)");
   EXPECT_TRUE(s.uid && s.silent && s.mode == Store::Mode::Add);

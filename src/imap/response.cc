@@ -159,6 +159,11 @@ Encoder& Encoder::literal_head(uint64_t size) {
   return *this;
 }
 
+Encoder& Encoder::literal8_head(uint64_t size) {
+  out_ += '~';
+  return literal_head(size);
+}
+
 Encoder& Encoder::literal_done() {
   line_start_ = out_.size();
   return *this;
@@ -495,8 +500,8 @@ std::string_view section_word(BodySection::What what) {
   return "";
 }
 
-void put_section(Encoder& e, const BodySection& section) {
-  e.raw("BODY[");
+void put_section(Encoder& e, std::string_view name, const BodySection& section) {
+  e.raw(name).raw("[");
   for (size_t i = 0; i < section.part.size(); ++i) {
     if (i > 0) e.raw(".");
     e.number(section.part[i]);
@@ -521,8 +526,15 @@ FetchWriter& FetchWriter::item(const FetchItem& item) {
   next();
   switch (item.kind) {
     case FetchItem::Kind::Section:
-      put_section(encoder_, item.section);
+      put_section(encoder_, "BODY", item.section);
       if (item.partial) encoder_.raw("<").number(item.partial->offset).raw(">");
+      break;
+    case FetchItem::Kind::Binary:
+      put_section(encoder_, "BINARY", item.section);
+      if (item.partial) encoder_.raw("<").number(item.partial->offset).raw(">");
+      break;
+    case FetchItem::Kind::BinarySize:
+      put_section(encoder_, "BINARY.SIZE", item.section);
       break;
     case FetchItem::Kind::Rfc822:
       encoder_.raw("RFC822");

@@ -45,7 +45,8 @@ class Encoder {
   Encoder& astring(std::string_view text);
   Encoder& mailbox(std::string_view utf8);
   Encoder& flags(FlagBits bits, std::span<const std::string> keywords, bool recent = false);  // "(\Seen $Label1)"
-  Encoder& literal_head(uint64_t size);  // "{n}\r\n": the caller appends exactly `size` octets, then calls literal_done()
+  Encoder& literal_head(uint64_t size);   // "{n}\r\n": the caller appends exactly `size` octets, then calls literal_done()
+  Encoder& literal8_head(uint64_t size);  // "~{n}\r\n": octets that may hold NUL (RFC 3516 section 4.3)
   Encoder& literal_done();
   Encoder& crlf();
   size_t line_octets() const { return out_.size() - line_start_; }  // since the last CRLF or literal

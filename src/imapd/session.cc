@@ -7,6 +7,7 @@
 #include "imap/append.h"
 #include "imap/capability.h"
 #include "imapd/commands/commands.h"
+#include "imapd/commands/fetch_binary.h"
 #include "imapd/render.h"
 
 namespace bz::imapd {

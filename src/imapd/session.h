@@ -50,6 +50,8 @@ struct SessionStart {
   std::function<void(std::string client)> named{};  // told what the client calls itself by ID after login; may be empty
 };
 
+struct DecodedPart;
+
 class Session {
  public:
   Session(std::unique_ptr<net::Stream> stream, std::shared_ptr<store::Account> account, SessionStart start,
@@ -87,6 +89,9 @@ class Session {
   // What "$" stands for, as UIDs (RFC 5182); some may be gone. Empty again with every SELECT.
   const UidSet& saved_result() const { return saved_result_; }
   void save_result(UidSet uids) { saved_result_ = std::move(uids); }
+
+  // What BINARY decoded last (commands/fetch_binary.h); may be null.
+  std::unique_ptr<DecodedPart>& decoded_part() { return decoded_part_; }
 
   // ID: at most one line, and the first one only.
   void client_named(std::string client) {
@@ -138,6 +143,7 @@ class Session {
   bool read_only_ = false;
   bool condstore_ = false, qresync_ = false;
   UidSet saved_result_;
+  std::unique_ptr<DecodedPart> decoded_part_;
   size_t announced_keywords_ = 0;
   unsigned bad_in_a_row_ = 0;
   bool uid_command_ = false;  // the running command is a UID one

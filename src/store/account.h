@@ -55,6 +55,9 @@ class Appender {
  public:
   virtual ~Appender() = default;
   virtual Task<Result<void>> write(std::string_view bytes) = 0;  // bytes are taken before the first suspension
+  // NUL may come from now on, which a message never holds: its parts become base64 when it is complete (RFC 3516
+  // section 4.4). Else write() refuses it (Invalid).
+  virtual void allow_nul() = 0;
   virtual uint64_t size() const = 0;
 };
 
@@ -102,6 +105,7 @@ class Account {
 
   // --- messages ---
   virtual std::unique_ptr<Appender> begin_append() = 0;
+  // Unsupported: NUL where it cannot be encoded.
   virtual Task<Result<std::unique_ptr<ReadyMessage>>> complete(std::unique_ptr<Appender> message) = 0;
   // All of them or none, in one commit; the answers in the order given. Limit: more than kAppendMessages.
   virtual Task<Result<std::vector<Appended>>> append(MailboxId to, std::vector<NewMessage> messages) = 0;

@@ -154,6 +154,7 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   // incoming.cc
   Task<Result<std::unique_ptr<Prepared>>> prepare(std::unique_ptr<Appender> message, std::string prefix);
   Task<Result<std::string>> read_back(Prepared& prepared);
+  Task<Result<std::unique_ptr<Prepared>>> prepare_without_nul(std::string raw);
   Task<Result<void>> keep_parsed(Prepared& prepared, std::string encoded);
   Task<Result<void>> write_parsed(MessageRecord& record, std::string encoded);
   Task<Result<void>> fit_one_batch(std::vector<Arrival>& arrivals);

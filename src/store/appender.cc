@@ -21,7 +21,10 @@ void BodyHash::update(std::string_view bytes) {
 Task<Result<void>> AppenderImpl::write(std::string_view bytes) {
   if (failed_) co_return fail(Errc::Invalid, "an earlier write failed");
   failed_ = true;  // until it went well
-  if (bytes.find('\0') != bytes.npos) co_return fail(Errc::Invalid, "the message holds NUL");
+  if (bytes.find('\0') != bytes.npos) {
+    if (!nul_allowed_) co_return fail(Errc::Invalid, "the message holds NUL");
+    has_nul_ = true;
+  }
   if (bytes.size() > limit_ - size_) co_return fail(Errc::TooLarge, "the message is larger than append_limit");
   size_ += bytes.size();
   hash_.update(bytes);

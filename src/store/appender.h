@@ -29,9 +29,11 @@ class AppenderImpl final : public Appender {
  public:
   AppenderImpl(std::unique_ptr<kv::BlobWriter> blob, uint64_t limit) : blob_(std::move(blob)), limit_(limit) {}
   Task<Result<void>> write(std::string_view bytes) override;
+  void allow_nul() override { nul_allowed_ = true; }
   uint64_t size() const override { return size_; }
 
   Task<Result<kv::BlobRef>> finish();  // once
+  bool has_nul() const { return has_nul_; }
   bool kept_whole() const { return size_ <= kKeepBytes; }
   const std::string& kept() const { return kept_; }  // the whole message, if it is kept
   std::string body_digest() { return hash_.finish(); }
@@ -41,6 +43,7 @@ class AppenderImpl final : public Appender {
   const uint64_t limit_;
   uint64_t size_ = 0;
   bool failed_ = false;
+  bool nul_allowed_ = false, has_nul_ = false;
   std::string kept_;
   BodyHash hash_;
 };

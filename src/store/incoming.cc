@@ -1,11 +1,13 @@
 // Messages that come in, outside the queue of commands: octets to a blob, one parse.
 #include <utility>
 
+#include "mime/nul_parts.h"
 #include "store/account_impl.h"
 
 namespace bz::store {
 namespace {
 
+constexpr size_t kConvertPiece = 256 << 10;  // octets
 constexpr size_t kBatchRecords = 512 << 10;  // octets of the records of one batch (kv::Limits: 1 MiB for everything)
 
 // Final delivery adds Return-Path (RFC 5321 4.4). The path was checked as one; here it only must not break the header.
@@ -124,6 +126,11 @@ Task<Result<std::unique_ptr<AccountImpl::Prepared>>> AccountImpl::prepare(std::u
     auto read = co_await std::move(reading);
     BZ_CO_TRY(raw, std::move(read));
   }
+  if (appender->has_nul()) {
+    auto again = prepare_without_nul(std::move(raw));
+    auto converted = co_await std::move(again);
+    co_return std::move(converted);
+  }
   mime::Limits limits;
   BZ_CO_TRY(auto parsed, mime::parse_message(raw, limits));
   prepared->record.head = head_of(parsed, raw, prepared->record.prefix.size());
@@ -137,6 +144,29 @@ Task<Result<std::unique_ptr<AccountImpl::Prepared>>> AccountImpl::prepare(std::u
   const MessageRecord& record = prepared->record;
   prepared->message =
       std::make_shared<const StoredMessage>(StoredMessage{record.blob, record.prefix, record.head, std::move(parsed)});
+  co_return std::move(prepared);
+}
+
+// What was written so far is let go. Only messages of clients come here: they have no prefix.
+Task<Result<std::unique_ptr<AccountImpl::Prepared>>> AccountImpl::prepare_without_nul(std::string raw) {
+  mime::NulScan scan;
+  scan.feed(raw);
+  scan.finish();
+  if (scan.refusal()) co_return fail(Errc::Unsupported, scan.refusal());
+  mime::NulWriter writer(scan.parts());
+  auto converted = begin_append();
+  std::string out;
+  for (size_t at = 0; at <= raw.size(); at += kConvertPiece) {
+    if (at < raw.size()) writer.feed(std::string_view(raw).substr(at, kConvertPiece), out);
+    if (at + kConvertPiece > raw.size()) writer.finish(out);
+    auto writing = converted->write(out);
+    auto written = co_await std::move(writing);
+    BZ_CO_TRY_VOID(std::move(written));
+    out.clear();
+  }
+  raw = {};
+  auto preparing = prepare(std::move(converted), "");
+  auto prepared = co_await std::move(preparing);
   co_return std::move(prepared);
 }
 

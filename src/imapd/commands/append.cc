@@ -49,6 +49,8 @@ Task<Refusal> end_message(Session& s, Upload& upload) {
   // RFC 3502: "A zero-length message literal argument is an error ... This can be used to cancel the append."
   if (upload.message->size() == 0) co_return no("Cancelled by an empty message");
   auto completed = co_await s.account().complete(std::move(upload.message));
+  if (!completed && completed.error().code() == Errc::Unsupported)
+    co_return no("NUL stands where it cannot be encoded", "UNKNOWN-CTE");
   if (!completed) co_return reply_for(completed.error());
   upload.next.message = std::move(*completed);
   upload.messages.push_back(std::move(upload.next));
@@ -66,6 +68,7 @@ Task<Refusal> follow(Session& s, Upload& upload) {
         break;
       case Step::Kind::Literal:
         why = may_grow(s, upload, step.size);
+        if (step.binary) upload.message->allow_nul();
         break;
       case Step::Kind::Done:
         why = co_await end_message(s, upload);

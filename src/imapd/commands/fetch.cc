@@ -3,6 +3,7 @@
 // ever.
 #include "base/log.h"
 #include "imapd/commands/commands.h"
+#include "imapd/commands/fetch_binary.h"
 #include "imapd/commands/fetch_body.h"
 #include "mime/preview.h"
 
@@ -32,7 +33,8 @@ Plan make_plan(const Session& s, const imap::Fetch& command) {
   plan.uid_first = (command.uid || (s.condstore() && plan.sets_seen)) && !command.has(Kind::Uid);
   return plan;
 }
-static_assert(Kind::ThreadId < Kind::Envelope && Kind::Envelope < Kind::Section, "kinds from Envelope on read the record");
+static_assert(Kind::ThreadId < Kind::Envelope && Kind::Envelope < Kind::Section && Kind::Section < Kind::Binary,
+              "kinds from Envelope on read the record");
 
 // The items that an index entry answers; false: `item` is not one of them.
 bool write_simple(imap::FetchWriter& w, const imap::FetchItem& item, const store::Entry& e,
@@ -108,6 +110,11 @@ Task<Result<void>> write_message(Session& s, const Plan& plan, store::Msn msn, s
     if (!loaded) co_return std::move(loaded).error();
     record = std::move(*loaded);
   }
+  for (const imap::FetchItem& item : plan.command.items) {
+    if (!item.binary()) continue;
+    auto checked = co_await check_binary(s, item, email, record);
+    if (!checked) co_return std::move(checked).error();
+  }
   const auto& keywords = s.mailbox().keywords();
   bool recent = s.view().is_recent(entry.uid);
   imap::FetchWriter w(s.out(), msn);
@@ -119,7 +126,8 @@ Task<Result<void>> write_message(Session& s, const Plan& plan, store::Msn msn, s
       if (!made) co_return std::move(made).error();
       continue;
     }
-    auto written = co_await write_section(s, w, item, email, record);
+    auto writing = item.binary() ? write_binary(s, w, item, email, record) : write_section(s, w, item, email, record);
+    auto written = co_await std::move(writing);
     if (!written) co_return std::move(written).error();
   }
   if (seen_now && !plan.wants_flags) w.flags(entry.flags, keywords, recent);
@@ -146,8 +154,9 @@ Task<UidSet> set_seen(Session& s, const std::vector<uint32_t>& slice) {
 }
 
 struct Outcome {
-  bool gone = false;    // some messages were expunged by others
-  bool failed = false;  // some could not be read
+  bool gone = false;              // some messages were expunged by others
+  bool failed = false;            // some could not be read
+  bool unknown_encoding = false;  // some have a part that cannot be decoded (RFC 3516 section 4.3)
 };
 
 Task<Outcome> write_slice(Session& s, const Plan& plan, const std::vector<uint32_t>& slice) {
@@ -167,9 +176,10 @@ Task<Outcome> write_slice(Session& s, const Plan& plan, const std::vector<uint32
     auto written = co_await write_message(s, plan, *msn, *entry, seen_now.contains(uid));
     if (s.ended()) co_return outcome;
     if (!written) {
-      bool expunged = s.view().entry(uid) == nullptr;
-      (expunged ? outcome.gone : outcome.failed) = true;
-      if (!expunged)
+      const bool expunged = s.view().entry(uid) == nullptr;
+      const bool unknown_encoding = !expunged && written.error().code() == Errc::Unsupported;
+      (expunged ? outcome.gone : unknown_encoding ? outcome.unknown_encoding : outcome.failed) = true;
+      if (!expunged && !unknown_encoding)
         log::event(log::Err, "imap_fetch_failed").field("sid", s.id()).field("uid", uid).error(written.error());
       if (s.flushed() != flushed) {  // half a response is out, its literal's size is promised
         s.bye("A message could not be read to its end", "UNAVAILABLE");
@@ -216,6 +226,7 @@ Task<Reply> handle(Session& s, const imap::Fetch& command) {
     if (s.ended()) co_return Reply{};
     total.gone |= outcome.gone;
     total.failed |= outcome.failed;
+    total.unknown_encoding |= outcome.unknown_encoding;
     if (at + kSlice < all.size()) {
       base::Yield yield(s.loop());
       co_await yield;
@@ -223,6 +234,7 @@ Task<Reply> handle(Session& s, const imap::Fetch& command) {
     if (s.mailbox().gone()) co_return ok("FETCH completed");
   }
   if (total.failed) co_return no("Some messages could not be read; the administrator finds them in the log", "SERVERBUG");
+  if (total.unknown_encoding) co_return no("A part has an unknown transfer encoding", "UNKNOWN-CTE");
   if (total.gone && !command.uid) co_return ok("Some messages are expunged", "EXPUNGEISSUED");
   co_return ok("FETCH completed");
 }

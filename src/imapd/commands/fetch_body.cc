@@ -60,8 +60,11 @@ Task<Result<void>> write_fields(Session& s, imap::FetchWriter& writer, const ima
   co_return Result<void>();
 }
 
-Task<Result<void>> write_range(Session& s, imap::FetchWriter& writer, const imap::FetchItem& item, EmailId email,
-                               mime::Range range) {
+}  // namespace
+
+Task<Result<void>> write_octets(Session& s, imap::FetchWriter& writer, const imap::FetchItem& item, EmailId email,
+                                mime::Range whole) {
+  const mime::Range range = window(whole, item.partial);
   if (range.size == 0) {
     writer.item(item).encoder().raw("\"\"");
     co_return Result<void>();
@@ -80,8 +83,6 @@ Task<Result<void>> write_range(Session& s, imap::FetchWriter& writer, const imap
   co_return Result<void>();
 }
 
-}  // namespace
-
 Task<Result<void>> write_section(Session& s, imap::FetchWriter& writer, const imap::FetchItem& item, EmailId email,
                                  std::shared_ptr<const mime::ParsedMessage> record) {
   auto range = mime::section(*record, path_of(item.section));
@@ -91,7 +92,7 @@ Task<Result<void>> write_section(Session& s, imap::FetchWriter& writer, const im
   }
   if (item.section.what == What::HeaderFields || item.section.what == What::HeaderFieldsNot)
     co_return co_await write_fields(s, writer, item, email, *range);
-  co_return co_await write_range(s, writer, item, email, window(*range, item.partial));
+  co_return co_await write_octets(s, writer, item, email, *range);
 }
 
 }  // namespace bz::imapd

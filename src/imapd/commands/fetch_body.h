@@ -15,4 +15,8 @@ namespace bz::imapd {
 Task<Result<void>> write_section(Session& s, imap::FetchWriter& writer, const imap::FetchItem& item, EmailId email,
                                  std::shared_ptr<const mime::ParsedMessage> record);
 
+// The same for a range of the message that is known; the item's window is cut from it.
+Task<Result<void>> write_octets(Session& s, imap::FetchWriter& writer, const imap::FetchItem& item, EmailId email,
+                                mime::Range whole);
+
 }  // namespace bz::imapd
