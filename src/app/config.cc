@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "directory/entry.h"
 #include "directory/guard.h"
+#include "imap/capability.h"
 #include "intl/idna.h"
 #include "net/stream.h"
 #include "roles/directories.h"
@@ -482,6 +483,16 @@ Result<void> check_logins(const Config& config, Where where) {
   return {};
 }
 
+// LITERAL- before login too, unless the listener says itself what it shows or shows what any server can.
+void promise_literals(Config& config) {
+  const bool foreign =
+      std::any_of(config.servers.begin(), config.servers.end(), [](const auto& s) { return s.imap_port != 0; });
+  if (!config.mailstore.imap_literal_minus || foreign) return;
+  for (ListenerConfig& listener : config.listeners)
+    if (listener.front == roles::Front::Imap && listener.imap_capabilities.empty())
+      listener.imap_capabilities = imap::with_literals(imap::kCapabilitiesBeforeLogin, imap::Literals::Minus);
+}
+
 Result<void> check_whole(const toml::table& root, std::string_view file, Config& config) {
   auto line = [&](std::string_view key) {
     toml::node_view<const toml::node> node = root.at_path(key);
@@ -522,6 +533,7 @@ Result<void> check_whole(const toml::table& root, std::string_view file, Config&
     return bad(line("gateway"), "gateway.foreign_time", "must be at least 5 s more than egress.login_time");
   }
   if (config.auth.realm.empty()) config.auth.realm = config.host;
+  promise_literals(config);
   if (auto good = check_inner(config); !good) return bad(line("inner"), "inner", good.error().text());
   return check_logins(config, line("auth"));
 }

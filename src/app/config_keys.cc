@@ -133,6 +133,7 @@ constexpr Key<Config> kKeys[] = {
     {"mailstore.lanes", Number, "0", 0, 64, "", "threads that serve accounts; 0: one per core", NUMBER(mailstore.lanes), false, RESTART(mailstore.lanes)},
     {"mailstore.cache", Size, "\"64MiB\"", kMiB, 1024 * kGiB, "", "database cache", NUMBER(mailstore.cache), false, RESTART(mailstore.cache)},
     {"mailstore.max_sessions_per_account", Number, "100", 1, 10'000, "", "IMAP sessions of one account; phones with several apps need dozens", NUMBER(mailstore.max_sessions_per_account)},
+    {"mailstore.imap_literals", Text, "\"plus\"", 1, 5, "plus|minus", "plus: clients may send literals of any size without waiting for us (LITERAL+); minus: only up to 4096 octets, so that no client sends a large message that is refused (LITERAL-, RFC 7888 5)", [](Config& c, KeyValue v) { c.mailstore.imap_literal_minus = v.text == "minus"; }, false, RESTART(mailstore.imap_literal_minus)},
 
     {"mailstore.pop3_idle_time", Duration, "\"10m\"", 10 * kMinute, kDay, "", "a POP3 client that says nothing is cut off, and nothing is removed (RFC 1939 3: not under 10 minutes)", TIME(mailstore.pop3_idle_time)},
     {"mailstore.pop3_take_over", Duration, "\"1m\"", 0, kDay, "", "a POP3 session whose client has been silent for so long ends, and removes nothing, when another one of its account comes (a phone that changed its network); 0: never, the new one hears [IN-USE] until pop3_idle_time is over", TIME(mailstore.pop3_take_over)},

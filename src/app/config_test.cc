@@ -66,6 +66,14 @@ TEST(Config, small_file_gets_defaults) {
   EXPECT_THAT(config->listeners[0].mechanisms, testing::ElementsAre("PLAIN", "LOGIN", "SCRAM-SHA-256"));
 }
 
+TEST(Config, literal_minus_is_shown_before_login_too) {
+  const std::string minus = "mailstore.imap_literals = \"minus\"\n" + kGood;
+  EXPECT_EQ(parse_config(kGood, "f")->listeners[0].imap_capabilities, "");
+  EXPECT_EQ(parse_config(minus, "f")->listeners[0].imap_capabilities, "IMAP4rev1 LITERAL- SASL-IR ID ENABLE IDLE");
+  EXPECT_EQ(parse_config(minus + "imap_capabilities = \"IMAP4rev1\"\n", "f")->listeners[0].imap_capabilities, "IMAP4rev1");
+  EXPECT_THAT(refusal("mailstore.imap_literals = \"none\"\n" + kGood), HasSubstr("\"plus\" \"minus\""));
+}
+
 TEST(Config, errors_name_file_line_key_and_what_is_allowed) {
   EXPECT_EQ(refusal("gateway.workers = \"many\"\n" + kGood),
             "buzon.toml:1: gateway.workers: must be a whole number, from 0 to 64");

@@ -39,9 +39,12 @@ TEST(Reload, names_the_keys_it_does_not_take_over) {
                                  "log_level = \"debug\"\nauth.argon2_threads = 9\nmailstore.idle_time = \"40m\"\n")),
       IsEmpty());
   EXPECT_THAT(
-      needs_restart(before, with("state = \"x\"\nmailstore.lanes = 3\nmailstore.cache = \"65MiB\"\n"
-                                 "dns.config_file = \"d\"\nusers.mta = \"m\"\nauth.secrets_key_file = \"s\"\n")),
-      ElementsAre("state", "auth.secrets_key_file", "mailstore.lanes", "mailstore.cache", "dns.config_file", "users.mta"));
+      needs_restart(
+          before,
+          with("state = \"x\"\nmailstore.lanes = 3\nmailstore.imap_literals = \"minus\"\nmailstore.cache = \"65MiB\"\n"
+               "dns.config_file = \"d\"\nusers.mta = \"m\"\nauth.secrets_key_file = \"s\"\n")),
+      ElementsAre("state", "auth.secrets_key_file", "mailstore.lanes", "mailstore.cache", "mailstore.imap_literals",
+                  "dns.config_file", "users.mta"));
   // The same name, another content.
   const std::string key = "auth.secrets_key_file = \"s\"\n";
   EXPECT_THAT(needs_restart(with(key, "one"), with(key, "one")), IsEmpty());

@@ -19,9 +19,20 @@ inline constexpr std::string_view kCapabilitiesAfterLogin =
 // ENABLE knows these names (RFC 5161).
 inline constexpr std::string_view kEnableCondstore = "CONDSTORE", kEnableQresync = "QRESYNC";
 
+// RFC 7888: a server offers one of the two. LITERAL- allows non-synchronizing literals up to kMinusLiteral octets only.
+enum class Literals : unsigned char { Plus, Minus };
+inline constexpr uint64_t kMinusLiteral = 4096;
+
+inline std::string with_literals(std::string_view capabilities, Literals literals) {
+  std::string out(capabilities);
+  const size_t at = literals == Literals::Minus ? out.find("LITERAL+") : std::string::npos;
+  if (at != std::string::npos) out[at + 7] = '-';
+  return out;
+}
+
 // "... APPENDLIMIT=<n>" (RFC 7889), without the word CAPABILITY.
-inline std::string capabilities_after_login(uint64_t append_limit) {
-  return std::string(kCapabilitiesAfterLogin) + " APPENDLIMIT=" + std::to_string(append_limit);
+inline std::string capabilities_after_login(uint64_t append_limit, Literals literals = Literals::Plus) {
+  return with_literals(kCapabilitiesAfterLogin, literals) + " APPENDLIMIT=" + std::to_string(append_limit);
 }
 
 }  // namespace bz::imap

@@ -12,7 +12,7 @@ namespace bz::imap {
 namespace {
 constexpr std::string_view kLineTooLong = "Command line too long";
 constexpr std::string_view kLiteralTooLarge = "[TOOBIG] Literal too large";
-constexpr std::string_view kTooMuch = "Too much data after a refused command";
+constexpr std::string_view kTooMuch = "[TOOBIG] Too much data after a refused command";
 constexpr size_t kMarkerRoom = 64;          // no legal "{n+}" is longer
 constexpr size_t kKeepCapacity = 4 * 1024;  // what an idle connection may hold on to
 
@@ -136,6 +136,7 @@ std::optional<Framer::Event> Framer::literal_start(const Marker& marker, size_t 
 
 // Into the command, with its octets.
 bool Framer::fits(uint64_t literal) const {
+  if (!sync_ && literal > limits_.non_sync) return false;
   return literal <= limits_.literal && scan_ - begin_ + literal <= limits_.command;
 }
 

@@ -35,10 +35,11 @@ namespace bz::imap {
 class Framer {
  public:
   struct Limits {
-    size_t line = 64 * 1024;       // octets of a command outside literals: multi-kilobyte searches are common
-    size_t literal = 64 * 1024;    // one literal
-    size_t command = 128 * 1024;   // all of it
-    uint64_t drain = 1024 * 1024;  // octets skipped after a refusal
+    size_t line = 64 * 1024;         // octets of a command outside literals: multi-kilobyte searches are common
+    size_t literal = 64 * 1024;      // one literal
+    uint64_t non_sync = UINT64_MAX;  // one that the client sends without waiting for "+" (RFC 7888 section 5)
+    size_t command = 128 * 1024;     // all of it
+    uint64_t drain = 1024 * 1024;    // octets skipped after a refusal
   };
   enum class Kind : unsigned char { NeedMore, Command, Continue, AppendLiteral, AppendChunk, AppendEnd, Refused, Fatal };
   struct Event {

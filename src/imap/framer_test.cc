@@ -184,6 +184,13 @@ TEST(Framer, too_large_literals_are_refused) {
                              {"+", "refused a [TOOBIG] Literal too large", "b NOOP"}, limits);
   EXPECT_TRUE(all_at_once("a LOGIN {600+}\r\n", limits).back().starts_with("fatal"));
 }
+TEST(Framer, literals_that_do_not_wait_may_have_a_limit_of_their_own) {
+  Framer::Limits limits{.line = 100, .literal = 20, .non_sync = 5, .command = 150, .drain = 500};
+  expect_same_at_every_split("a LOGIN {5+}\r\nhello {6}\r\nworlds\r\nb NOOP\r\n",
+                             {"+", "a LOGIN {5+}\r\nhello {6}\r\nworlds", "b NOOP"}, limits);
+  expect_same_at_every_split("a LOGIN {6+}\r\nhello! x\r\nb NOOP\r\n", {"refused a [TOOBIG] Literal too large", "b NOOP"},
+                             limits);
+}
 TEST(Framer, plain_lines_know_no_literals) {
   Framer framer;
   framer.set_plain_lines(true);

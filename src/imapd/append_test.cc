@@ -59,6 +59,38 @@ TEST(Append, a_client_that_hangs_up_leaves_nothing) {
   }
 }
 
+// RFC 7888 section 5.
+TEST(LiteralMinus, is_offered_instead_and_holds_for_every_command) {
+  World w;
+  w.session_config.literals = imap::Literals::Minus;
+  Client c(w);
+  const std::string offered = c.ask("a CAPABILITY");
+  EXPECT_THAT(offered, HasSubstr(" LITERAL- "));
+  EXPECT_THAT(offered, testing::Not(HasSubstr("LITERAL+")));
+  const std::string most(4096, 'x'), more(4097, 'x');
+  c.send("b APPEND INBOX " + counted(most) + "\r\nc APPEND INBOX " + counted(more) + "\r\nd APPEND INBOX " + counted(most) +
+         " (\\Seen) " + counted(more) + "\r\ne STATUS " + counted(more) + " (MESSAGES)\r\nf NOOP\r\n");
+  const std::string answers = c.until("f");
+  EXPECT_THAT(answers, HasSubstr("b OK [APPENDUID "));
+  for (const char* tag : {"c", "d", "e"})
+    EXPECT_THAT(answers, HasSubstr(std::string("\r\n") + tag + " BAD [TOOBIG] ")) << tag;
+  c.send("g APPEND INBOX {4097}\r\n");
+  c.until("+");
+  c.send(more + "\r\n");
+  EXPECT_THAT(c.until("g"), HasSubstr("g OK [APPENDUID "));
+  EXPECT_THAT(c.ask("h STATUS INBOX (MESSAGES)"), HasSubstr("MESSAGES 2"));
+}
+TEST(LiteralMinus, literals_beyond_all_patience_end_the_session) {
+  World w;
+  w.session_config.literals = imap::Literals::Minus;
+  w.session_config.max_drain = 10'000;
+  Client c(w);
+  c.send("c APPEND INBOX {10001+}\r\n");
+  EXPECT_EQ(c.rest(),
+            "c BAD [TOOBIG] LITERAL- allows 4096 octets without waiting\r\n* BYE [TOOBIG] Too much data after a refused "
+            "command\r\n");
+}
+
 TEST(MultiAppend, puts_all_messages_in_with_one_command) {
   World w;
   Client c(w);

@@ -5,7 +5,6 @@
 
 #include "base/log.h"
 #include "imap/append.h"
-#include "imap/capability.h"
 #include "imapd/commands/commands.h"
 #include "imapd/commands/fetch_binary.h"
 #include "imapd/render.h"
@@ -15,6 +14,12 @@ namespace {
 
 constexpr size_t kReadSize = 64 * 1024;
 constexpr size_t kKeepCapacity = 4 * 1024;  // of the output buffer while the session is idle
+
+imap::Framer::Limits limits_of(const SessionConfig& config) {
+  imap::Framer::Limits limits;
+  if (config.literals == imap::Literals::Minus) limits.non_sync = imap::kMinusLiteral;
+  return limits;
+}
 
 Task<void> watch_input(net::Stream& stream, net::Deadline deadline, std::optional<Result<void>>& end,
                        base::Wakeup& wakeup) {
@@ -69,6 +74,7 @@ Session::Session(std::unique_ptr<net::Stream> stream, std::shared_ptr<store::Acc
       start_(std::move(start)),
       config_(config),
       clock_(clock),
+      framer_(limits_of(config)),
       wakeup_(stream_->loop()) {}
 
 Session::~Session() = default;
@@ -167,12 +173,16 @@ Task<Reply> Session::dispatch(const imap::Command& command) {
   return std::visit([this](const auto& c) { return handle(*this, c); }, command);
 }
 
+std::string Session::capabilities() const {
+  return imap::capabilities_after_login(account_->config().append_limit, config_.literals);
+}
+
 void Session::greet() {
-  std::string capabilities = "CAPABILITY " + imap::capabilities_after_login(account_->config().append_limit);
+  const std::string code = "CAPABILITY " + capabilities();
   if (start_.tag.empty())
-    imap::untagged(out_, imap::Condition::PreAuth, capabilities, "Logged in");
+    imap::untagged(out_, imap::Condition::PreAuth, code, "Logged in");
   else
-    imap::tagged(out_, start_.tag, imap::Condition::Ok, capabilities, "Logged in");
+    imap::tagged(out_, start_.tag, imap::Condition::Ok, code, "Logged in");
   log::event(log::Info, "imap_start").field("sid", start_.id).field("account", account_->account_name());
 }
 

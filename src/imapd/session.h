@@ -21,6 +21,7 @@
 
 #include "base/env.h"
 #include "base/wakeup.h"
+#include "imap/capability.h"
 #include "imap/command.h"
 #include "imap/framer.h"
 #include "imap/parser.h"
@@ -39,7 +40,8 @@ struct SessionConfig {
   base::Millis coalesce{50};                 // changes within this span are told together during IDLE
   size_t write_at = 64 * 1024;               // octets of output that are written without waiting for the end of a command
   uint64_t max_drain = uint64_t{256} << 20;  // octets of a refused non-synchronizing APPEND that are read and thrown away
-  unsigned max_bad = 20;                     // ill-formed commands in a row before BYE
+  imap::Literals literals = imap::Literals::Plus;
+  unsigned max_bad = 20;  // ill-formed commands in a row before BYE
 };
 
 struct SessionStart {
@@ -72,6 +74,8 @@ class Session {
   imap::Framer& framer() { return framer_; }
   std::string& out() { return out_; }
   const std::string& tag() const { return tag_; }
+
+  std::string capabilities() const;  // without the word CAPABILITY
 
   bool selected() const { return view_ != nullptr; }
   store::View& view() { return *view_; }

@@ -19,6 +19,10 @@ constexpr size_t kMaxLegs = 1000;  // whose hand-over is not read yet
 constexpr size_t kMaxHandoff = 16 << 10;
 constexpr char kDatabase[] = "db";
 
+imap::Literals literals(const Config& config) {
+  return config.mailstore.imap_literal_minus ? imap::Literals::Minus : imap::Literals::Plus;
+}
+
 MailLaneConfig lane_config(const Config& config) {
   MailLaneConfig lane;
   lane.account.append_limit = config.mailstore.append_limit;
@@ -26,6 +30,7 @@ MailLaneConfig lane_config(const Config& config) {
   lane.account.sent_match_window = config.mailstore.sent_match_window;
   lane.imap.idle_timeout = config.mailstore.idle_time;
   lane.imap.keepalive = config.mailstore.idle_keepalive;
+  lane.imap.literals = literals(config);
   lane.pop3.idle_timeout = config.mailstore.pop3_idle_time;
   lane.pop3_take_over = config.mailstore.pop3_take_over;
   lane.pop3.marks_seen = config.mailstore.pop3_marks_seen;
@@ -94,7 +99,8 @@ Result<void> MailstoreRole::reload(RoleHost& host) {
 
 wire::Hello MailstoreRole::hello(const RoleHost& host) const {
   wire::Hello hello = Role::hello(host);
-  for (auto word : base::split(imap::kCapabilitiesBeforeLogin, ' ')) hello.capabilities.emplace_back(word);
+  const std::string before_login = imap::with_literals(imap::kCapabilitiesBeforeLogin, literals(host.config()));
+  for (auto word : base::split(before_login, ' ')) hello.capabilities.emplace_back(word);
   for (auto line : pop3::kCapabilities) hello.capabilities_pop3.emplace_back(line);
   return hello;
 }

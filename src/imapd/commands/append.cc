@@ -14,6 +14,11 @@ using Step = imap::AppendStep;
 using Outcome = imap::AppendReader::Outcome;
 using Refusal = std::optional<Reply>;
 
+struct Announced {  // a literal
+  uint64_t size = 0;
+  bool sync = false;
+};
+
 struct Upload {  // one command
   imap::AppendReader reader;
   std::optional<MailboxId> to;
@@ -84,10 +89,12 @@ Reply syntax_error(const imap::SyntaxError& error) {
 }
 
 // Tells the framer what to do with the literal, unless it is refused.
-Task<Refusal> accept_literal(Session& s, Upload& upload, std::string text) {
+Task<Refusal> accept_literal(Session& s, Upload& upload, std::string text, Announced literal) {
   const auto outcome = upload.reader.read(text, true);
   s.set_tag(upload.reader.tag());
   if (upload.failed) co_return upload.failed;
+  if (!literal.sync && s.config().literals == imap::Literals::Minus && literal.size > imap::kMinusLiteral)
+    co_return Reply{imap::Condition::Bad, "TOOBIG", "LITERAL- allows 4096 octets without waiting"};  // RFC 7888 section 5
   if (outcome == Outcome::Error) co_return syntax_error(upload.reader.error());
   if (outcome == Outcome::Argument) {
     if (!s.framer().accept_argument()) co_return no("Literal too large", "TOOBIG");
@@ -99,13 +106,13 @@ Task<Refusal> accept_literal(Session& s, Upload& upload, std::string text) {
 }
 
 // False: the command is over.
-Task<bool> take_literal(Session& s, Upload& upload, std::string text, bool sync) {
-  if (auto why = co_await accept_literal(s, upload, std::move(text))) {
+Task<bool> take_literal(Session& s, Upload& upload, std::string text, Announced literal) {
+  if (auto why = co_await accept_literal(s, upload, std::move(text), literal)) {
     s.framer().refuse_append(s.config().max_drain);
     s.write_tagged(*why);
     co_return false;
   }
-  if (sync) imap::continuation(s.out(), "Go ahead");
+  if (literal.sync) imap::continuation(s.out(), "Go ahead");
   co_return true;
 }
 
@@ -144,7 +151,7 @@ Task<void> run_append(Session& s, Event event) {
         break;
       case Kind::AppendLiteral: {
         std::string text(event.text);
-        if (!co_await take_literal(s, upload, std::move(text), event.sync)) co_return;
+        if (!co_await take_literal(s, upload, std::move(text), {event.size, event.sync})) co_return;
         break;
       }
       case Kind::AppendChunk:

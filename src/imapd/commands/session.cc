@@ -13,7 +13,7 @@ constexpr size_t kMaxClientName = 200;
 }
 
 Task<Reply> handle(Session& s, const imap::Capability&) {
-  imap::capability_response(s.out(), imap::capabilities_after_login(s.account().config().append_limit));
+  imap::capability_response(s.out(), s.capabilities());
   co_return ok("CAPABILITY completed");
 }
 
