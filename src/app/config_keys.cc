@@ -155,6 +155,7 @@ constexpr Key<Config> kKeys[] = {
     {"mta.max_deliveries", Number, "64", 1, 10'000, "", "deliveries under way at the same time", NUMBER(mta.max_deliveries)},
     {"mta.max_deliveries_per_host", Number, "4", 1, 1000, "", "of these, to one destination", NUMBER(mta.max_deliveries_per_host)},
     {"mta.sent_wait", Duration, "\"20s\"", 0, kHour, "", "Sent copies for a [[server]] wait so long, for a client that files its own", TIME(mta.sent_wait)},
+    {"mta.sent_lifetime", Duration, "\"14d\"", kMinute, 365 * kDay, "", "after this time a Sent copy that its [[server]] has not taken is given up; the log says so (sent_copy_given_up), and the sender, whose message has gone its way, is not told", TIME(mta.sent_lifetime)},
     {"mx.port", Number, "25", 1, 65535, "", "port of other hosts' MX; for tests only", NUMBER(mta.mx_port)},
     {"dns.config_file", Text, "", 1, 4096, "", "resolver configuration (unbound.conf); for tests only", TO(mta.dns_config_file), false, RESTART(mta.dns_config_file)},
 

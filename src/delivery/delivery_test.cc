@@ -506,12 +506,25 @@ TEST_F(ElsewhereTest, SentCopyIsTriedUntilItIsFiledAndBouncesToNobody) {
     later();
     ASSERT_EQ(queue_->list().size(), 1u) << words;
   }
-  clock_.advance(base::Millis(30LL * 24 * 3600 * 1000));  // far over the lifetime of mail
+  clock_.advance(base::Millis(10LL * 24 * 3600 * 1000));  // far over the lifetime of mail
   work();
   ASSERT_EQ(queue_->list().size(), 1u);
   egress_says_ = "250 2.0.0 Filed\r\n";
   clock_.advance(base::Millis(24LL * 3600 * 1000));
   work();
+  EXPECT_TRUE(queue_->list().empty());
+  EXPECT_TRUE(store_.bodies.empty());
+}
+
+TEST_F(ElsewhereTest, SentCopyIsGivenUpAfterItsOwnTimeAndBouncesToNobody) {
+  put({{"joe@us.example", kSentCopy}});
+  egress_says_ = "451 4.4.1 away\r\n";
+  for (int day = 0; day < 14; ++day) {
+    later();
+    ASSERT_EQ(queue_->list().size(), 1u) << day;
+    clock_.advance(base::Millis(24LL * 3600 * 1000));
+  }
+  later();
   EXPECT_TRUE(queue_->list().empty());
   EXPECT_TRUE(store_.bodies.empty());
 }

@@ -10,9 +10,26 @@ namespace bz::queue {
 namespace {
 constexpr int64_t kReportRetry = 60'000;
 
-// A Sent copy for another server stays until it is filed, or the account is gone: nobody would be told of its end.
-bool retries(const Recipient& r, smtp::Outcome::Kind kind) {
-  return r.to_sent_elsewhere() && kind != smtp::Outcome::Kind::Done;
+// A Sent copy for another server is tried whatever was answered, for as long as its own limit says: the message itself has
+// gone its way.
+bool retries(const ScheduleConfig& config, const Envelope& envelope, const Recipient& r, smtp::Outcome::Kind kind,
+             int64_t now) {
+  if (r.to_sent_elsewhere()) return now - envelope.received < config.sent_max_age;
+  return kind != smtp::Outcome::Kind::Permanent && !expired(config, envelope, now);
+}
+
+// The sender is told of no failure, since he has had none; the administrator is.
+void give_up_sent_copy(const Envelope& envelope, Recipient& r, int64_t now) {
+  r.state = RecipientState::Closed;
+  log::event(log::Err, "sent_copy_given_up")
+      .field("qid", envelope.id)
+      .field("sid", envelope.session)
+      .field("account", envelope.account_name)
+      .field("msgid", envelope.message_id)
+      .field("server", r.server)
+      .field("attempts", r.attempts)
+      .field("hours", (now - envelope.received) / 3'600'000)
+      .field("reply", r.last_reply.to_string());
 }
 }  // namespace
 
@@ -125,13 +142,15 @@ void Queue::apply(Item& item, size_t index, Attempt attempt, int64_t now) {
     const bool tell = r.cls != RecipientClass::SentCopy && r.rcpt.notify.on_success() && !attempt.next_knows_dsn;
     r.relayed = r.cls == RecipientClass::Relay;
     r.state = tell ? RecipientState::Success : RecipientState::Done;
-  } else if (retries(r, kind) || (kind != Kind::Permanent && !expired(config_.schedule, envelope, now))) {
+  } else if (retries(config_.schedule, envelope, r, kind, now)) {
     r.next_try = retry_at(config_.schedule, r.attempts, now);
     const bool late = config_.schedule.warn_after > 0 && now - envelope.received >= config_.schedule.warn_after;
     if (late && r.delay == Recipient::Delay::Untold && r.rcpt.notify.on_delay() && r.cls == RecipientClass::Relay) {
       r.delay = Recipient::Delay::ToTell;
     }
     result = "deferred";
+  } else if (r.to_sent_elsewhere()) {
+    return give_up_sent_copy(envelope, r, now);
   } else {
     r.state = RecipientState::Failed;
     result = kind == Kind::Permanent ? "failed" : "expired";

@@ -233,6 +233,42 @@ TEST_F(QueueTest, ExpiryTellsTheSenderWithTheLastReply) {
   EXPECT_NE(text.find("Action: failed\r\nStatus: 4.2.0\r\n"), std::string::npos);
 }
 
+// Its message has gone its way; only the copy is missing, and only the administrator is told.
+TEST_F(QueueTest, SentCopyForAnotherServerIsTriedLessAndLessAndThenGivenUpWithALine) {
+  static std::vector<std::string> lines;
+  lines.clear();
+  log::set_sink([](std::string_view line) { lines.emplace_back(line); });
+  auto e = envelope({"joe@us.example"}, kSmall);
+  e.account_name = "joe@us.example";
+  e.message_id = "<1@us.example>";
+  e.recipients[0].cls = RecipientClass::SentCopy;
+  e.recipients[0].server = "exchange";
+  ASSERT_TRUE(put(e, kSmall));
+  std::vector<int64_t> waits;
+  const int64_t begun = clock_.unix_millis();
+  while (!queue_->list().empty()) {
+    ASSERT_LT(waits.size(), 200u);
+    const int64_t wait = std::max<int64_t>(0, *queue_->next_due() - clock_.unix_millis());
+    waits.push_back(wait);
+    clock_.advance(base::Millis(wait));
+    ASSERT_TRUE(settle(*queue_->next_job(), {attempt(waits.size() % 2 ? 451 : 550, "4.4.1")}));
+  }
+  EXPECT_EQ(waits[1], 5 * 60'000);
+  EXPECT_EQ(waits[2], 10 * 60'000);
+  EXPECT_EQ(waits.back(), 4 * 3'600'000);
+  const int64_t age = clock_.unix_millis() - begun, limit = 14LL * 24 * 3600 * 1000;
+  EXPECT_GE(age, limit);
+  EXPECT_LT(age, limit + 4 * 3'600'000);
+  size_t said = 0;
+  for (const std::string& line : lines) {
+    if (line.find("sent_copy_given_up") == line.npos) continue;
+    ++said;
+    for (const char* part : {"account=joe@us.example", "msgid=<1@us.example>", "server=exchange", "hours=337", "reply="})
+      EXPECT_NE(line.find(part), line.npos) << line;
+  }
+  EXPECT_EQ(said, 1u);
+}
+
 TEST_F(QueueTest, NotifyIsObeyed) {
   auto never = envelope({"a@x"}, kSmall);
   never.recipients[0].rcpt.notify.bits = smtp::Notify::kNever;

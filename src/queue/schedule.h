@@ -21,6 +21,7 @@ struct ScheduleConfig {
   int64_t max_age = 5LL * 24 * 3600 * 1000;         // then the sender is told (RFC 5321 4.5.4.1)
   int64_t warn_after = 4LL * 3600 * 1000;           // the sender is told of a delay, once (NOTIFY=DELAY); 0: never
   int64_t bounce_max_age = 1LL * 24 * 3600 * 1000;  // of mail with the null sender
+  int64_t sent_max_age = 14LL * 24 * 3600 * 1000;   // of a Sent copy for another server; nobody is told
   size_t per_destination = 4;                       // jobs at once
   size_t local_concurrency = 8;                     // the same for our own mail store
   size_t total = 64;

@@ -146,7 +146,7 @@ struct MtaConfig {
   std::string dns_config_file;  // tests only
   uint64_t max_message = 0;     // bytes
   unsigned max_recipients = 0;
-  Millis first_retry{}, max_retry{}, lifetime{}, bounce_lifetime{}, sent_wait{};
+  Millis first_retry{}, max_retry{}, lifetime{}, bounce_lifetime{}, sent_wait{}, sent_lifetime{};
   unsigned max_deliveries = 0, max_deliveries_per_host = 0;
 };
 

@@ -31,6 +31,7 @@ queue::QueueConfig queue_config_of(const Config& config) {
   out.schedule.retry.push_back(m.max_retry.count());
   out.schedule.max_age = m.lifetime.count();
   out.schedule.bounce_max_age = m.bounce_lifetime.count();
+  out.schedule.sent_max_age = m.sent_lifetime.count();
   out.schedule.per_destination = m.max_deliveries_per_host;
   out.schedule.total = m.max_deliveries;
   out.route = route_of(config);
