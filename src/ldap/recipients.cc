@@ -37,24 +37,29 @@ Task<Result<RecipientAnswer>> Source::recipients(std::string text) {
     bool usable = is_none(*hit.value) ? recipients_.find(asked->address, {options_.negative, {}}).fresh : hit.fresh;
     if (usable) co_return *hit.value;
   }
-  const std::vector<std::string> candidates{asked->address, directory::untagged(asked->address)};
+  auto finding = find_recipients(asked->address, deadline);
+  auto merging = asked_recipients_.merge(asked->address, std::move(finding));
+  auto answer = co_await std::move(merging);
+  if (answer) co_return std::move(answer);
+  hit = recipients_.find(asked->address, options_.cache);
+  if (!hit.value || is_none(*hit.value)) co_return std::move(answer);
+  log_stale(answer.error());
+  co_return *hit.value;
+}
+
+// The address, then the one without its tag; what is found is kept.
+Task<Result<RecipientAnswer>> Source::find_recipients(std::string address, net::Deadline deadline) {
+  RecipientAnswer found;
+  found.kind = Kind::NoSuchAddress;
+  const std::vector<std::string> candidates{address, directory::untagged(address)};
   for (const std::string& candidate : candidates) {
-    if (candidate.empty()) continue;
+    if (candidate.empty() || found.kind != Kind::NoSuchAddress) continue;
     auto asking = ask_recipients(candidate, deadline);
-    auto answer = co_await std::move(asking);
-    if (!answer) {
-      hit = recipients_.find(asked->address, options_.cache);
-      if (!hit.value || is_none(*hit.value)) co_return std::move(answer);
-      log_stale(answer.error());
-      co_return *hit.value;
-    }
-    if (is_none(*answer)) continue;
-    for (Recipient& r : answer->recipients) r.address = asked->address;
-    recipients_.put(asked->address, *answer);
-    co_return std::move(answer);
+    BZ_CO_TRY(found, co_await std::move(asking));
   }
-  recipients_.put(asked->address, none);
-  co_return std::move(none);
+  for (Recipient& r : found.recipients) r.address = address;
+  recipients_.put(address, found);
+  co_return std::move(found);
 }
 
 Task<Result<RecipientAnswer>> Source::ask_recipients(std::string address, net::Deadline deadline) {

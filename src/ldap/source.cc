@@ -92,6 +92,15 @@ Task<Result<Source::Found>> Source::ask_person(Search search, net::Deadline dead
   co_return Found(std::move(*person));
 }
 
+Task<Result<Source::Found>> Source::ask_and_keep(std::string key, Search search, net::Deadline deadline) {
+  auto asking = ask_person(std::move(search), deadline);
+  auto found = co_await std::move(asking);
+  if (!found) co_return std::move(found);
+  persons_.put(key, *found);
+  if (*found) persons_.put("n" + std::to_string((*found)->account.id.value()), *found);
+  co_return std::move(found);
+}
+
 Task<Result<void>> Source::give_number(Person& person) {
   auto binding = bindings_.bind(options_.name, person.directory_id, person.account.name);
   BZ_CO_TRY(directory::Binding bound, co_await std::move(binding));
@@ -155,13 +164,10 @@ Task<Result<Source::Found>> Source::find_login(std::string user, net::Deadline d
   std::string key = "u" + asked->user;
   auto hit = persons_.find(key, options_.cache);
   if (hit.value && (*hit.value ? hit.fresh : persons_.find(key, {options_.negative, {}}).fresh)) co_return *hit.value;
-  auto asking = ask_person(person_search(options_.user_filter.fill(*asked)), deadline);
-  auto found = co_await std::move(asking);
-  if (found) {
-    persons_.put(key, *found);
-    if (*found) persons_.put("n" + std::to_string((*found)->account.id.value()), *found);
-    co_return std::move(found);
-  }
+  auto asking = ask_and_keep(key, person_search(options_.user_filter.fill(*asked)), deadline);
+  auto merging = asked_persons_.merge(key, std::move(asking));
+  auto found = co_await std::move(merging);
+  if (found) co_return std::move(found);
   hit = persons_.find(key, options_.cache);
   if (!hit.value || !*hit.value) co_return std::move(found);
   log_stale(found.error());
@@ -185,12 +191,10 @@ Task<Result<Source::Found>> Source::find_id(AccountId id, net::Deadline deadline
   } else {
     search.filter = "(" + names[0] + "=" + escape_filter(binding.directory_id) + ")";
   }
-  auto asking = ask_person(std::move(search), deadline);
-  auto found = co_await std::move(asking);
-  if (found) {
-    persons_.put(key, *found);
-    co_return std::move(found);
-  }
+  auto asking = ask_and_keep(key, std::move(search), deadline);
+  auto merging = asked_persons_.merge(key, std::move(asking));
+  auto found = co_await std::move(merging);
+  if (found) co_return std::move(found);
   hit = persons_.find(key, options_.cache);
   if (!hit.value || !*hit.value) co_return std::move(found);
   log_stale(found.error());

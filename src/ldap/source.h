@@ -1,8 +1,8 @@
 // An LDAP directory as a source of accounts: people who log in, addresses that take mail, groups as distribution lists.
 //
-// Answers are kept: `fresh` saves the question, `stale` stands in while the directory does not answer, so that mail flows
-// on. That somebody is not there is kept for `negative` only and never stands in. Passwords of binds are remembered by
-// authd, not here.
+// Who asks what is being asked already waits for that answer (flights.h). Answers are kept: `fresh` saves the question,
+// `stale` stands in while the directory does not answer, so that mail flows on. That somebody is not there is kept for
+// `negative` only and never stands in. Passwords of binds are remembered by authd, not here.
 #pragma once
 #include <memory>
 #include <optional>
@@ -13,6 +13,7 @@
 #include "ldap/cache.h"
 #include "ldap/client.h"
 #include "ldap/filter.h"
+#include "ldap/flights.h"
 
 namespace bz::ldap {
 
@@ -66,6 +67,7 @@ class Source : public directory::Source {
   // source.cc: one person. With a cache before it, and without.
   Task<Result<Found>> find_login(std::string user, net::Deadline deadline);
   Task<Result<Found>> find_id(AccountId id, net::Deadline deadline);
+  Task<Result<Found>> ask_and_keep(std::string key, Search search, net::Deadline deadline);
   Task<Result<Found>> ask_person(Search search, net::Deadline deadline);
   Task<Result<void>> check_group(Person& person, net::Deadline deadline);
   Task<Result<void>> find_groups(Person& person, net::Deadline deadline);
@@ -76,6 +78,7 @@ class Source : public directory::Source {
 
   // recipients.cc
   struct Expansion;
+  Task<Result<directory::RecipientAnswer>> find_recipients(std::string address, net::Deadline deadline);
   Task<Result<directory::RecipientAnswer>> ask_recipients(std::string address, net::Deadline deadline);
   Task<Result<directory::RecipientAnswer>> ask_group(std::string address, net::Deadline deadline);
   Task<Result<void>> expand_in_chain(Expansion& expansion, std::string group, net::Deadline deadline);
@@ -93,6 +96,8 @@ class Source : public directory::Source {
   const base::Clock& clock_;
   Cache<Found> persons_;  // "u" login name, "n" number
   Cache<directory::RecipientAnswer> recipients_;
+  Flights<Found> asked_persons_;  // by the keys of persons_
+  Flights<directory::RecipientAnswer> asked_recipients_;
   base::MonoTime stale_logged_{};
 };
 

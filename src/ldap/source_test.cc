@@ -25,10 +25,21 @@ struct FakeAsker : Asker {
   bool down = false;
   int searches = 0, checks = 0;
   std::string last_filter;
+  bool hold = false;  // searches do not end before end_searches()
+  std::vector<base::Completion<bool>::Promise> held;
+  void end_searches() {
+    hold = false;
+    for (auto& promise : std::exchange(held, {})) promise.set(true);
+  }
 
   Task<Result<Client::Found>> search(Search search, net::Deadline) override {
     ++searches;
     last_filter = search.filter;
+    if (hold) {
+      base::Completion<bool> end;
+      held.push_back(end.promise());
+      (void)co_await end;
+    }
     if (down) co_return fail(Errc::Unavailable, "down");
     Client::Found found{"ldap://fake", {}};
     if (search.scope == Search::Scope::Base) {
@@ -177,6 +188,72 @@ TEST_F(LdapSourceTest, answers_are_fresh_for_a_while_stale_while_the_directory_i
   clock.advance(base::Millis(3'600'000));
   EXPECT_EQ(run_now(source->login("ana")).error().code(), Errc::Unavailable);
   EXPECT_FALSE(run_now(source->recipients("eva@example.org")));
+}
+
+template <class T>
+Task<void> keep(Task<Result<T>> task, std::vector<Result<T>>& out) {
+  auto result = co_await std::move(task);
+  out.push_back(std::move(result));
+}
+
+// All devices of a user come back at once.
+TEST_F(LdapSourceTest, look_ups_of_the_same_name_that_are_under_way_are_one) {
+  fake->hold = true;
+  std::vector<Result<directory::LoginRecord>> logins;
+  std::vector<Task<void>> tasks;
+  for (int i = 0; i < 50; ++i) {
+    tasks.push_back(keep(source->login(i % 2 ? "ana" : "ANA"), logins));
+    tasks.back().start();
+  }
+  tasks.push_back(keep(source->login("eva"), logins));
+  tasks.back().start();
+  EXPECT_EQ(fake->searches, 2) << "one for each name";
+  fake->end_searches();
+  ASSERT_EQ(logins.size(), 51u);
+  for (size_t i = 0; i < 50; ++i) {
+    ASSERT_TRUE(logins[i]);
+    EXPECT_EQ(logins[i]->account.name, "ana@example.org");
+    EXPECT_EQ(logins[i]->account.id, logins[0]->account.id);
+  }
+  EXPECT_EQ(logins[50]->account.name, "eva@example.org");
+  fake->hold = true;
+  std::vector<Result<directory::RecipientAnswer>> answers;
+  for (int i = 0; i < 10; ++i) {
+    tasks.push_back(keep(source->recipients("ana+shop@example.org"), answers));
+    tasks.back().start();
+  }
+  const int before = fake->searches;
+  fake->end_searches();
+  ASSERT_EQ(answers.size(), 10u);
+  for (const auto& answer : answers) EXPECT_EQ(answer->kind, Kind::Local);
+  EXPECT_LE(fake->searches - before, 3) << "the address, its groups, and the one without the tag: once";
+}
+
+TEST_F(LdapSourceTest, who_waits_for_anothers_look_up_shares_its_failure_and_outlives_its_end) {
+  fake->hold = fake->down = true;
+  std::vector<Result<directory::LoginRecord>> logins;
+  std::vector<Task<void>> tasks;
+  for (int i = 0; i < 3; ++i) {
+    tasks.push_back(keep(source->login("ana"), logins));
+    tasks.back().start();
+  }
+  fake->end_searches();
+  ASSERT_EQ(logins.size(), 3u);
+  for (const auto& login : logins) EXPECT_EQ(login.error().code(), Errc::Unavailable);
+  EXPECT_EQ(fake->searches, 1);
+  fake->hold = true, fake->down = false;
+  logins.clear();
+  for (int i = 0; i < 3; ++i) {
+    tasks.push_back(keep(source->login("ana"), logins));
+    tasks.back().start();
+  }
+  EXPECT_EQ(fake->searches, 2);
+  tasks[3].reset();  // who asked has gone
+  EXPECT_EQ(fake->searches, 3) << "the next one asks";
+  fake->end_searches();
+  ASSERT_EQ(logins.size(), 2u);
+  for (const auto& login : logins) EXPECT_TRUE(login && login->known);
+  EXPECT_EQ(fake->searches, 3);
 }
 
 TEST_F(LdapSourceTest, that_somebody_is_not_there_is_forgotten_soon_and_never_stands_in) {
