@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "crypto/hash_memory.h"
 
 namespace bz::crypto {
 
@@ -60,6 +61,9 @@ Result<std::string> sodium_hash(const Secret& password, std::string_view salt, c
   BZ_CHECK(ready, "libsodium does not start");
   std::string out(size, '\0');
   std::string_view text = password.reveal();
+  // After two passes the memory tells no more than the verifier does: to check a guess against any of it, all of the first
+  // pass is needed. After a single one its first blocks would make guessing cheap.
+  const HashMemory::Loan memory(size_t{cost.memory_kib} * 1024, cost.passes > 1);
   if (crypto_pwhash_argon2id(reinterpret_cast<unsigned char*>(out.data()), out.size(), text.data(), text.size(),
                              reinterpret_cast<const unsigned char*>(salt.data()), cost.passes,
                              size_t{cost.memory_kib} * 1024, crypto_pwhash_argon2id_ALG_ARGON2ID13) == 0)

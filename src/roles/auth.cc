@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "crypto/hash_memory.h"
 #include "ldap/session.h"
 #include "roles/kerberos.h"
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr size_t kPoolQueue = 1000;
 constexpr size_t kSealKeySize = 32;
+constexpr base::Millis kKeepHashMemory{1000};
 
 authd::Routes routes_of(const Config& config) {
   authd::Routes routes;
@@ -103,6 +105,15 @@ Task<void> sleep_for(net::Loop& loop, base::Millis span) {
   co_await std::move(pause);
 }
 
+// What hashes work in stays with their threads while logins come.
+Task<void> tidy_hash_memory(net::Loop& loop) {
+  for (;;) {
+    auto waiting = sleep_for(loop, kKeepHashMemory);
+    co_await std::move(waiting);
+    crypto::HashMemory::release_idle(kKeepHashMemory);
+  }
+}
+
 Task<void> run_command(authd::Service& service, ControlCall call) {
   auto task = service.command(call.request());
   wire::ControlAnswer answer = co_await std::move(task);
@@ -166,6 +177,7 @@ Task<Result<void>> AuthRole::start(RoleHost& host) {
                      .sleep = std::move(sleep),
                      .gss_pool = gss_pool_.get()};
   service_ = std::make_unique<authd::Service>(std::move(world), *directory_, *chain_, std::move(options));
+  host.tasks().spawn(tidy_hash_memory(host.loop()));
   co_return Result<void>();
 }
 
