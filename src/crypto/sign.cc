@@ -1,12 +1,28 @@
 #include "crypto/sign.h"
 
+#include <sodium.h>
+
 #include "crypto/openssl_ptr.h"
 
 namespace bz::crypto {
 
 namespace {
-PkeyPtr private_pkey(const Secret& key) {
-  return PkeyPtr(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, u8(key.reveal()), key.reveal().size()));
+static_assert(crypto_sign_ed25519_SEEDBYTES == kSignKeySize && crypto_sign_ed25519_PUBLICKEYBYTES == kSignKeySize &&
+              crypto_sign_ed25519_BYTES == kSignatureSize);
+
+// A login pays for one signature and one check: libsodium does both in less than half the time of OpenSSL 3.0.
+bool ready() {
+  static const bool started = sodium_init() >= 0;
+  return started;
+}
+
+// libsodium's form: the seed and the public key behind it.
+Result<Secret> full_key(const Secret& private_key) {
+  if (!ready() || private_key.reveal().size() != kSignKeySize) return fail(Errc::Invalid, "Ed25519 private key");
+  std::string out(kSignKeySize, '\0'), full(crypto_sign_ed25519_SECRETKEYBYTES, '\0');
+  if (crypto_sign_ed25519_seed_keypair(u8(out), u8(full), u8(private_key.reveal())) != 0)
+    return fail(Errc::Internal, "Ed25519 key");
+  return Secret(std::move(full));
 }
 }  // namespace
 
@@ -20,35 +36,21 @@ SignKeyPair make_sign_key(base::Random& random) {
 }
 
 Result<std::string> public_key_of(const Secret& private_key) {
-  PkeyPtr key = private_pkey(private_key);
-  if (!key) return openssl_error(Errc::Invalid, "Ed25519 private key");
-  std::string out(kSignKeySize, '\0');
-  size_t size = out.size();
-  if (EVP_PKEY_get_raw_public_key(key.get(), u8(out), &size) != 1 || size != kSignKeySize)
-    return openssl_error(Errc::Internal, "Ed25519 public key");
-  return out;
+  BZ_TRY(const Secret key, full_key(private_key));
+  return std::string(key.reveal().substr(kSignKeySize));
 }
 
 Result<std::string> sign(const Secret& private_key, std::string_view message) {
-  PkeyPtr key = private_pkey(private_key);
-  if (!key) return openssl_error(Errc::Invalid, "Ed25519 private key");
-  MdCtxPtr ctx(EVP_MD_CTX_new());
+  BZ_TRY(const Secret key, full_key(private_key));
   std::string out(kSignatureSize, '\0');
-  size_t size = out.size();
-  if (!ctx || EVP_DigestSignInit(ctx.get(), nullptr, nullptr, nullptr, key.get()) != 1 ||
-      EVP_DigestSign(ctx.get(), u8(out), &size, u8(message), message.size()) != 1)
-    return openssl_error(Errc::Internal, "Ed25519 sign");
+  if (crypto_sign_ed25519_detached(u8(out), nullptr, u8(message), message.size(), u8(key.reveal())) != 0)
+    return fail(Errc::Internal, "Ed25519 sign");
   return out;
 }
 
 bool verify(std::string_view public_key, std::string_view message, std::string_view signature) {
-  if (public_key.size() != kSignKeySize || signature.size() != kSignatureSize) return false;
-  PkeyPtr key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, u8(public_key), public_key.size()));
-  MdCtxPtr ctx(EVP_MD_CTX_new());
-  bool good = key && ctx && EVP_DigestVerifyInit(ctx.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
-              EVP_DigestVerify(ctx.get(), u8(signature), signature.size(), u8(message), message.size()) == 1;
-  if (!good) (void)openssl_error(Errc::Denied, "");  // leaves the thread's error queue empty
-  return good;
+  if (!ready() || public_key.size() != kSignKeySize || signature.size() != kSignatureSize) return false;
+  return crypto_sign_ed25519_verify_detached(u8(signature), u8(message), message.size(), u8(public_key)) == 0;
 }
 
 }  // namespace bz::crypto
