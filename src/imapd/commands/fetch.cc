@@ -119,6 +119,8 @@ Task<Result<void>> write_message(Session& s, const Plan& plan, store::Msn msn, s
   bool recent = s.view().is_recent(entry.uid);
   imap::FetchWriter w(s.out(), msn);
   if (plan.uid_first) w.uid(Uid(entry.uid));
+  // Before the literals: Perl's Mail::IMAPClient takes what stands behind one for its end.
+  if (seen_now && !plan.wants_flags) w.flags(entry.flags, keywords, recent);
   for (const imap::FetchItem& item : plan.command.items) {
     if (write_simple(w, item, entry, keywords, recent) || (record && write_ready(w, item, *record))) continue;
     if (item.kind == Kind::Preview) {
@@ -130,7 +132,6 @@ Task<Result<void>> write_message(Session& s, const Plan& plan, store::Msn msn, s
     auto written = co_await std::move(writing);
     if (!written) co_return std::move(written).error();
   }
-  if (seen_now && !plan.wants_flags) w.flags(entry.flags, keywords, recent);
   if (plan.add_modseq || (s.condstore() && seen_now && !plan.command.has(Kind::ModSeq))) w.modseq(ModSeq(entry.modseq));
   w.end();
   co_return Result<void>();
