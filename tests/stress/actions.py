@@ -72,10 +72,9 @@ async def resync(world, s, mailbox, old):
     for number, uid in enumerate(left + new, 1):
         s.view.name(number, uid)
         if uid not in told:
-            s.view.flags[uid] = old.flags.get(uid)
-            s.view.modseq[uid] = old.modseq.get(uid, 0)
-            if s.view.flags[uid] is None:
-                del s.view.flags[uid]
+            for now, before in ((s.view.flags, old.flags), (s.view.modseq, old.modseq)):
+                if uid in before:
+                    now[uid] = before[uid]
 
 
 async def fetch(world, s):
