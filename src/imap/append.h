@@ -1,6 +1,7 @@
-// The arguments of APPEND (RFC 3501 section 6.3.11, RFC 3502, RFC 4466 section 2.4), read while the command comes: the text
-// in front of each literal, and at last what follows the last one. The octets of messages are not here, they are streamed
-// (framer.h). Every piece of text is read from its beginning; after Argument it comes once more, longer.
+// The arguments of APPEND (RFC 3501 section 6.3.11, RFC 3502, RFC 3516, RFC 4466 section 2.4, RFC 4469), read while the
+// command comes: the text in front of each literal, and at last what follows the last one. The octets of messages are not
+// here, they are streamed (framer.h). Every piece of text is read from its beginning; after Argument it comes once more,
+// longer.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -24,13 +25,15 @@ struct AppendStep {
   enum class Kind : unsigned char {
     Message,  // one begins, with these flags and this date
     Literal,  // octets of it: the literal at the end of the text
+    Url,      // octets of it: those that the URL names (CATENATE)
     Done,     // it is complete
   };
   Kind kind = Kind::Message;
   FlagList flags = {};
   std::optional<DateTime> date = std::nullopt;
-  uint64_t size = 0;    // Literal
-  bool binary = false;  // Literal: a literal8 (RFC 3516), may hold NUL
+  uint64_t size = 0;     // Literal
+  bool binary = false;   // Literal: a literal8, may hold NUL
+  std::string url = {};  // as written
 };
 
 class AppendReader {
@@ -50,13 +53,24 @@ class AppendReader {
   const SyntaxError& error() const { return error_; }
 
  private:
-  enum class At : unsigned char { Head, Behind };  // the text begins with the command, or behind a message's octets
+  enum class At : unsigned char {
+    Head,      // the command's name
+    Message,   // SP and a message
+    Literal,   // behind the literal that was the message
+    Part,      // in CATENATE's list: a part
+    PartEnd,   // behind a part
+    Complete,  // behind a message
+  };
   bool read_head(detail::Parse& p);
+  bool read_steps(detail::Parse& p);
   bool read_message(detail::Parse& p);
+  bool read_part(detail::Parse& p);
+  bool read_literal(detail::Parse& p);
   bool argument_ahead(detail::Parse& p);
 
   std::string tag_ = "*", mailbox_;
-  At at_ = At::Head;
+  At at_ = At::Head;       // where the text begins
+  At next_ = At::Head;     // where the reading of it is
   bool literal_ = false;   // of the text being read
   bool argument_ = false;  // it belongs to the text
   std::vector<AppendStep> steps_;

@@ -1,6 +1,6 @@
 #include "imap/append.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <string>
 #include <vector>
@@ -22,6 +22,7 @@ std::string read_all(const std::vector<std::string>& pieces, AppendReader& reade
     for (const AppendStep& step : reader.steps()) {
       if (step.kind == Kind::Message) said += "message ";
       if (step.kind == Kind::Literal) said += "literal:" + std::to_string(step.size) + " ";
+      if (step.kind == Kind::Url) said += "url:" + step.url + " ";
       if (step.kind == Kind::Done) said += "done ";
     }
   }
@@ -61,6 +62,27 @@ TEST(AppendReader, a_literal8_may_hold_nul) {
   ASSERT_EQ(reader.read(" (\\Seen) {6+}", true), Outcome::Steps);
   EXPECT_FALSE(reader.steps()[2].binary);
   EXPECT_EQ(read_all({"a APPEND ~{5+}", ""}), "error: Syntax error");
+}
+TEST(AppendReader, reads_messages_put_together) {
+  EXPECT_EQ(read_all({"a APPEND x (\\Seen) CATENATE (URL \"/x/;UID=1/;section=HEADER\" TEXT {5}", " URL {3+}",
+                      " URL {3+}\r\n/y) TEXT ~{6}", ")"}),
+            "message url:/x/;UID=1/;section=HEADER literal:5 argument url:/y) literal:6 done ");
+  EXPECT_EQ(read_all({"a APPEND x CATENATE (URL a URL b)"}), "message url:a url:b done ");
+  EXPECT_EQ(read_all({"a APPEND x CATENATE (URL a) (\\Seen) {3}", " CATENATE (TEXT {4}", ") catenate (url z)"}),
+            "message url:a done message literal:3 done message literal:4 done message url:z done ");
+  for (const char* text : {"a APPEND x CATENATE ()", "a APPEND x CATENATE (URL)", "a APPEND x CATENATE (URL a",
+                           "a APPEND x CATENATE (a)", "a APPEND x CATENATE URL a", "a APPEND x CATENATE (URL a) ",
+                           "a APPEND x CATENATE (URL a ) x", "a APPEND x CATENATE(URL a)"})
+    EXPECT_THAT(read_all({text}), testing::HasSubstr("error: ")) << text;
+  EXPECT_THAT(read_all({"a APPEND x CATENATE (TEXT {1}", ""}), testing::HasSubstr("error: "));
+  EXPECT_THAT(read_all({"a APPEND x CATENATE ({1}", ")"}), testing::HasSubstr("error: "));
+}
+TEST(AppendReader, many_messages_in_one_line_take_no_stack) {
+  std::string line = "a APPEND x";
+  for (int i = 0; i < 3000; ++i) line += " CATENATE (URL a)";
+  AppendReader reader;
+  EXPECT_EQ(reader.read(line, false), Outcome::Steps);
+  EXPECT_EQ(reader.steps().size(), 9000u);
 }
 TEST(AppendReader, sizes_beyond_64_bits_are_just_large) {
   EXPECT_EQ(read_all({"a APPEND x {99999999999999999999999+}", ""}), "message literal:18446744073709551615 done ");

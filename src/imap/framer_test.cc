@@ -47,6 +47,8 @@ class Session {
         std::string line =
             said() + (argument ? "argument " : "append ") + std::string(e.text) + (e.sync ? " sync" : " nonsync");
         if (argument && framer_.accept_argument()) return line;
+        if (argument) framer_.refuse_append(5000);
+        if (argument) return line + " refused";
         if (e.size <= 1000)
           framer_.accept_append();
         else
@@ -157,7 +159,8 @@ TEST(Framer, the_text_of_append_has_the_limits_of_commands) {
   Framer::Limits limits{.line = 100, .literal = 20, .command = 150, .drain = 500};
   const Log log = all_at_once("g APPEND x {3}\r\nabc " + std::string(200, 'y') + "\r\nh NOOP\r\n", limits);
   EXPECT_EQ(log, (Log{"append g APPEND x {3} sync", "refused * Command line too long", "h NOOP"}));
-  EXPECT_EQ(all_at_once("g APPEND x {3}\r\nabc URL {21}\r\nh NOOP\r\n", limits).back(), "end");
+  EXPECT_EQ(all_at_once("g APPEND x {3}\r\nabc URL {21}\r\nh NOOP\r\n", limits),
+            (Log{"append g APPEND x {3} sync", "<abc> argument  URL {21} sync refused", "h NOOP"}));
 }
 TEST(Framer, too_long_a_line_is_refused_with_its_tag_and_skipped) {
   Framer::Limits limits{.line = 100, .literal = 20, .command = 150, .drain = 500};

@@ -53,6 +53,8 @@ Read read_fetch(Parse& p, bool uid);
 Read read_search(Parse& p, bool uid);
 Read read_sort(Parse& p, bool uid);
 Read read_thread(Parse& p, bool uid);
+// section = "[" [section-spec] "]" (section 9)
+bool read_section(Parse& p, BodySection& section);
 // "RETURN" has been read: SP "(" [option *(SP option)] ")" (RFC 4731, RFC 5182, RFC 9394)
 bool return_options(Parse& p, Search& search);
 // search-key *(SP search-key) up to the end of the command

@@ -30,17 +30,50 @@ AppendReader::Outcome AppendReader::read(std::string_view text, bool literal) {
   steps_.clear();
   literal_ = literal;
   argument_ = false;
-  bool read = true;
-  if (at_ == At::Head) {
-    read = read_head(p) && read_message(p);
-  } else {
-    steps_.push_back({.kind = AppendStep::Kind::Done});
-    if (!p.lex.at_end()) read = read_message(p);
-  }
+  next_ = at_;
+  const bool read = read_steps(p);
   if (argument_) return Outcome::Argument;
-  if (read) return Outcome::Steps;
+  if (read) {
+    at_ = next_;
+    return Outcome::Steps;
+  }
   error_ = {.text = std::string(p.error), .well_formed = p.well_formed};
   return Outcome::Error;
+}
+
+// Up to the end of the text.
+bool AppendReader::read_steps(Parse& p) {
+  for (;;) {
+    switch (next_) {
+      case At::Head:
+        if (!read_head(p)) return false;
+        next_ = At::Message;
+        break;
+      case At::Message:
+        if (!read_message(p)) return false;
+        if (next_ == At::Literal) return true;
+        break;
+      case At::Part:
+        if (!read_part(p)) return false;
+        if (steps_.back().kind == AppendStep::Kind::Literal) return true;
+        break;
+      case At::PartEnd:
+        if (p.sp()) {
+          next_ = At::Part;
+          break;
+        }
+        if (!p.lex.take(')')) return false;
+        [[fallthrough]];
+      case At::Literal:
+        steps_.push_back({.kind = AppendStep::Kind::Done});
+        next_ = At::Complete;
+        break;
+      case At::Complete:
+        if (p.lex.at_end()) return true;
+        next_ = At::Message;
+        break;
+    }
+  }
 }
 
 // A string comes, and it is the literal at the end.
@@ -61,7 +94,8 @@ bool AppendReader::read_head(Parse& p) {
   return true;
 }
 
-// append-message = [SP flag-list] [SP date-time] SP (literal / literal8)
+// append-message = [SP flag-list] [SP date-time] SP append-data (RFC 4466 section 6)
+// append-data = literal / literal8 / "CATENATE" SP "(" cat-part *(SP cat-part) ")"
 bool AppendReader::read_message(Parse& p) {
   AppendStep message{.kind = AppendStep::Kind::Message};
   if (!p.sp()) return false;
@@ -76,12 +110,32 @@ bool AppendReader::read_message(Parse& p) {
     message.date = parse_date_time(*text);
     if (!message.date) return p.fail("Invalid date-time"), false;
   }
-  const bool binary = p.lex.take('~');
-  auto size = literal_ ? announced_size(p.lex.rest()) : std::nullopt;
-  if (!size) return p.fail("APPEND needs a message literal"), false;
   steps_.push_back(std::move(message));
+  if (p.lex.take("CATENATE")) {
+    next_ = At::Part;
+    return p.sp() && p.lex.take('(');
+  }
+  next_ = At::Literal;
+  return read_literal(p);
+}
+
+// cat-part = "TEXT" SP literal / "URL" SP astring (RFC 4469 section 5)
+bool AppendReader::read_part(Parse& p) {
+  next_ = At::PartEnd;
+  if (p.lex.take("TEXT")) return p.sp() && read_literal(p);
+  if (!p.lex.take("URL")) return p.fail("CATENATE takes TEXT and URL"), false;
+  if (!p.sp() || argument_ahead(p)) return false;
+  auto url = p.lex.astring();
+  if (!url) return false;
+  steps_.push_back({.kind = AppendStep::Kind::Url, .url = std::move(*url)});
+  return true;
+}
+
+bool AppendReader::read_literal(Parse& p) {
+  const bool binary = p.lex.take('~');
+  const auto size = literal_ ? announced_size(p.lex.rest()) : std::nullopt;
+  if (!size) return p.fail("APPEND needs a message literal"), false;
   steps_.push_back({.kind = AppendStep::Kind::Literal, .size = *size, .binary = binary});
-  at_ = At::Behind;
   return true;
 }
 

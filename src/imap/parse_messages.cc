@@ -56,8 +56,10 @@ bool section_part(Parse& p, BodySection& section, bool& more) {
   return true;
 }
 
+}  // namespace
+
 // section = "[" [section-msgtext / (section-part ["." section-text])] "]"
-bool body_section(Parse& p, BodySection& section) {
+bool read_section(Parse& p, BodySection& section) {
   if (!p.lex.take('[')) return false;
   bool text = !base::is_digit(p.lex.peek());
   if (!section_part(p, section, text)) return false;
@@ -75,6 +77,8 @@ bool partial(Parse& p, FetchItem& item) {
   item.partial = Partial{*offset, *count};
   return true;
 }
+
+namespace {
 
 // section-binary = "[" [section-part] "]" (RFC 3516 section 7)
 bool binary_section(Parse& p, BodySection& section) {
@@ -148,7 +152,7 @@ std::optional<FetchItem> fetch_att(Parse& p) {
   if (bracket && (base::iequals(word, "BODY") || base::iequals(word, "BODY.PEEK"))) {
     FetchItem item = plain_item(Kind::Section);
     item.peek = word.size() > 4;
-    if (!body_section(p, item.section) || !partial(p, item)) return std::nullopt;
+    if (!read_section(p, item.section) || !partial(p, item)) return std::nullopt;
     return item;
   }
   if (bracket && base::istarts_with(word, "BINARY")) return binary_item(p, word);

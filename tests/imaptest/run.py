@@ -153,7 +153,7 @@ class Script:
         self.many = int(self.head.get("connections", 1))
         self.messages, self.next_message = read_mbox(self.mbox_of(path)), 0
         self.mailbox = "imaptest" + re.sub(r"\W", "", self.name)
-        self.variables = Variables(mailbox=self.mailbox, user=options.user, password=options.secret,
+        self.variables = Variables(mailbox=self.mailbox, mailbox_url=self.mailbox, user=options.user, password=options.secret,
                                    username=options.user.split("@")[0], domain=options.user.split("@")[-1])
 
     @staticmethod

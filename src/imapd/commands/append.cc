@@ -1,12 +1,19 @@
-// APPEND (RFC 3501 section 6.3.11, RFC 3502, RFC 4315, RFC 7889): messages go from the wire to the store in pieces, and
-// into the mailbox together, in one commit. Between "+" and the tagged response nothing else is written: phones in the
-// field cannot read it. News follows behind the tagged response. What is not wanted is refused before "+", so that the
-// client does not send it.
+// APPEND (RFC 3501 section 6.3.11, RFC 3502, RFC 4315, RFC 4469, RFC 7889): messages go from the wire to the store in
+// pieces, and into the mailbox together, in one commit. Between "+" and the tagged response nothing else is written: phones
+// in the field cannot read it. News follows behind the tagged response. What is not wanted is refused before "+", so that
+// the client does not send it.
+#include <algorithm>
+
 #include "imap/append.h"
 #include "imapd/commands/commands.h"
+#include "imapd/commands/url_content.h"
 
 namespace bz::imapd {
 namespace {
+
+constexpr size_t kShownUrl = 1000;
+constexpr uint64_t kPiece = 256 * 1024;             // = kv::kBlobChunk
+constexpr uint64_t kMaxUpload = uint64_t{1} << 30;  // octets of one command, beyond its first message
 
 using Event = imap::Framer::Event;
 using Kind = imap::Framer::Kind;
@@ -22,10 +29,12 @@ struct Announced {  // a literal
 struct Upload {  // one command
   imap::AppendReader reader;
   std::optional<MailboxId> to;
-  std::vector<store::NewMessage> messages;   // complete
+  std::vector<store::NewMessage> messages;   // complete,
+  uint64_t complete = 0;                     // and their octets
   std::unique_ptr<store::Appender> message;  // the one under way,
   store::NewMessage next;                    // and what is known of it
   Refusal failed;                            // the store took no more; the octets are read all the same
+  store::MailboxPtr source;                  // of the last URL
 };
 
 Refusal find_target(Session& s, Upload& upload) {
@@ -46,6 +55,7 @@ Refusal begin_message(Session& s, Upload& upload, const Step& step) {
 
 Refusal may_grow(Session& s, const Upload& upload, uint64_t by) {
   const uint64_t limit = s.account().config().append_limit, size = upload.message->size();
+  if (!upload.messages.empty() && upload.complete + size > kMaxUpload) return no("Too much in one command", "LIMIT");
   if (size > limit || by > limit - size) return no("Message too large", "TOOBIG");
   return std::nullopt;
 }
@@ -58,7 +68,36 @@ Task<Refusal> end_message(Session& s, Upload& upload) {
     co_return no("NUL stands where it cannot be encoded", "UNKNOWN-CTE");
   if (!completed) co_return reply_for(completed.error());
   upload.next.message = std::move(*completed);
+  upload.complete += upload.next.message->size();
   upload.messages.push_back(std::move(upload.next));
+  co_return std::nullopt;
+}
+
+// BADURL with the URL, as far as it may stand there: text without "]" (RFC 4469 section 5).
+Reply bad_url(std::string_view url) {
+  std::string shown(url.substr(0, kShownUrl));
+  std::replace_if(shown.begin(), shown.end(), [](char c) { return c <= ' ' || c >= 0x7f || c == ']'; }, '?');
+  return no("Nothing to be had by this URL", "BADURL " + (shown.empty() ? "?" : shown));
+}
+
+// CATENATE's URLs are of this session's server and user, and say neither (RFC 4469 section 3).
+Task<Refusal> copy_url(Session& s, Upload& upload, const std::string& text) {
+  auto url = imap::parse_message_url(text);
+  if (!url || url->server || url->auth) co_return bad_url(text);
+  auto content = co_await resolve_url(s.account(), std::move(*url));
+  if (!content && content.error().code() == Errc::NotFound) co_return bad_url(text);
+  if (!content) co_return reply_for(content.error());
+  upload.source = content->mailbox;
+  if (auto why = may_grow(s, upload, content->size())) co_return why;
+  for (uint64_t done = 0; done < content->size(); done += kPiece) {
+    auto octets = co_await read_content(s.account(), *content, done, kPiece);
+    if (!octets && octets.error().code() == Errc::NotFound) co_return bad_url(text);  // expunged just now
+    if (!octets) co_return reply_for(octets.error());
+    auto written = co_await upload.message->write(*octets);
+    if (!written) co_return reply_for(written.error());
+    base::Yield yield(s.loop());
+    co_await yield;
+  }
   co_return std::nullopt;
 }
 
@@ -74,6 +113,9 @@ Task<Refusal> follow(Session& s, Upload& upload) {
       case Step::Kind::Literal:
         why = may_grow(s, upload, step.size);
         if (step.binary) upload.message->allow_nul();
+        break;
+      case Step::Kind::Url:
+        why = co_await copy_url(s, upload, step.url);
         break;
       case Step::Kind::Done:
         why = co_await end_message(s, upload);

@@ -18,6 +18,8 @@ void append_octets(std::string& out, std::string_view octets) {
     std::replace(out.begin() + static_cast<std::ptrdiff_t>(at), out.end(), '\0', '\x80');
 }
 
+}  // namespace
+
 mime::SectionPath path_of(const imap::BodySection& section) {
   mime::SectionPath path;
   path.parts = section.part;
@@ -39,6 +41,8 @@ mime::SectionPath path_of(const imap::BodySection& section) {
   }
   return path;
 }
+
+namespace {
 
 mime::Range window(mime::Range whole, const std::optional<imap::Partial>& partial) {
   if (!partial) return whole;

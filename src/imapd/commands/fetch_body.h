@@ -15,6 +15,8 @@ namespace bz::imapd {
 Task<Result<void>> write_section(Session& s, imap::FetchWriter& writer, const imap::FetchItem& item, EmailId email,
                                  std::shared_ptr<const mime::ParsedMessage> record);
 
+// Where the section lies; of HEADER.FIELDS: the whole header.
+mime::SectionPath path_of(const imap::BodySection& section);
 // The same for a range of the message that is known; the item's window is cut from it.
 Task<Result<void>> write_octets(Session& s, imap::FetchWriter& writer, const imap::FetchItem& item, EmailId email,
                                 mime::Range whole);
