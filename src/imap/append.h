@@ -1,4 +1,5 @@
-// The arguments of APPEND (RFC 3501 section 6.3.11, RFC 3502, RFC 3516, RFC 4466 section 2.4, RFC 4469), read while the
+// The arguments of APPEND (RFC 3501 section 6.3.11, RFC 3502, RFC 3516, RFC 4466 section 2.4, RFC 4469) and of REPLACE
+// (RFC 8508), read while the
 // command comes: the text in front of each literal, and at last what follows the last one. The octets of messages are not
 // here, they are streamed (framer.h). Every piece of text is read from its beginning; after Argument it comes once more,
 // longer.
@@ -19,7 +20,12 @@ namespace detail {
 class Parse;
 }
 
-bool is_append(std::string_view command);  // by its name
+bool is_append(std::string_view command);  // by its name; REPLACE and UID REPLACE too
+
+struct Replaced {
+  bool uid = false;
+  uint32_t number = 0;  // SequenceSet::kStar: the last
+};
 
 struct AppendStep {
   enum class Kind : unsigned char {
@@ -47,8 +53,9 @@ class AppendReader {
   Outcome read(std::string_view text, bool literal);
 
   // Valid after the first read.
-  const std::string& tag() const { return tag_; }          // "*" when none could be read
-  const std::string& mailbox() const { return mailbox_; }  // after the first Steps
+  const std::string& tag() const { return tag_; }                        // "*" when none could be read
+  const std::string& mailbox() const { return mailbox_; }                // after the first Steps
+  const std::optional<Replaced>& replaced() const { return replaced_; }  // set: REPLACE
   const std::vector<AppendStep>& steps() const { return steps_; }
   const SyntaxError& error() const { return error_; }
 
@@ -62,6 +69,7 @@ class AppendReader {
     Complete,  // behind a message
   };
   bool read_head(detail::Parse& p);
+  bool read_replaced(detail::Parse& p);
   bool read_steps(detail::Parse& p);
   bool read_message(detail::Parse& p);
   bool read_part(detail::Parse& p);
@@ -69,6 +77,7 @@ class AppendReader {
   bool argument_ahead(detail::Parse& p);
 
   std::string tag_ = "*", mailbox_;
+  std::optional<Replaced> replaced_;
   At at_ = At::Head;       // where the text begins
   At next_ = At::Head;     // where the reading of it is
   bool literal_ = false;   // of the text being read

@@ -77,6 +77,25 @@ TEST(AppendReader, reads_messages_put_together) {
   EXPECT_THAT(read_all({"a APPEND x CATENATE (TEXT {1}", ""}), testing::HasSubstr("error: "));
   EXPECT_THAT(read_all({"a APPEND x CATENATE ({1}", ")"}), testing::HasSubstr("error: "));
 }
+TEST(AppendReader, reads_replace) {
+  AppendReader reader;
+  EXPECT_EQ(read_all({"a REPLACE 4 Drafts (\\Seen) {312}", ""}, reader), "message literal:312 done ");
+  EXPECT_FALSE(reader.replaced()->uid);
+  EXPECT_EQ(reader.replaced()->number, 4u);
+  EXPECT_EQ(reader.mailbox(), "Drafts");
+  AppendReader by_uid;
+  EXPECT_EQ(read_all({"a uid replace * {6}", "a uid replace * {6}\r\nDrafts CATENATE (TEXT {7}", " URL a)"}, by_uid),
+            "argument message literal:7 url:a done ");
+  EXPECT_TRUE(by_uid.replaced()->uid);
+  EXPECT_EQ(by_uid.replaced()->number, SequenceSet::kStar);
+  EXPECT_EQ(read_all({"a REPLACE 4 x {1}", " {1}", ""}), "message literal:1 error: REPLACE takes one message");
+  for (const char* text : {"a REPLACE 0 x {1}", "a REPLACE x {1}", "a REPLACE 1:2 x {1}", "a UID APPEND x {1}",
+                           "a UID 1 x {1}", "a REPLACE $ x {1}"})
+    EXPECT_THAT(read_all({text, ""}), testing::StartsWith("error: ")) << text;
+  EXPECT_TRUE(is_append("a UID REPLACE 4 x {3}"));
+  EXPECT_TRUE(is_append("a replace 4"));
+  EXPECT_FALSE(is_append("a UID FETCH 4"));
+}
 TEST(AppendReader, many_messages_in_one_line_take_no_stack) {
   std::string line = "a APPEND x";
   for (int i = 0; i < 3000; ++i) line += " CATENATE (URL a)";

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <limits>
 
 #include "base/text.h"
 #include "imap/append.h"
 #include "imap/parse.h"
+#include "imap/seqset.h"
 
 namespace bz::imap {
 namespace {
@@ -22,7 +24,10 @@ std::optional<uint64_t> announced_size(std::string_view rest) {
 
 bool is_append(std::string_view command) {
   const size_t tag_end = command.find(' ');
-  return tag_end != std::string_view::npos && base::istarts_with(command.substr(tag_end + 1), "APPEND ");
+  if (tag_end == std::string_view::npos) return false;
+  static constexpr std::string_view kNames[] = {"APPEND ", "REPLACE ", "UID REPLACE "};
+  return std::any_of(std::begin(kNames), std::end(kNames),
+                     [&](std::string_view name) { return base::istarts_with(command.substr(tag_end + 1), name); });
 }
 
 AppendReader::Outcome AppendReader::read(std::string_view text, bool literal) {
@@ -70,6 +75,7 @@ bool AppendReader::read_steps(Parse& p) {
         break;
       case At::Complete:
         if (p.lex.at_end()) return true;
+        if (replaced_) return p.fail("REPLACE takes one message"), false;
         next_ = At::Message;
         break;
     }
@@ -83,14 +89,31 @@ bool AppendReader::argument_ahead(Parse& p) {
 }
 
 // append = "APPEND" SP mailbox 1*append-message
+// replace = "REPLACE" SP seq-number SP mailbox append-message (RFC 8508 section 5)
 bool AppendReader::read_head(Parse& p) {
   tag_ = read_tag(p.lex.rest());
   if (tag_ == "*") return p.fail("No valid tag"), false;
   p.lex.reset(tag_.size());
-  if (!p.sp() || !p.lex.take("APPEND") || !p.sp() || argument_ahead(p)) return false;
+  if (!p.sp()) return false;
+  if (!p.lex.take("APPEND") && !read_replaced(p)) return false;
+  if (!p.sp() || argument_ahead(p)) return false;
   auto mailbox = p.mailbox();
   if (!mailbox) return false;
   mailbox_ = std::move(*mailbox);
+  return true;
+}
+
+bool AppendReader::read_replaced(Parse& p) {
+  Replaced replaced;
+  replaced.uid = p.lex.take("UID");
+  if (replaced.uid && !p.sp()) return false;
+  if (!p.lex.take("REPLACE") || !p.sp()) return false;
+  if (!p.lex.take('*')) {
+    auto number = p.lex.number();
+    if (!number || *number == 0) return p.fail("Invalid message number"), false;
+    replaced.number = *number;
+  }
+  replaced_ = replaced;
   return true;
 }
 

@@ -45,6 +45,7 @@ constexpr Entry kCommands[] = {
     {"NAMESPACE", plain<Namespace>},
     {"NOOP", plain<Noop>},
     {"RENAME", detail::read_rename},
+    {"REPLACE", [](Parse& p) -> Read { return p.fail("REPLACE needs a message literal"); }},
     {"SEARCH", [](Parse& p) { return detail::read_search(p, false); }},
     {"SELECT", [](Parse& p) { return detail::read_select(p, false); }},
     {"SORT", [](Parse& p) { return detail::read_sort(p, false); }},

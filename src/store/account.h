@@ -109,6 +109,9 @@ class Account {
   virtual Task<Result<std::unique_ptr<ReadyMessage>>> complete(std::unique_ptr<Appender> message) = 0;
   // All of them or none, in one commit; the answers in the order given. Limit: more than kAppendMessages.
   virtual Task<Result<std::vector<Appended>>> append(MailboxId to, std::vector<NewMessage> messages) = 0;
+  // The message into `to` and this one out of `from`, in one commit; only what is left of the quota after both counts.
+  // Conflict: there is no message `uid` (any more).
+  virtual Task<Result<Appended>> replace(MailboxPtr from, uint32_t uid, MailboxId to, NewMessage message) = 0;
   virtual Task<Result<Appended>> append(MailboxId to, std::unique_ptr<Appender> message, FlagList flags,
                                         std::optional<int64_t> internal_date) = 0;
   virtual Task<Result<Appended>> deliver(std::unique_ptr<Appender> message, Delivery delivery) = 0;  // INBOX or \Sent

@@ -49,6 +49,7 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   std::unique_ptr<Appender> begin_append() override;
   Task<Result<std::unique_ptr<ReadyMessage>>> complete(std::unique_ptr<Appender> message) override;
   Task<Result<std::vector<Appended>>> append(MailboxId to, std::vector<NewMessage> messages) override;
+  Task<Result<Appended>> replace(MailboxPtr from, uint32_t uid, MailboxId to, NewMessage message) override;
   Task<Result<Appended>> append(MailboxId to, std::unique_ptr<Appender> message, FlagList flags,
                                 std::optional<int64_t> internal_date) override;
   Task<Result<Appended>> deliver(std::unique_ptr<Appender> message, Delivery delivery) override;
@@ -96,6 +97,8 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
     std::vector<Arrival> arrivals;
     Origin origin = Origin::Client;
     std::string delivered_key;  // I key; empty: none
+    MailboxPtr from;            // REPLACE: the message that goes
+    uint32_t replaced = 0;
   };
   struct Twin {  // what the Sent rule found; `flags` is what the arrival adds to it
     Mark mark;
@@ -157,6 +160,7 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   Task<Result<std::unique_ptr<Prepared>>> prepare_without_nul(std::string raw);
   Task<Result<void>> keep_parsed(Prepared& prepared, std::string encoded);
   Task<Result<void>> write_parsed(MessageRecord& record, std::string encoded);
+  Result<Arrival> arrival_of(NewMessage message);
   Task<Result<void>> fit_one_batch(std::vector<Arrival>& arrivals);
   Task<Result<bool>> take_back(uint64_t number, kv::BlobRef blob);
 
@@ -167,12 +171,15 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   Task<Result<Placed>> place_delivery(const Incoming& incoming);
   Task<Result<std::vector<Placing>>> plan_placings(State& state, const Incoming& incoming,
                                                    std::vector<std::string>& keywords);
-  Task<Result<std::optional<Twin>>> find_twin(const State& state, Origin origin, std::string mark_key);
+  Task<Result<std::optional<Twin>>> find_twin(const State& state, const Incoming& incoming, std::string mark_key);
+  Result<SelectPlan> plan_replaced(const Incoming& incoming);
+  void put_expunged(Tx& tx, State& source, const SelectPlan& gone, MailboxInfo& info) const;
   void put_added(Tx& tx, Placing& placing, const Incoming& incoming, MailboxInfo& info) const;
   void put_joined(Tx& tx, const Placing& placing, const Incoming& incoming, MailboxInfo& info) const;
   Placed publish_placings(State& state, std::vector<Placing>& placings, uint64_t modseq);
   bool is_sent(const State& state) const;
-  Result<void> has_room(const State& state, uint64_t messages, uint64_t bytes) const;
+  // `freed`: what goes in the same commit; of the mailbox, if it is the same.
+  Result<void> has_room(const State& state, uint64_t messages, uint64_t bytes, Totals freed = {}) const;
 
   // messages.cc
   Task<Result<StoredFlags>> do_store(MailboxPtr mailbox, UidSet uids, FlagOp op, FlagList flags,

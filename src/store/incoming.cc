@@ -47,17 +47,22 @@ Task<Result<std::unique_ptr<ReadyMessage>>> AccountImpl::complete(std::unique_pt
   co_return std::unique_ptr<ReadyMessage>(std::move(ready));
 }
 
+Result<AccountImpl::Arrival> AccountImpl::arrival_of(NewMessage message) {
+  auto* ready = dynamic_cast<Prepared*>(message.message.get());
+  if (!ready || ready->owner.lock().get() != this) return fail(Errc::Invalid, "no message of this account");
+  (void)message.message.release();
+  return Arrival{std::unique_ptr<Prepared>(ready), std::move(message.flags),
+                 message.internal_date.value_or(clock_.unix_seconds())};
+}
+
 Task<Result<std::vector<Appended>>> AccountImpl::append(MailboxId to, std::vector<NewMessage> messages) {
   if (!state_of(to)) co_return fail(Errc::NotFound, "no such mailbox");
   if (messages.empty()) co_return fail(Errc::Invalid, "no message");
   if (messages.size() > kAppendMessages) co_return fail(Errc::Limit, "too many messages in one command");
   Incoming incoming;
   for (NewMessage& m : messages) {
-    auto* ready = dynamic_cast<Prepared*>(m.message.get());
-    if (!ready || ready->owner.lock().get() != this) co_return fail(Errc::Invalid, "no message of this account");
-    (void)m.message.release();
-    incoming.arrivals.push_back(
-        {std::unique_ptr<Prepared>(ready), std::move(m.flags), m.internal_date.value_or(clock_.unix_seconds())});
+    BZ_CO_TRY(auto arrival, arrival_of(std::move(m)));
+    incoming.arrivals.push_back(std::move(arrival));
   }
   auto fitting = fit_one_batch(incoming.arrivals);
   auto fitted = co_await std::move(fitting);
@@ -66,6 +71,20 @@ Task<Result<std::vector<Appended>>> AccountImpl::append(MailboxId to, std::vecto
   auto taking = serial<Placed>(std::move(work));
   auto taken = co_await std::move(taking);
   co_return std::move(taken);
+}
+
+Task<Result<Appended>> AccountImpl::replace(MailboxPtr from, uint32_t uid, MailboxId to, NewMessage message) {
+  if (!state_of(to)) co_return fail(Errc::NotFound, "no such mailbox");
+  Incoming incoming;
+  BZ_CO_TRY(auto arrival, arrival_of(std::move(message)));
+  incoming.arrivals.push_back(std::move(arrival));
+  incoming.from = std::move(from);
+  incoming.replaced = uid;
+  auto work = take_in(to, std::move(incoming));
+  auto taking = serial<Placed>(std::move(work));
+  auto taken = co_await std::move(taking);
+  BZ_CO_TRY(auto placed, std::move(taken));
+  co_return placed.front();
 }
 
 Task<Result<Appended>> AccountImpl::append(MailboxId to, std::unique_ptr<Appender> message, FlagList flags,

@@ -42,19 +42,20 @@ bool AccountImpl::is_sent(const State& state) const {
          std::none_of(trees_.begin(), trees_.end(), [](const auto& t) { return t.second.info.use == SpecialUse::Sent; });
 }
 
-Result<void> AccountImpl::has_room(const State& state, uint64_t messages, uint64_t bytes) const {
-  if (state.info.messages + messages > config_.max_messages) return fail(Errc::Limit, "too many messages in the mailbox");
+Result<void> AccountImpl::has_room(const State& state, uint64_t messages, uint64_t bytes, Totals freed) const {
+  if (state.info.messages + messages > config_.max_messages + uint64_t{freed.messages})
+    return fail(Errc::Limit, "too many messages in the mailbox");
   if (messages > UINT32_MAX - uint64_t{state.info.uid_next}) return fail(Errc::Limit, "the mailbox ran out of UIDs");
-  if (config_.quota_bytes == 0) return {};
+  if (config_.quota_bytes == 0 || (freed.size > 0 && bytes <= freed.size)) return {};
   uint64_t used = 0;
   for (const auto& [id, other] : trees_) used += other.info.size;
-  if (used + bytes > config_.quota_bytes) return fail(Errc::OverQuota, "the account is over its quota");
+  if (used + bytes - freed.size > config_.quota_bytes) return fail(Errc::OverQuota, "the account is over its quota");
   return {};
 }
 
 // The Sent rule: the twin from the other side (ours for an APPEND, the client's for a delivery), younger than the window,
 // still there and not matched yet, takes the flags; nothing is added.
-Task<Result<std::optional<AccountImpl::Twin>>> AccountImpl::find_twin(const State& state, Origin origin,
+Task<Result<std::optional<AccountImpl::Twin>>> AccountImpl::find_twin(const State& state, const Incoming& incoming,
                                                                       std::string mark_key) {
   std::optional<Twin> none;
   auto getting = partition_->get(mark_key);
@@ -62,7 +63,7 @@ Task<Result<std::optional<AccountImpl::Twin>>> AccountImpl::find_twin(const Stat
   BZ_CO_TRY(auto bytes, std::move(got));
   if (!bytes) co_return none;
   BZ_CO_TRY(auto mark, Mark::decode(*bytes));
-  const auto other = origin == Origin::Client ? Mark::By::Delivery : Mark::By::Client;
+  const auto other = incoming.origin == Origin::Client ? Mark::By::Delivery : Mark::By::Client;
   const int64_t age_ms = clock_.unix_millis() - mark.time_ms;
   if (mark.by != other || mark.mailbox != state.info.id || age_ms >= config_.sent_match_window.count()) co_return none;
   auto opening = do_open(state.info.id);
@@ -70,6 +71,7 @@ Task<Result<std::optional<AccountImpl::Twin>>> AccountImpl::find_twin(const Stat
   BZ_CO_TRY(MailboxPtr mailbox, std::move(opened));
   const Entry* twin = mailbox->find(mark.uid);
   if (!twin || twin->email != mark.email) co_return none;
+  if (mailbox == incoming.from && mark.uid == incoming.replaced) co_return none;  // it goes with this command
   co_return Twin{mark, std::move(mailbox), {}};
 }
 
@@ -86,7 +88,7 @@ Task<Result<std::vector<AccountImpl::Placing>>> AccountImpl::plan_placings(State
     if (!message.message_id.empty() && incoming.origin != Origin::Delivery && is_sent(state))
       p.mark_key = key::sent_mark(key::digest(message.message_id, message.body_digest));
     if (!p.mark_key.empty() && !matched.contains(p.mark_key)) {
-      auto finding = find_twin(state, incoming.origin, p.mark_key);
+      auto finding = find_twin(state, incoming, p.mark_key);
       auto found = co_await std::move(finding);
       BZ_CO_TRY(p.twin, std::move(found));
     }
@@ -100,15 +102,28 @@ Task<Result<std::vector<AccountImpl::Placing>>> AccountImpl::plan_placings(State
   co_return std::move(placings);
 }
 
+// What REPLACE takes away; nothing for other commands.
+Result<SelectPlan> AccountImpl::plan_replaced(const Incoming& incoming) {
+  if (!incoming.from) return SelectPlan{};
+  BZ_TRY_VOID(selected(incoming.from));
+  const UidSet one = UidSet::of({{incoming.replaced, incoming.replaced}});
+  SelectPlan gone = plan_select(incoming.from->entries(), one, 0, 0);
+  if (gone.ranges.empty()) return fail(Errc::Conflict, "the message is gone");
+  return gone;
+}
+
 Task<Result<AccountImpl::Placed>> AccountImpl::place(MailboxId to, const Incoming& incoming) {
   State* state = state_of(to);
   if (!state || !state->info.selectable) co_return fail(Errc::NotFound, "no such mailbox");
+  BZ_CO_TRY(const SelectPlan gone, plan_replaced(incoming));
+  State* const source = incoming.from ? state_of(incoming.from->info().id) : nullptr;
+  const bool same = source == state;
   std::vector<std::string> keywords = state->keywords;
   auto planning = plan_placings(*state, incoming, keywords);
   auto planned = co_await std::move(planning);
   BZ_CO_TRY(auto placings, std::move(planned));
   uint64_t messages = 0, bytes = 0;
-  bool changes = false;
+  bool changes = source != nullptr;
   for (const Placing& p : placings) {
     changes |= !p.twin || !p.twin->flags.ranges.empty();
     if (p.twin) continue;
@@ -116,7 +131,9 @@ Task<Result<AccountImpl::Placed>> AccountImpl::place(MailboxId to, const Incomin
     bytes += p.arrival->message->size();
   }
   if (messages > 0) {
-    BZ_CO_TRY_VOID(has_room(*state, messages, bytes));
+    Totals freed = gone.totals;
+    if (!same) freed.messages = 0;
+    BZ_CO_TRY_VOID(has_room(*state, messages, bytes, freed));
   }
   Tx tx = changes ? begin_change() : begin();
   MailboxInfo info = state->info;
@@ -126,6 +143,8 @@ Task<Result<AccountImpl::Placed>> AccountImpl::place(MailboxId to, const Incomin
     else
       put_added(tx, p, incoming, info);
   }
+  MailboxInfo source_info = source ? source->info : MailboxInfo();
+  if (source) put_expunged(tx, *source, gone, same ? info : source_info);
   if (changes) {
     info.highest_modseq = tx.modseq;
     put_mailbox(tx, *state, info);
@@ -136,6 +155,8 @@ Task<Result<AccountImpl::Placed>> AccountImpl::place(MailboxId to, const Incomin
   BZ_CO_TRY_VOID(std::move(committed));
   if (changes) state->keywords = std::move(keywords);
   Placed placed = publish_placings(*state, placings, tx.modseq);
+  if (source) MailboxWriter(*incoming.from).expunge(gone.ranges, tx.modseq);
+  if (source && !same) publish(*source, source_info);
   if (changes) publish(*state, info);
   co_return std::move(placed);
 }
@@ -182,6 +203,18 @@ void AccountImpl::put_joined(Tx& tx, const Placing& placing, const Incoming& inc
   Mark mark = placing.twin->mark;
   mark.time_ms = clock_.unix_millis();
   tx.batch.put(incoming.delivered_key, mark.encode());
+}
+
+// `info` becomes that of the source; the caller writes it once more when the source is also the target.
+void AccountImpl::put_expunged(Tx& tx, State& source, const SelectPlan& gone, MailboxInfo& info) const {
+  Change change;
+  change.kind = Change::Kind::Expunge;
+  change.mailbox = source.info.id;
+  change.ranges = gone.ranges;
+  put_change(tx, change);
+  gone.totals.take_from(info);
+  info.highest_modseq = tx.modseq;
+  put_mailbox(tx, source, info);
 }
 
 // After the commit. The caller publishes the mailbox itself.

@@ -135,5 +135,98 @@ TEST(MultiAppend, folds_into_pages_and_survives_a_crash) {
   EXPECT_EQ(w.verify(), "");
 }
 
+Result<Appended> replace(World& w, MailboxPtr from, uint32_t uid, std::string_view to, const Upload& upload) {
+  auto messages = complete(w, {upload});
+  return w.run(w.account->replace(std::move(from), uid, w.id_of(to), std::move(messages.front())));
+}
+
+TEST(Replace, is_one_change_in_one_mailbox) {
+  World w;
+  w.open();
+  for (int i = 1; i <= 3; ++i) ASSERT_TRUE(w.append("INBOX", mail(i), {kSeen, {}}).has_value());
+  auto box = w.mailbox("INBOX");
+  View view(box, View::Mode::ReadWrite);
+  const uint64_t before = box->info().highest_modseq;
+  auto replaced = replace(w, box, 2, "INBOX", {mail(4), {kDraft, {"$Work"}}});
+  ASSERT_TRUE(replaced.has_value());
+  EXPECT_EQ(replaced->uid, 4u);
+  EXPECT_EQ(box->info().highest_modseq, before + 1);
+  EXPECT_EQ(box->info().messages, 3u);
+  EXPECT_EQ(box->find(4)->flags & (kDraft | kSeen), kDraft) << "nothing is inherited";
+  const Changes news = view.sync(View::Expunges::Report);
+  EXPECT_EQ(news.expunged, std::vector<Msn>{2});
+  EXPECT_EQ(news.exists, 3u);
+  EXPECT_EQ(w.run(w.account->vanished_since(box, before)).value().to_string(), "2");
+  box.reset();
+  w.reopen();
+  EXPECT_EQ(w.mailbox("INBOX")->entries().size(), 3u);
+}
+TEST(Replace, moves_between_mailboxes_and_keeps_the_books) {
+  World w;
+  w.open();
+  ASSERT_TRUE(w.append("Drafts", mail(1)).has_value());
+  auto box = w.mailbox("Drafts");
+  ASSERT_TRUE(replace(w, box, 1, "Sent", {mail(2)}).has_value());
+  EXPECT_TRUE(box->entries().empty());
+  EXPECT_EQ(w.account->find("Drafts")->messages, 0u);
+  EXPECT_EQ(w.account->find("Sent")->messages, 1u);
+  EXPECT_EQ(replace(w, box, 1, "Sent", {mail(3)}).error().code(), Errc::Conflict);
+  EXPECT_EQ(replace(w, box, 1, "Nope", {mail(3)}).error().code(), Errc::NotFound);
+  EXPECT_EQ(w.account->find("Sent")->messages, 1u);
+  box.reset();
+  EXPECT_EQ(w.verify(), "");
+}
+TEST(Replace, only_the_difference_counts_against_the_quota) {
+  World w;
+  w.config.quota_bytes = 1000;
+  w.config.max_messages = 1;
+  w.open();
+  ASSERT_TRUE(w.append("INBOX", mail(1, std::string(700, 'x'))).has_value());
+  auto box = w.mailbox("INBOX");
+  EXPECT_EQ(replace(w, box, 1, "INBOX", {mail(2, std::string(1000, 'y'))}).error().code(), Errc::OverQuota);
+  EXPECT_TRUE(box->find(1));
+  EXPECT_TRUE(replace(w, box, 1, "INBOX", {mail(3, std::string(800, 'z'))}).has_value());
+  EXPECT_EQ(w.append("INBOX", mail(4)).error().code(), Errc::Limit);
+  box.reset();
+  EXPECT_EQ(w.verify(), "");
+}
+TEST(Replace, never_joins_the_very_copy_it_takes_away) {
+  World w;
+  w.open();
+  auto ours = w.deliver(mail(1), {"q1", "ana@example.org", "", true});
+  ASSERT_TRUE(ours.has_value());
+  auto box = w.mailbox("Sent");
+  auto replaced = replace(w, box, ours->uid, "Sent", {mail(1)});
+  ASSERT_TRUE(replaced.has_value());
+  EXPECT_FALSE(replaced->matched_sent_copy);
+  EXPECT_EQ(box->entries().size(), 1u);
+  // A draft that was sent: the copy is there already, the draft goes.
+  auto sent = w.deliver(mail(2), {"q2", "ana@example.org", "", true});
+  ASSERT_TRUE(w.append("Drafts", mail(2)).has_value());
+  auto joined = replace(w, w.mailbox("Drafts"), 1, "Sent", {mail(2), {kFlagged, {}}});
+  EXPECT_TRUE(joined->matched_sent_copy);
+  EXPECT_EQ(joined->uid, sent->uid);
+  EXPECT_EQ(w.account->find("Drafts")->messages, 0u);
+  EXPECT_EQ(box->entries().size(), 2u);
+  box.reset();
+  EXPECT_EQ(w.verify(), "");
+}
+TEST(Replace, a_failing_commit_leaves_the_old_message) {
+  World w;
+  w.open();
+  ASSERT_TRUE(w.append("INBOX", mail(1)).has_value());
+  auto box = w.mailbox("INBOX");
+  auto messages = complete(w, {{mail(2)}});
+  w.store->fail_commit(1, Errc::OverQuota);
+  EXPECT_FALSE(w.run(w.account->replace(box, 1, w.id_of("INBOX"), std::move(messages.front()))).has_value());
+  box.reset();
+  w.reopen();
+  auto again = w.mailbox("INBOX");
+  ASSERT_EQ(again->entries().size(), 1u);
+  EXPECT_EQ(again->entries()[0].uid, 1u);
+  again.reset();
+  EXPECT_EQ(w.verify(), "");
+}
+
 }  // namespace
 }  // namespace bz::store

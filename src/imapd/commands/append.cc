@@ -1,7 +1,7 @@
-// APPEND (RFC 3501 section 6.3.11, RFC 3502, RFC 4315, RFC 4469, RFC 7889): messages go from the wire to the store in
-// pieces, and into the mailbox together, in one commit. Between "+" and the tagged response nothing else is written: phones
-// in the field cannot read it. News follows behind the tagged response. What is not wanted is refused before "+", so that
-// the client does not send it.
+// APPEND and REPLACE (RFC 3501 section 6.3.11, RFC 3502, RFC 4315, RFC 4469, RFC 7889, RFC 8508): messages go from the wire
+// to the store in pieces, and into the mailbox together, in one commit. Between "+" and the tagged response nothing else is
+// written: phones in the field cannot read it. News follows behind the tagged response. What is not wanted is refused
+// before "+", so that the client does not send it.
 #include <algorithm>
 
 #include "imap/append.h"
@@ -29,6 +29,7 @@ struct Announced {  // a literal
 struct Upload {  // one command
   imap::AppendReader reader;
   std::optional<MailboxId> to;
+  uint32_t replaced = 0;                     // UID of REPLACE
   std::vector<store::NewMessage> messages;   // complete,
   uint64_t complete = 0;                     // and their octets
   std::unique_ptr<store::Appender> message;  // the one under way,
@@ -37,8 +38,24 @@ struct Upload {  // one command
   store::MailboxPtr source;                  // of the last URL
 };
 
+// The message that REPLACE takes away, as the session knows it.
+Refusal find_replaced(Session& s, Upload& upload) {
+  const auto& replaced = upload.reader.replaced();
+  if (!replaced) return std::nullopt;
+  if (!s.selected()) return bad("No mailbox is selected");
+  if (s.read_only()) return no("The mailbox is read-only", "READ-ONLY");
+  imap::SequenceSet one;
+  one.add({replaced->number, replaced->number});
+  auto uids = resolve(s, one, replaced->uid);
+  if (!uids) return bad("No such message number");
+  if (uids->empty()) return no("No such message");
+  upload.replaced = uids->min();
+  return std::nullopt;
+}
+
 Refusal find_target(Session& s, Upload& upload) {
   if (upload.to) return std::nullopt;
+  if (auto why = find_replaced(s, upload)) return why;
   const store::MailboxInfo* info = s.account().find(upload.reader.mailbox());
   if (!info || !info->selectable) return no("No such mailbox", "TRYCREATE");
   upload.to = info->id;
@@ -170,15 +187,35 @@ std::string code_of(const std::vector<store::Appended>& appended) {
   return imap::code_append_uid(appended.front().uid_validity, uids);
 }
 
+Reply store_error(const Error& error) {
+  if (error.code() == Errc::NotFound) return no("The mailbox is gone", "TRYCREATE");
+  if (error.code() == Errc::Conflict) return no("The message is gone", "EXPUNGEISSUED");  // of REPLACE
+  return reply_for(error);
+}
+
+// RFC 8508 section 4.3: APPENDUID comes in front of the EXPUNGE, as with MOVE. Who says REPLACE reads untagged responses.
+Task<Reply> replace(Session& s, Upload& upload) {
+  store::MailboxPtr from = s.mailbox_ptr();
+  auto replaced =
+      co_await s.account().replace(std::move(from), upload.replaced, *upload.to, std::move(upload.messages.front()));
+  if (!replaced) co_return store_error(replaced.error());
+  imap::untagged(s.out(), imap::Condition::Ok, code_of({*replaced}), "The new message is there");
+  s.report(store::View::Expunges::Report);
+  if (s.ended()) co_return Reply{};
+  if (s.condstore())
+    co_return ok("REPLACE completed", imap::code_number("HIGHESTMODSEQ", s.mailbox().info().highest_modseq));
+  co_return ok("REPLACE completed");
+}
+
 Task<Reply> finish(Session& s, Upload& upload, std::string text) {
   const auto outcome = upload.reader.read(text, false);
   s.set_tag(upload.reader.tag());
   if (upload.failed) co_return std::move(*upload.failed);
   if (outcome == Outcome::Error) co_return syntax_error(upload.reader.error());
   if (auto why = co_await follow(s, upload)) co_return std::move(*why);
+  if (upload.reader.replaced()) co_return co_await replace(s, upload);
   auto appended = co_await s.account().append(*upload.to, std::move(upload.messages));
-  if (!appended && appended.error().code() == Errc::NotFound) co_return no("The mailbox is gone", "TRYCREATE");
-  if (!appended) co_return reply_for(appended.error());
+  if (!appended) co_return store_error(appended.error());
   co_return ok("APPEND completed", code_of(*appended));
 }
 
@@ -203,6 +240,7 @@ Task<void> run_append(Session& s, Event event) {
       case Kind::AppendEnd: {
         std::string text(event.text);
         const Reply reply = co_await finish(s, upload, std::move(text));
+        if (s.ended()) co_return;
         s.write_tagged(reply);
         s.report(store::View::Expunges::Hold);
         co_return;
