@@ -91,7 +91,25 @@ struct Lsub {
   std::string reference;
   std::string pattern;
 };
-struct Namespace {};  // RFC 2342
+struct Namespace {};                    // RFC 2342
+struct ResetKey {                       // RFC 4467
+  std::optional<std::string> mailbox;   // unset: the keys of all
+  std::vector<std::string> mechanisms;  // upper case
+};
+struct GenUrlAuth {
+  struct Rump {
+    std::string url, mechanism;  // as written; upper case
+  };
+  std::vector<Rump> rumps;
+};
+struct UrlFetch {  // with the parameters of RFC 5524
+  struct Wanted {
+    std::string url;
+    bool extended = false;  // any parameter: the answer has the extended form
+    bool body = false, binary = false, structure = false;
+  };
+  std::vector<Wanted> urls;
+};
 struct Idle {};
 struct Done {};                           // the line that ends IDLE; it has no tag
 struct Enable {                           // RFC 5161
@@ -125,9 +143,10 @@ struct Move {  // RFC 6851
   std::string mailbox;
 };
 
-using Command = std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename,
-                             Subscribe, Unsubscribe, Status, List, Lsub, Namespace, Idle, Done, Enable, Check, Close,
-                             Unselect, Expunge, Search, Fetch, Store, Copy, Move, Sort, Thread>;
+using Command =
+    std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename, Subscribe,
+                 Unsubscribe, Status, List, Lsub, Namespace, Idle, Done, Enable, Check, Close, Unselect, Expunge, Search,
+                 Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth, UrlFetch>;
 
 std::string_view name(const Command& command);  // "UID FETCH" is "FETCH"; for logs
 

@@ -11,6 +11,7 @@ namespace bz::imap::detail {
 
 inline constexpr size_t kMaxFetchItems = 256, kMaxHeaderFields = 256, kMaxPartDepth = 128;
 inline constexpr size_t kMaxKeyword = 100;  // 59 keywords fit into a line of a response
+inline constexpr size_t kMaxUrls = 256;     // of GENURLAUTH or URLFETCH
 inline constexpr size_t kMaxIdFields = 30, kMaxPatterns = 256, kMaxFlags = 256;
 
 class Parse {
@@ -53,6 +54,9 @@ Read read_fetch(Parse& p, bool uid);
 Read read_search(Parse& p, bool uid);
 Read read_sort(Parse& p, bool uid);
 Read read_thread(Parse& p, bool uid);
+Read read_resetkey(Parse& p);
+Read read_genurlauth(Parse& p);
+Read read_urlfetch(Parse& p);
 // section = "[" [section-spec] "]" (section 9)
 bool read_section(Parse& p, BodySection& section);
 // "RETURN" has been read: SP "(" [option *(SP option)] ")" (RFC 4731, RFC 5182, RFC 9394)

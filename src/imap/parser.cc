@@ -35,6 +35,7 @@ constexpr Entry kCommands[] = {
     {"EXAMINE", [](Parse& p) { return detail::read_select(p, true); }},
     {"EXPUNGE", plain<Expunge>},
     {"FETCH", [](Parse& p) { return detail::read_fetch(p, false); }},
+    {"GENURLAUTH", detail::read_genurlauth},
     {"ID", detail::read_id},
     {"IDLE", plain<Idle>},
     {"LIST", detail::read_list},
@@ -46,6 +47,7 @@ constexpr Entry kCommands[] = {
     {"NOOP", plain<Noop>},
     {"RENAME", detail::read_rename},
     {"REPLACE", [](Parse& p) -> Read { return p.fail("REPLACE needs a message literal"); }},
+    {"RESETKEY", detail::read_resetkey},
     {"SEARCH", [](Parse& p) { return detail::read_search(p, false); }},
     {"SELECT", [](Parse& p) { return detail::read_select(p, false); }},
     {"SORT", [](Parse& p) { return detail::read_sort(p, false); }},
@@ -57,6 +59,7 @@ constexpr Entry kCommands[] = {
     {"UID", uid},
     {"UNSELECT", plain<Unselect>},
     {"UNSUBSCRIBE", detail::read_mailbox_command<Unsubscribe>},
+    {"URLFETCH", detail::read_urlfetch},
 };
 constexpr Entry kUidCommands[] = {
     {"COPY", [](Parse& p) { return detail::read_copy(p, true); }},
@@ -120,10 +123,10 @@ ParsedCommand parse_command(std::string_view text) {
 
 std::string_view name(const Command& command) {
   static constexpr std::array<std::string_view, std::variant_size_v<Command>> kNames = {
-      "CAPABILITY", "NOOP",   "LOGOUT", "ID",        "STARTTLS",    "AUTHENTICATE", "LOGIN",    "SELECT",
-      "CREATE",     "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "STATUS",       "LIST",     "LSUB",
-      "NAMESPACE",  "IDLE",   "DONE",   "ENABLE",    "CHECK",       "CLOSE",        "UNSELECT", "EXPUNGE",
-      "SEARCH",     "FETCH",  "STORE",  "COPY",      "MOVE",        "SORT",         "THREAD"};
+      "CAPABILITY", "NOOP",   "LOGOUT",    "ID",          "STARTTLS", "AUTHENTICATE", "LOGIN",   "SELECT",    "CREATE",
+      "DELETE",     "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "STATUS",   "LIST",         "LSUB",    "NAMESPACE", "IDLE",
+      "DONE",       "ENABLE", "CHECK",     "CLOSE",       "UNSELECT", "EXPUNGE",      "SEARCH",  "FETCH",     "STORE",
+      "COPY",       "MOVE",   "SORT",      "THREAD",      "RESETKEY", "GENURLAUTH",   "URLFETCH"};
   return kNames[command.index()];
 }
 

@@ -215,6 +215,25 @@ TEST(Parser, binary_sections) {
                            "a FETCH 1 BINARY.SIZE", "a FETCH 1 BINARY[1"})
     bad(text);
 }
+TEST(Parser, urlauth_commands) {
+  EXPECT_FALSE(ok<ResetKey>("a RESETKEY").mailbox);
+  EXPECT_EQ(ok<ResetKey>("a resetkey inbox internal xsample").mechanisms,
+            (std::vector<std::string>{"INTERNAL", "XSAMPLE"}));
+  auto rumps =
+      ok<GenUrlAuth>("a GENURLAUTH \"imap://joe@h/x/;uid=1;urlauth=anonymous\" INTERNAL {3+}\r\nurl internal").rumps;
+  ASSERT_EQ(rumps.size(), 2u);
+  EXPECT_EQ(rumps[1].url, "url");
+  EXPECT_EQ(rumps[1].mechanism, "INTERNAL");
+  auto urls = ok<UrlFetch>("a URLFETCH one (two) (\"three\" BODYPARTSTRUCTURE BINARY) (four body)").urls;
+  ASSERT_EQ(urls.size(), 4u);
+  EXPECT_FALSE(urls[0].extended || urls[1].extended);
+  EXPECT_TRUE(urls[2].extended && urls[2].structure && urls[2].binary && !urls[2].body);
+  EXPECT_TRUE(urls[3].body);
+  for (const char* text :
+       {"a RESETKEY ", "a RESETKEY x ", "a GENURLAUTH", "a GENURLAUTH x", "a GENURLAUTH x INTERNAL y", "a URLFETCH",
+        "a URLFETCH ()", "a URLFETCH (x BODY BINARY)", "a URLFETCH (x BODY BODY)", "a URLFETCH (x FOO)", "a URLFETCH (x"})
+    bad(text);
+}
 TEST(Parser, store_in_all_its_forms) {
   Store s = ok<Store>("F4 UID STORE 5 +FLAGS.SILENT (\\Flagged $MailFlagBit0 $MailFlagBit1)");
   EXPECT_TRUE(s.uid && s.silent && s.mode == Store::Mode::Add);

@@ -9,6 +9,8 @@
 
 namespace bz::imapd {
 
+inline constexpr std::string_view kUrlMechanisms = "URLMECH INTERNAL";  // RFC 4467: the ones there are
+
 struct Reply {
   imap::Condition condition = imap::Condition::Ok;
   std::string code;  // without brackets; empty: none

@@ -208,6 +208,7 @@ void Session::select(store::MailboxPtr mailbox, bool read_only) {
   read_only_ = read_only;
   view_ = std::make_unique<store::View>(mailbox_, read_only ? store::View::Mode::ReadOnly : store::View::Mode::ReadWrite);
   announced_keywords_ = mailbox_->keywords().size();
+  url_key_told();
 }
 
 void Session::unselect() {
@@ -236,10 +237,17 @@ void Session::report(store::View::Expunges expunges) {
     bye("The selected mailbox was deleted");
     return;
   }
+  announce_url_key();
   if (!view_->has_changes()) return;
   announce_keywords();
   store::Changes changes = view_->sync(expunges);
   render_changes(out_, *view_, changes, {.uid = uid_command_ || condstore_, .modseq = condstore_, .vanished = qresync_});
+}
+
+void Session::announce_url_key() {
+  if (told_url_key_ == mailbox_->url_key_resets()) return;
+  url_key_told();
+  imap::untagged(out_, imap::Condition::Ok, kUrlMechanisms, "The mailbox has a new key");
 }
 
 Task<bool> Session::flush() {

@@ -102,7 +102,9 @@ class Session {
     if (client.empty()) return;
     if (auto named = std::exchange(start_.named, nullptr)) named(std::move(client));
   }
-  void announce_keywords();                     // rule 4
+  void announce_keywords();  // rule 4
+  void announce_url_key();   // "* OK [URLMECH ...]" when the mailbox has a new one (RFC 4467)
+  void url_key_told() { told_url_key_ = mailbox_->url_key_resets(); }
   void report(store::View::Expunges expunges);  // appends the news of the selected mailbox to out()
   void log_out() { logged_out_ = true; }
 
@@ -149,6 +151,7 @@ class Session {
   UidSet saved_result_;
   std::unique_ptr<DecodedPart> decoded_part_;
   size_t announced_keywords_ = 0;
+  uint64_t told_url_key_ = 0;
   unsigned bad_in_a_row_ = 0;
   bool uid_command_ = false;  // the running command is a UID one
   bool logged_out_ = false;

@@ -23,12 +23,13 @@ constexpr DefaultMailbox kDefaults[] = {{"INBOX", SpecialUse::None},  {"Drafts",
 }  // namespace
 
 AccountImpl::AccountImpl(std::unique_ptr<kv::Partition> partition, AccountId id, std::string name, AccountConfig config,
-                         base::Executor& executor, base::Clock& clock)
+                         base::Executor& executor, base::Clock& clock, base::Random& random)
     : partition_(std::move(partition)),
       id_(id),
       config_(config),
       executor_(executor),
       clock_(clock),
+      random_(random),
       records_(*partition_) {
   record_.name = std::move(name);
 }
@@ -294,11 +295,11 @@ Task<Result<void>> AccountImpl::prune_marks_of(std::string prefix, int64_t befor
 }
 
 Task<Result<std::shared_ptr<Account>>> open_account(kv::Store& store, AccountId id, std::string name, AccountConfig config,
-                                                    base::Executor& executor, base::Clock& clock, base::Random&) {
+                                                    base::Executor& executor, base::Clock& clock, base::Random& random) {
   auto opening = store.open({kv::kAccountPartition, id.value()}, true, executor);
   auto opened = co_await opening;
   BZ_CO_TRY(auto partition, std::move(opened));
-  auto made = std::make_unique<AccountImpl>(std::move(partition), id, std::move(name), config, executor, clock);
+  auto made = std::make_unique<AccountImpl>(std::move(partition), id, std::move(name), config, executor, clock, random);
   std::shared_ptr<AccountImpl> account(made.release(), [&executor](AccountImpl* last) {
     executor.post([owned = std::make_shared<std::unique_ptr<AccountImpl>>(last)] {});
   });

@@ -125,6 +125,14 @@ class Account {
   virtual Task<Result<Copied>> copy(MailboxPtr from, UidSet uids, MailboxId to) = 0;
   virtual Task<Result<Copied>> move(MailboxPtr from, UidSet uids, MailboxId to) = 0;
 
+  // --- URLs that others may fetch (RFC 4467) --- Each mailbox has a key, made when first needed and kept until it is
+  // reset. The token of mechanism INTERNAL for a URL without mechanism and token.
+  virtual Task<Result<std::string>> sign_url(MailboxId mailbox, std::string rump) = 0;
+  // Takes the same time whatever is wrong; `mailbox` unset: it is not signed (RFC 4467 section 6).
+  virtual Task<Result<bool>> url_is_signed(MailboxId mailbox, std::string rump, std::string token) = 0;
+  // What was signed so far is void: for the mailbox, which gets a new key, or for all of them.
+  virtual Task<Result<void>> reset_url_keys(std::optional<MailboxId> only) = 0;
+
   // --- reading ---
   virtual Task<Result<std::shared_ptr<const mime::ParsedMessage>>> record(EmailId email) = 0;  // cached, LRU by bytes
   virtual Task<Result<std::string>> read(EmailId email, uint64_t offset,

@@ -27,7 +27,7 @@ namespace bz::store {
 class AccountImpl final : public Account, public std::enable_shared_from_this<AccountImpl> {
  public:
   AccountImpl(std::unique_ptr<kv::Partition> partition, AccountId id, std::string name, AccountConfig config,
-              base::Executor& executor, base::Clock& clock);
+              base::Executor& executor, base::Clock& clock, base::Random& random);
   Task<Result<void>> load();  // once, before anything else
 
   AccountId id() const override { return id_; }
@@ -59,6 +59,10 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   Task<Result<UidSet>> erase(MailboxPtr mailbox, UidSet uids) override;
   Task<Result<Copied>> copy(MailboxPtr from, UidSet uids, MailboxId to) override;
   Task<Result<Copied>> move(MailboxPtr from, UidSet uids, MailboxId to) override;
+
+  Task<Result<std::string>> sign_url(MailboxId mailbox, std::string rump) override;
+  Task<Result<bool>> url_is_signed(MailboxId mailbox, std::string rump, std::string token) override;
+  Task<Result<void>> reset_url_keys(std::optional<MailboxId> only) override;
 
   Task<Result<std::shared_ptr<const mime::ParsedMessage>>> record(EmailId email) override;
   Task<Result<std::string>> read(EmailId email, uint64_t offset, uint64_t length) override;
@@ -181,6 +185,13 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   // `freed`: what goes in the same commit; of the mailbox, if it is the same.
   Result<void> has_room(const State& state, uint64_t messages, uint64_t bytes, Totals freed = {}) const;
 
+  // url_keys.cc
+  Task<Result<std::string>> url_key(MailboxId mailbox);
+  Task<Result<std::string>> make_url_key(MailboxId mailbox);
+  Task<Result<bool>> do_reset_url_key(MailboxId mailbox);
+  Task<Result<bool>> do_reset_url_keys();
+  void url_key_changed(State& state);
+
   // messages.cc
   Task<Result<StoredFlags>> do_store(MailboxPtr mailbox, UidSet uids, FlagOp op, FlagList flags,
                                      std::optional<uint64_t> unchanged_since);
@@ -195,6 +206,7 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   AccountConfig config_;
   base::Executor& executor_;
   base::Clock& clock_;
+  base::Random& random_;
   bool broken_ = false;
   AccountRecord record_;
   std::map<MailboxId, State> trees_;

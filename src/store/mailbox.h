@@ -62,6 +62,8 @@ class Mailbox {
   uint32_t first_recent() const { return first_recent_; }
   bool gone() const { return gone_; }  // deleted under the session: end it or unselect
 
+  uint64_t url_key_resets() const { return url_key_resets_; }  // since it was loaded (RFC 4467, URLMECH)
+
   // Called on the lane after each publish that touched this mailbox; the subscription ends with the returned handle.
   using Subscription = std::shared_ptr<void>;
   Subscription subscribe(std::function<void()> on_change);
@@ -82,6 +84,7 @@ class Mailbox {
   std::vector<std::string> keywords_;
   uint32_t first_recent_ = 1;
   bool gone_ = false;
+  uint64_t url_key_resets_ = 0;
   uint64_t keyword_generation_ = 0;  // grows when keywords_ grows
   std::deque<Touched> touched_;
   uint64_t touched_since_ = 0;                  // touched_ holds every expunge and flag change after this

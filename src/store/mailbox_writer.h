@@ -21,6 +21,7 @@ class MailboxWriter {
   // Each returns the UIDs that it touched.
   UidSet flags(const std::vector<UidSet::Range>& ranges, FlagOp op, FlagBits bits, uint64_t modseq);
   UidSet expunge(const std::vector<UidSet::Range>& ranges, uint64_t modseq);
+  void url_key_reset() { ++mailbox_.url_key_resets_; }
   void set_gone() { mailbox_.gone_ = true; }
   void notify();
 

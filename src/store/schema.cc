@@ -122,6 +122,7 @@ std::string delivered(std::string_view digest) { return "I" + std::string(digest
 std::string sent_mark(std::string_view digest) { return "S" + std::string(digest); }
 std::string staged(uint64_t number) { return with64('T', number); }
 std::string subscription(std::string_view name) { return "U" + std::string(name); }
+std::string url_key(MailboxId id) { return with32('Y', id.value()); }
 std::string after(std::string_view prefix) {
   std::string out(prefix);
   while (!out.empty() && out.back() == '\xFF') out.pop_back();
@@ -368,6 +369,19 @@ Result<uint64_t> decode_references(std::string_view bytes) {
   uint64_t count = in.varint();
   if (!in.finished() || count < 2) return corrupt("reference");
   return count;
+}
+
+std::string encode_url_key(std::string_view key) {
+  std::string out = begin();
+  base::put_bytes(out, key);
+  return out;
+}
+Result<std::string> decode_url_key(std::string_view bytes) {
+  Reader in(bytes);
+  BZ_TRY_VOID(check_version(in, "URL key"));
+  std::string key(in.bytes());
+  if (!in.finished() || key.size() != kUrlKeyBytes) return corrupt("URL key");
+  return key;
 }
 
 std::string Mark::encode() const {

@@ -110,7 +110,7 @@ Task<Result<bool>> AccountImpl::do_remove(std::string raw_name) {
   change.kind = Change::Kind::Remove;
   change.mailbox = id;
   tx.batch.put(key::change(tx.modseq, 0), change.encode());
-  tx.batch.del(key::mailbox(id)).del(key::keywords(id));
+  tx.batch.del(key::mailbox(id)).del(key::keywords(id)).del(key::url_key(id));
   std::optional<MailboxInfo> left;
   if (parent) {
     left = new_mailbox(tx, name, SpecialUse::None);

@@ -27,6 +27,7 @@ class Verifier {
   Task<Result<void>> check_blob(std::string where, kv::BlobRef ref);
   Task<Result<void>> check_message(const kv::KeyValue& item);
   Task<Result<void>> check_marks();
+  Task<Result<void>> check_url_keys();
   void apply(const Change& change, key::ChangeKey at, bool partly);
   void check_mailboxes();
   void found(std::string where, std::string what) {
@@ -317,6 +318,21 @@ Task<Result<void>> Verifier::check_messages() {
   co_return Result<void>();
 }
 
+Task<Result<void>> Verifier::check_url_keys() {
+  auto scanning = scan('Y');
+  auto scanned = co_await std::move(scanning);
+  BZ_CO_TRY(Items keys, std::move(scanned));
+  for (const auto& item : keys) {
+    auto id = key::mailbox_of(item.key);
+    auto decoded = decode_url_key(item.value);
+    if (!id || !mailboxes_.contains(*id))
+      found("a URL key", "it belongs to no mailbox");
+    else if (!decoded)
+      found(box(*id), decoded.error().to_string() + "; URLs that were signed with it cannot be fetched");
+  }
+  co_return Result<void>();
+}
+
 Task<Result<void>> Verifier::check_marks() {
   for (char letter : {'I', 'S'}) {
     auto scanning = scan(letter);
@@ -343,6 +359,9 @@ Task<Result<std::vector<Finding>>> Verifier::run() {
   BZ_CO_TRY_VOID(std::move(done));
   auto marks = check_marks();
   done = co_await std::move(marks);
+  BZ_CO_TRY_VOID(std::move(done));
+  auto url_keys = check_url_keys();
+  done = co_await std::move(url_keys);
   BZ_CO_TRY_VOID(std::move(done));
   check_mailboxes();
   co_return std::move(findings_);

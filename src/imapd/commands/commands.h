@@ -66,6 +66,10 @@ Task<Reply> handle(Session& s, const imap::Thread& command);
 Task<Reply> handle(Session& s, const imap::Fetch& command);
 // commands/store.cc
 Task<Reply> handle(Session& s, const imap::Store& command);
+// commands/urlauth.cc
+Task<Reply> handle(Session& s, const imap::ResetKey& command);
+Task<Reply> handle(Session& s, const imap::GenUrlAuth& command);
+Task<Reply> handle(Session& s, const imap::UrlFetch& command);
 // commands/copy.cc
 Task<Reply> handle(Session& s, const imap::Copy& command);
 Task<Reply> handle(Session& s, const imap::Move& command);

@@ -30,6 +30,7 @@ void describe(Session& s) {
   imap::untagged(out, Condition::Ok, imap::code_number("UIDNEXT", info.uid_next), "Predicted next UID");
   imap::untagged(out, Condition::Ok, imap::code_number("HIGHESTMODSEQ", info.highest_modseq), "Highest");
   imap::untagged(out, Condition::Ok, imap::code_mailbox_id(info.id), "Mailbox");
+  imap::untagged(out, Condition::Ok, kUrlMechanisms, "URLs may be authorized");
 }
 
 }  // namespace

@@ -10,13 +10,13 @@ namespace {
 
 using What = imap::BodySection::What;
 
+}  // namespace
+
 mime::Range cut(mime::Range whole, const std::optional<imap::UrlRange>& range) {
   if (!range) return whole;
   const uint64_t at = std::min<uint64_t>(range->offset, whole.size), left = whole.size - at;
   return {whole.at + at, range->count ? std::min<uint64_t>(*range->count, left) : left};
 }
-
-}  // namespace
 
 Task<Result<UrlContent>> resolve_url(store::Account& account, imap::MessageUrl url) {
   const store::MailboxInfo* info = account.find(url.mailbox);

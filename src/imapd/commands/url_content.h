@@ -20,6 +20,7 @@ struct UrlContent {
   uint64_t size() const { return text ? text->size() : range.size; }
 };
 
+mime::Range cut(mime::Range whole, const std::optional<imap::UrlRange>& range);
 // In this account, whatever server the URL names. NotFound: no such mailbox, message or part, or its UIDVALIDITY is
 // another.
 Task<Result<UrlContent>> resolve_url(store::Account& account, imap::MessageUrl url);

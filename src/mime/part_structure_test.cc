@@ -1,0 +1,59 @@
+#include "mime/part_structure.h"
+
+#include <gtest/gtest.h>
+
+#include "mime/record.h"
+
+namespace bz::mime {
+namespace {
+
+const std::string kMail =
+    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; x=\"a)\\\"(b\"\r\n\r\none\r\n--b\r\n"
+    "Content-Type: message/rfc822\r\n\r\nSubject: in (\r\nContent-Type: multipart/alternative; "
+    "boundary=c\r\n\r\n--c\r\n\r\ninner\r\n--c\r\n"
+    "Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--c--\r\n--b--\r\n";
+
+std::string part(const ParsedMessage& message, const std::vector<uint32_t>& numbers) {
+  return std::string(part_structure(message.bodystructure, numbers).value_or("none"));
+}
+
+TEST(PartStructure, agrees_with_find_part_on_what_there_is) {
+  const auto message = parse_message(kMail);
+  ASSERT_TRUE(message.has_value());
+  EXPECT_EQ(part(*message, {}), message->bodystructure);
+  EXPECT_EQ(part(*message, {1}),
+            "(\"text\" \"plain\" (\"charset\" \"us-ascii\" \"x\" \"a)\\\"(b\") NIL NIL \"7bit\" 3 0 NIL NIL NIL NIL)");
+  EXPECT_TRUE(part(*message, {2}).starts_with("(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" "));
+  EXPECT_EQ(part(*message, {2, 1}), "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 5 0 NIL NIL NIL NIL)");
+  EXPECT_EQ(part(*message, {2, 2}), "(\"image\" \"png\" NIL NIL NIL \"base64\" 4 NIL NIL NIL NIL)");
+  for (uint32_t a = 0; a < 5; ++a)
+    for (uint32_t b = 0; b < 5; ++b)
+      for (const auto& numbers : {std::vector<uint32_t>{a}, {a, b}, {a, b, 1}, {a, 1, b}})
+        EXPECT_EQ(part_structure(message->bodystructure, numbers).has_value(), find_part(*message, numbers).has_value())
+            << a << " " << b << " " << numbers.size();
+  const auto plain = parse_message("Subject: x\r\n\r\nbody\r\n");
+  EXPECT_EQ(part(*plain, {1}), plain->bodystructure);
+  EXPECT_EQ(part(*plain, {1, 1}), "none");
+}
+TEST(PartStructure, literals_inside_are_passed_over) {
+  EXPECT_EQ(part_structure("((\"a\" \"b\" (\"n\" {3}\r\n)\"() NIL)(\"c\" \"d\"))", {2}), "(\"c\" \"d\")");
+}
+TEST(PartStructure, shows_what_decoding_made_of_a_part) {
+  EXPECT_EQ(with_decoded("(\"text\" \"plain\" NIL NIL NIL \"base64\" 9 1 NIL NIL)", {"8bit", 6, 2}),
+            "(\"text\" \"plain\" NIL NIL NIL \"8bit\" 6 2 NIL NIL)");
+  EXPECT_EQ(with_decoded("(\"image\" \"png\" NIL NIL NIL \"base64\" 4 NIL NIL NIL NIL)", {"binary", 3, 0}),
+            "(\"image\" \"png\" NIL NIL NIL \"binary\" 3 NIL NIL NIL NIL)");
+  const std::string multipart = "((\"a\" \"b\") \"mixed\")";
+  EXPECT_EQ(with_decoded(multipart, {"7bit", 1, 1}), multipart);
+}
+TEST(PartStructure, damaged_text_does_no_harm) {
+  const auto message = parse_message(kMail);
+  const std::string whole = message->bodystructure;
+  for (size_t size = 0; size < whole.size(); ++size) {
+    (void)part_structure(whole.substr(0, size), {2, 2});
+    (void)with_decoded(whole.substr(size), {"7bit", 1, 1});
+  }
+}
+
+}  // namespace
+}  // namespace bz::mime
