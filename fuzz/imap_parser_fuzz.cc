@@ -36,8 +36,8 @@ template <class Other>
 void check(const Other&) {}
 
 // An APPEND whose literals are cut out: pieces of text, each of whose last line may announce octets.
-void check_append(std::string_view text) {
-  AppendReader reader;
+void check_append(std::string_view text, bool utf8) {
+  AppendReader reader(utf8);
   for (size_t at = 0; at < text.size();) {
     const size_t marker = text.find("}\r\n", at);
     const bool literal = marker != std::string_view::npos;
@@ -59,7 +59,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string out;
   tagged(out, parsed.tag, Condition::Bad, "", parsed.error() ? parsed.error()->text : "ok");
   BZ_CHECK(out.find('\n') == out.size() - 1, "one response, one line");
-  check_append(text);
+  check_append(text, false);
+  check_append(text, true);
+  const ParsedCommand utf8 = parse_command(text, true);
+  if (const Command* command = utf8.command())
+    if (const auto* select = std::get_if<Select>(command))
+      BZ_CHECK(bz::base::is_utf8(select->mailbox), "a name that is not UTF-8");
   Encoder(out).string(text);
   if (auto name = decode_mutf7(text)) BZ_CHECK(encode_mutf7(*name) == text, "two encodings of one name");
   return 0;

@@ -17,14 +17,15 @@ void need(bool condition) {
 }
 
 // Parentheses outside strings are balanced and close at the very end only.
-void check_imap_text(const std::string& text) {
+void check_imap_text(const std::string& text, bool utf8 = false) {
   int depth = 0;
+  need(!utf8 || to_utf8(text, "utf-8") == text);
   for (size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
-    need(c != '\0' && (c & 0x80) == 0);
+    need(c != '\0' && (utf8 || (c & 0x80) == 0));
     if (c == '"') {
       for (++i; i < text.size() && text[i] != '"'; ++i) {
-        need(text[i] != '\r' && text[i] != '\n' && text[i] != '\0' && (text[i] & 0x80) == 0);
+        need(text[i] != '\r' && text[i] != '\n' && text[i] != '\0' && (utf8 || (text[i] & 0x80) == 0));
         if (text[i] == '\\') ++i;
       }
       need(i < text.size());
@@ -76,6 +77,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     check_imap_text(message->envelope);
     check_imap_text(message->bodystructure);
     check_imap_text(message->body);
+    if (message->utf8)
+      for (const std::string* text : {&message->utf8->envelope, &message->utf8->bodystructure, &message->utf8->body})
+        check_imap_text(*text, true);
     check_preview(message->preview.value());
     need(message->parts.size() <= limits.parts + 1);
     auto again = ParsedMessage::decode(message->encode());

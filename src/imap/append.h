@@ -44,6 +44,7 @@ struct AppendStep {
 
 class AppendReader {
  public:
+  explicit AppendReader(bool utf8 = false) : utf8_(utf8) {}  // as parse_command()
   enum class Outcome : unsigned char {
     Steps,     // read, see steps()
     Argument,  // the literal belongs to the text: read again with its octets in place
@@ -61,12 +62,14 @@ class AppendReader {
 
  private:
   enum class At : unsigned char {
-    Head,      // the command's name
-    Message,   // SP and a message
-    Literal,   // behind the literal that was the message
-    Part,      // in CATENATE's list: a part
-    PartEnd,   // behind a part
-    Complete,  // behind a message
+    Head,         // the command's name
+    Message,      // SP and a message
+    Literal,      // behind the literal that was the message
+    Part,         // in CATENATE's list: a part
+    PartEnd,      // behind a part
+    Utf8End,      // behind the literal of UTF8, in its list: its parenthesis
+    Utf8PartEnd,  // the same within CATENATE
+    Complete,     // behind a message
   };
   bool read_head(detail::Parse& p);
   bool read_replaced(detail::Parse& p);
@@ -74,10 +77,12 @@ class AppendReader {
   bool read_message(detail::Parse& p);
   bool read_part(detail::Parse& p);
   bool read_literal(detail::Parse& p);
+  bool read_utf8_literal(detail::Parse& p);
   bool argument_ahead(detail::Parse& p);
 
   std::string tag_ = "*", mailbox_;
   std::optional<Replaced> replaced_;
+  const bool utf8_;
   At at_ = At::Head;       // where the text begins
   At next_ = At::Head;     // where the reading of it is
   bool literal_ = false;   // of the text being read

@@ -34,6 +34,7 @@ std::optional<std::string> Lexer::quoted() {
     char c = text_[at_];
     if (c == '"') {
       ++at_;
+      if (utf8_ && !base::is_utf8(out)) return std::nullopt;
       return out;
     }
     if (c == '\\') {

@@ -17,7 +17,7 @@ bool is_list_char(char c);     // of LIST patterns: astring characters, "%" and 
 
 class Lexer {
  public:
-  explicit Lexer(std::string_view text) : text_(text) {}
+  explicit Lexer(std::string_view text, bool utf8 = false) : text_(text), utf8_(utf8) {}
   bool at_end() const { return at_ == text_.size(); }
   char peek() const { return at_end() ? '\0' : text_[at_]; }
   bool take(char c);
@@ -48,6 +48,7 @@ class Lexer {
   std::optional<uint32_t> sequence_number();
 
   std::string_view text_;
+  bool utf8_;  // 8-bit octets of quoted strings must be UTF-8 (RFC 6855 section 3)
   size_t at_ = 0;
 };
 

@@ -4,11 +4,31 @@
 #include "imap/mutf7.h"
 
 namespace bz::imap::detail {
+namespace {
+
+// RFC 6855 section 3: UTF-8 without C0 and C1 controls, DEL, U+2028 and U+2029.
+bool is_net_unicode_name(std::string_view name) {
+  if (!base::is_utf8(name)) return false;
+  for (size_t i = 0; i < name.size(); ++i) {
+    const auto octet = static_cast<unsigned char>(name[i]);
+    if (octet < 0x20 || octet == 0x7f) return false;
+    if (octet == 0xc2 && static_cast<unsigned char>(name[i + 1]) < 0xa0) return false;
+    if (octet == 0xe2 && (name.substr(i, 3) == "\u2028" || name.substr(i, 3) == "\u2029")) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 std::optional<std::string> Parse::mailbox() {
   auto wire = lex.astring();
   if (!wire) return std::nullopt;
   if (base::iequals(*wire, "INBOX")) return "INBOX";
+  if (utf8 || !base::is_ascii(*wire)) {  // before ENABLE, too (RFC 6855 section 3)
+    if (is_net_unicode_name(*wire)) return wire;
+    well_formed = true;
+    return fail("Mailbox name is not UTF-8 or holds control characters");
+  }
   auto name = decode_mutf7(*wire);
   if (!name) {
     well_formed = true;
@@ -19,7 +39,7 @@ std::optional<std::string> Parse::mailbox() {
 
 std::optional<std::string> Parse::list_pattern() {
   auto wire = lex.list_mailbox();
-  if (!wire) return std::nullopt;
+  if (!wire || utf8) return wire;
   // A pattern is no name: one that no mailbox can have finds nothing, which is no error.
   return decode_mutf7(*wire).value_or(*wire);
 }

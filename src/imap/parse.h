@@ -16,10 +16,11 @@ inline constexpr size_t kMaxIdFields = 30, kMaxPatterns = 256, kMaxFlags = 256;
 
 class Parse {
  public:
-  explicit Parse(std::string_view text) : lex(text) {}
+  explicit Parse(std::string_view text, bool utf8 = false) : lex(text, utf8), utf8(utf8) {}
   Lexer lex;
   std::string_view error = "Syntax error";
   bool well_formed = false;  // with an error: SyntaxError::well_formed
+  const bool utf8;           // ENABLE UTF8=ACCEPT has been: names of mailboxes are UTF-8
 
   std::nullopt_t fail(std::string_view text) {
     error = text;

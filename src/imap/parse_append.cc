@@ -31,7 +31,7 @@ bool is_append(std::string_view command) {
 }
 
 AppendReader::Outcome AppendReader::read(std::string_view text, bool literal) {
-  Parse p(text);
+  Parse p(text, utf8_);
   steps_.clear();
   literal_ = literal;
   argument_ = false;
@@ -56,17 +56,22 @@ bool AppendReader::read_steps(Parse& p) {
         break;
       case At::Message:
         if (!read_message(p)) return false;
-        if (next_ == At::Literal) return true;
+        if (next_ == At::Literal || next_ == At::Utf8End) return true;
         break;
       case At::Part:
         if (!read_part(p)) return false;
         if (steps_.back().kind == AppendStep::Kind::Literal) return true;
         break;
+      case At::Utf8PartEnd:
+        if (!p.lex.take(')')) return false;
+        [[fallthrough]];
       case At::PartEnd:
         if (p.sp()) {
           next_ = At::Part;
           break;
         }
+        [[fallthrough]];
+      case At::Utf8End:
         if (!p.lex.take(')')) return false;
         [[fallthrough]];
       case At::Literal:
@@ -118,7 +123,7 @@ bool AppendReader::read_replaced(Parse& p) {
 }
 
 // append-message = [SP flag-list] [SP date-time] SP append-data (RFC 4466 section 6)
-// append-data = literal / literal8 / "CATENATE" SP "(" cat-part *(SP cat-part) ")"
+// append-data = literal / literal8 / utf8-literal / "CATENATE" SP "(" cat-part *(SP cat-part) ")"
 bool AppendReader::read_message(Parse& p) {
   AppendStep message{.kind = AppendStep::Kind::Message};
   if (!p.sp()) return false;
@@ -138,14 +143,27 @@ bool AppendReader::read_message(Parse& p) {
     next_ = At::Part;
     return p.sp() && p.lex.take('(');
   }
+  if (p.lex.take("UTF8")) {
+    next_ = At::Utf8End;
+    return read_utf8_literal(p);
+  }
   next_ = At::Literal;
   return read_literal(p);
 }
 
-// cat-part = "TEXT" SP literal / "URL" SP astring (RFC 4469 section 5)
+// utf8-literal = "UTF8" SP "(" literal8 ")" (RFC 6855 section 4); what it says of the message the message shows itself.
+bool AppendReader::read_utf8_literal(Parse& p) {
+  return p.sp() && p.lex.take('(') && p.lex.peek() == '~' && read_literal(p);
+}
+
+// cat-part = "TEXT" SP literal / "URL" SP astring / utf8-literal (RFC 4469 section 5, RFC 6855 section 4)
 bool AppendReader::read_part(Parse& p) {
   next_ = At::PartEnd;
   if (p.lex.take("TEXT")) return p.sp() && read_literal(p);
+  if (p.lex.take("UTF8")) {
+    next_ = At::Utf8PartEnd;
+    return read_utf8_literal(p);
+  }
   if (!p.lex.take("URL")) return p.fail("CATENATE takes TEXT and URL"), false;
   if (!p.sp() || argument_ahead(p)) return false;
   auto url = p.lex.astring();

@@ -108,9 +108,9 @@ std::string_view read_tag(std::string_view text) {
   return take_tag(lex).value_or("*");
 }
 
-ParsedCommand parse_command(std::string_view text) {
+ParsedCommand parse_command(std::string_view text, bool utf8) {
   if (base::iequals(text, "DONE")) return {"", Command(Done{})};
-  Parse p(text);
+  Parse p(text, utf8);
   auto tag_text = take_tag(p.lex);
   if (!tag_text) return bad("*", "No valid tag");
   std::string tag(*tag_text);

@@ -23,7 +23,8 @@ struct ParsedCommand {
   const SyntaxError* error() const { return std::get_if<SyntaxError>(&value); }
 };
 
-ParsedCommand parse_command(std::string_view text);
+// utf8: the session has ENABLEd UTF8=ACCEPT (RFC 6855).
+ParsedCommand parse_command(std::string_view text, bool utf8 = false);
 std::string_view read_tag(std::string_view text);  // "*" when there is none
 
 }  // namespace bz::imap

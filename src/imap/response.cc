@@ -21,11 +21,13 @@ void put_number(std::string& out, uint64_t n) {
   out.append(digits, end);
 }
 
-bool quotable(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    auto u = static_cast<unsigned char>(c);
-    return u < 0x80 && u != 0 && u != '\r' && u != '\n';
-  });
+bool quotable(std::string_view text, bool utf8) {
+  bool ascii = true;
+  for (const char c : text) {
+    if (c == '\0' || c == '\r' || c == '\n') return false;
+    ascii &= static_cast<unsigned char>(c) < 0x80;
+  }
+  return ascii || (utf8 && base::is_utf8(text));
 }
 
 // resp-text: printable ASCII, never empty, never beginning with "[" by accident of an argument.
@@ -123,7 +125,7 @@ void Encoder::quoted(std::string_view text) {
 
 Encoder& Encoder::string(std::string_view text) {
   auto escapes = static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return c == '"' || c == '\\'; }));
-  if (quotable(text) && line_octets() + text.size() + escapes + 2 < kSoftLine) {
+  if (quotable(text, utf8_) && line_octets() + text.size() + escapes + 2 < kSoftLine) {
     quoted(text);
     return *this;
   }
@@ -143,6 +145,7 @@ Encoder& Encoder::astring(std::string_view text) {
 }
 
 Encoder& Encoder::mailbox(std::string_view utf8) {
+  if (utf8_) return base::is_ascii(utf8) ? astring(utf8) : string(utf8);
   std::string wire = encode_mutf7(utf8);
   return astring(wire);
 }
@@ -207,6 +210,16 @@ std::string code_copy_uid(UidValidity validity, const UidSet& from, const UidSet
 
 std::string code_number(std::string_view name, uint64_t number) { return std::string(name) + " " + std::to_string(number); }
 
+std::string code_downgraded(const UidSet& uids) {
+  std::string out = "DOWNGRADED ";
+  for (const UidSet::Range& r : uids.ranges()) {
+    if (out.size() > kMaxText) break;
+    if (out.back() != ' ') out += ',';
+    put_range(out, r);
+  }
+  return out;
+}
+
 std::string code_modified(const UidSet& set) {
   std::string out = "MODIFIED ";
   put_set(out, set);
@@ -241,7 +254,7 @@ void capability_response(std::string& out, std::string_view capabilities) {
 }
 
 void list_response(std::string& out, std::string_view name, const ListEntry& entry) {
-  Encoder e(out);
+  Encoder e(out, entry.utf8);
   e.raw("* ").raw(name).raw(" (");
   bool first = true;
   auto attribute = [&](bool on, std::string_view text) {
@@ -262,7 +275,7 @@ void list_response(std::string& out, std::string_view name, const ListEntry& ent
 }
 
 void status_response(std::string& out, std::string_view mailbox, const StatusItems& items, const StatusValues& values) {
-  Encoder e(out);
+  Encoder e(out, values.utf8);
   e.raw("* STATUS ").mailbox(mailbox).raw(" (");
   bool first = true;
   auto item = [&](bool on, std::string_view name, uint64_t value) {
@@ -425,7 +438,7 @@ void thread_response(std::string& out, const ThreadTree& tree) {
   out.append("\r\n");
 }
 
-FetchWriter::FetchWriter(std::string& out, uint32_t msn) : encoder_(out) {
+FetchWriter::FetchWriter(std::string& out, uint32_t msn, bool utf8) : encoder_(out, utf8) {
   out.append("* ");
   put_number(out, msn);
   out.append(" FETCH (");

@@ -31,7 +31,8 @@ enum class Condition : unsigned char { Ok, No, Bad, Bye, PreAuth };
 
 class Encoder {
  public:
-  explicit Encoder(std::string& out) : out_(out), line_start_(out.size()) {}
+  // utf8: the client has ENABLEd UTF8=ACCEPT and reads UTF-8 in quoted strings and mailbox names (RFC 6855).
+  explicit Encoder(std::string& out, bool utf8 = false) : out_(out), utf8_(utf8), line_start_(out.size()) {}
   std::string& out() { return out_; }
 
   Encoder& raw(std::string_view text) {  // ours: no CR, LF
@@ -54,6 +55,7 @@ class Encoder {
  private:
   void quoted(std::string_view text);
   std::string& out_;
+  bool utf8_;
   size_t line_start_;
 };
 
@@ -67,6 +69,7 @@ std::string code_append_uid(UidValidity validity, std::span<const uint32_t> uids
 std::string code_copy_uid(UidValidity validity, const UidSet& from, const UidSet& to);  // RFC 4315
 std::string code_number(std::string_view name, uint64_t number);                        // UIDNEXT 7
 std::string code_mailbox_id(MailboxId id);                                              // RFC 8474
+std::string code_downgraded(const UidSet& uids);                                        // RFC 6858; as many of them as fit
 std::string code_modified(const UidSet& set);                                           // RFC 7162
 std::string code_permanent_flags(std::span<const std::string> keywords, bool writable, bool more);
 
@@ -84,6 +87,7 @@ struct ListEntry {
   bool subscribed = false;
   std::string_view special_use = {};   // "\Sent" or empty
   bool child_info_subscribed = false;  // RFC 5258 CHILDINFO
+  bool utf8 = false;                   // of Encoder
 };
 void list_response(std::string& out, std::string_view name /* LIST or LSUB */, const ListEntry& entry);
 
@@ -91,6 +95,7 @@ struct StatusValues {
   uint32_t messages = 0, recent = 0, uid_next = 0, uid_validity = 0, unseen = 0, deleted = 0;
   uint64_t highest_modseq = 0, size = 0, append_limit = 0;
   MailboxId mailbox_id = {};
+  bool utf8 = false;  // of Encoder
 };
 void status_response(std::string& out, std::string_view mailbox, const StatusItems& items, const StatusValues& values);
 
@@ -113,7 +118,7 @@ void thread_response(std::string& out, const ThreadTree& tree);
 // One "* n FETCH (...)". Items go out in the order of the calls.
 class FetchWriter {
  public:
-  FetchWriter(std::string& out, uint32_t msn);
+  FetchWriter(std::string& out, uint32_t msn, bool utf8 = false);
   FetchWriter& uid(Uid uid);
   FetchWriter& flags(FlagBits bits, std::span<const std::string> keywords, bool recent);
   FetchWriter& modseq(ModSeq modseq);

@@ -11,7 +11,7 @@ namespace {
 // What a line means to the one who idles; unset: go on idling.
 std::optional<Reply> line_ends(Session& s, std::string_view line) {
   if (base::iequals(line, "DONE")) return ok("IDLE completed");
-  imap::ParsedCommand parsed = imap::parse_command(line);
+  imap::ParsedCommand parsed = imap::parse_command(line, s.utf8());
   if (parsed.command() && std::holds_alternative<imap::Idle>(*parsed.command())) {
     s.write_tagged(ok("IDLE completed"));
     s.set_tag(parsed.tag);

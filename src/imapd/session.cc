@@ -145,7 +145,7 @@ void Session::refuse(std::string tag, std::string_view text) {
 }
 
 Task<void> Session::run_command(std::string_view text) {
-  imap::ParsedCommand parsed = imap::parse_command(text);
+  imap::ParsedCommand parsed = imap::parse_command(text, utf8_);
   const imap::Command* command = parsed.command();
   if (!command && parsed.error()->well_formed) {
     tag_ = std::move(parsed.tag);

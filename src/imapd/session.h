@@ -40,6 +40,7 @@ struct SessionConfig {
   base::Millis coalesce{50};                 // changes within this span are told together during IDLE
   size_t write_at = 64 * 1024;               // octets of output that are written without waiting for the end of a command
   uint64_t max_drain = uint64_t{256} << 20;  // octets of a refused non-synchronizing APPEND that are read and thrown away
+  bool refuse_eight_bit_headers = false;     // in APPEND without UTF8=ACCEPT (RFC 6855 section 4)
   imap::Literals literals = imap::Literals::Plus;
   unsigned max_bad = 20;  // ill-formed commands in a row before BYE
 };
@@ -97,6 +98,9 @@ class Session {
   // What BINARY decoded last (commands/fetch_binary.h); may be null.
   std::unique_ptr<DecodedPart>& decoded_part() { return decoded_part_; }
 
+  bool utf8() const { return utf8_; }  // ENABLE UTF8=ACCEPT (RFC 6855)
+  void enable_utf8() { utf8_ = true; }
+
   // ID: at most one line, and the first one only.
   void client_named(std::string client) {
     if (client.empty()) return;
@@ -147,7 +151,7 @@ class Session {
   store::MailboxPtr mailbox_;
   std::unique_ptr<store::View> view_;
   bool read_only_ = false;
-  bool condstore_ = false, qresync_ = false;
+  bool condstore_ = false, qresync_ = false, utf8_ = false;
   UidSet saved_result_;
   std::unique_ptr<DecodedPart> decoded_part_;
   size_t announced_keywords_ = 0;

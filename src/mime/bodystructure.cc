@@ -11,8 +11,8 @@ namespace {
 
 class Writer {
  public:
-  Writer(std::string_view raw, const std::vector<Part>& parts, bool extended)
-      : raw_(raw), parts_(parts), extended_(extended) {}
+  Writer(std::string_view raw, const std::vector<Part>& parts, bool extended, ImapText::Charset charset)
+      : raw_(raw), parts_(parts), extended_(extended), out_(charset) {}
 
   // Pre-order without recursion: `open` holds the parts whose closing parenthesis is still to come.
   std::string run() {
@@ -161,8 +161,8 @@ class Writer {
 
 }  // namespace
 
-std::string bodystructure(std::string_view raw, const std::vector<Part>& parts, bool extended) {
-  return Writer(raw, parts, extended).run();
+std::string bodystructure(std::string_view raw, const std::vector<Part>& parts, bool extended, ImapText::Charset charset) {
+  return Writer(raw, parts, extended, charset).run();
 }
 
 }  // namespace bz::mime

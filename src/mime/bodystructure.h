@@ -3,11 +3,13 @@
 #include <string>
 #include <vector>
 
+#include "mime/imap_text.h"
 #include "mime/structure.h"
 
 namespace bz::mime {
 
 // `extended`: BODYSTRUCTURE.
-std::string bodystructure(std::string_view raw, const std::vector<Part>& parts, bool extended);
+std::string bodystructure(std::string_view raw, const std::vector<Part>& parts, bool extended,
+                          ImapText::Charset charset = ImapText::Charset::Ascii);
 
 }  // namespace bz::mime

@@ -21,6 +21,12 @@ void write_address(ImapText& out, const Address& address) {
       out.raw("NIL NIL NIL NIL");
       break;
     case Address::Kind::Mailbox:
+      if (!out.utf8() && !(base::is_ascii(address.mailbox) && base::is_ascii(address.host))) {
+        // RFC 6858 section 2.1: an address that belongs to nobody, and a name that says what it was.
+        out.string(address.name.empty() ? address.mailbox + "@" + address.host : address.name);
+        out.raw(" NIL \"invalid\" \"internationalized-address.invalid\"");
+        break;
+      }
       or_nil(address.name);
       out.raw(" ");
       or_nil(address.route);

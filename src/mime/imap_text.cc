@@ -22,9 +22,10 @@ std::string_view cut(std::string_view text) {
 }  // namespace
 
 void ImapText::string(std::string_view value) {
-  std::string ascii = base::is_ascii(value) ? std::string(value) : downgrade(cut_utf8(value, 4 * kMaxImapString));
-  std::replace_if(ascii.begin(), ascii.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
-  std::string_view text = cut(ascii);
+  const bool as_is = base::is_ascii(value) || (utf8() && base::is_utf8(value));
+  std::string whole = as_is ? std::string(value) : downgrade(cut_utf8(value, 4 * kMaxImapString));
+  std::replace_if(whole.begin(), whole.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+  std::string_view text = cut_utf8(cut(whole), kMaxImapString);
   if (text.size() > kLongestQuoted || run_ + text.size() > kLongestRun) {
     out_ += '{' + std::to_string(text.size()) + "}\r\n";
     out_ += text;

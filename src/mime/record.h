@@ -49,6 +49,12 @@ struct RecordField {
   bool operator==(const RecordField&) const = default;
 };
 
+// The same for sessions that read UTF-8 (RFC 6855).
+struct Utf8Text {
+  std::string envelope, bodystructure, body;
+  bool operator==(const Utf8Text&) const = default;
+};
+
 struct ParsedMessage {
   uint64_t size = 0;                    // RFC822.SIZE
   uint64_t lines = 0;                   // of the whole message
@@ -64,6 +70,7 @@ struct ParsedMessage {
   std::vector<RecordField> fields;      // of the message's header
   std::vector<RecordPart> parts;        // pre-order; parts[0] is the message
   std::optional<std::string> preview;   // RFC 8970, UTF-8; unset: a record of before there was one
+  std::optional<Utf8Text> utf8;         // set: raw 8-bit in headers makes it differ from the text above
 
   std::string encode() const;
   static Result<ParsedMessage> decode(std::string_view bytes);  // Errc::Corrupt, Errc::Unsupported (unknown version)

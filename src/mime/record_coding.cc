@@ -1,6 +1,6 @@
 // The stored form of ParsedMessage: varints and byte strings in the order below. Version 2 has the preview at its end,
-// version 1 has not. A newer version is refused, a field is never given a new meaning. Header names that every message has
-// are one octet.
+// version 3 the preview and the texts in UTF-8, version 1 neither. A newer version is refused, a field is never given a new
+// meaning. Header names that every message has are one octet.
 #include <algorithm>
 #include <iterator>
 
@@ -10,7 +10,7 @@
 namespace bz::mime {
 namespace {
 
-constexpr uint8_t kVersion = 2, kWithoutPreview = 1;
+constexpr uint8_t kWithUtf8 = 3, kWithPreview = 2, kWithoutPreview = 1;
 // Index + 1 is what is stored: append only.
 constexpr std::string_view kNames[] = {"received",
                                        "from",
@@ -161,7 +161,7 @@ bool get_all(base::Reader& in, std::vector<T>& out, Get get) {
 
 std::string ParsedMessage::encode() const {
   std::string out;
-  base::put_u8(out, preview ? kVersion : kWithoutPreview);
+  base::put_u8(out, utf8 ? kWithUtf8 : preview ? kWithPreview : kWithoutPreview);
   base::put_varint(out, size);
   base::put_varint(out, lines);
   for (const std::string* text : {&envelope, &bodystructure, &body, &message_id, &subject, &base_subject}) {
@@ -178,7 +178,9 @@ std::string ParsedMessage::encode() const {
   for (const RecordField& field : fields) put_field(out, field);
   base::put_varint(out, parts.size());
   for (const RecordPart& part : parts) put_part(out, part);
-  if (preview) base::put_bytes(out, *preview);
+  if (utf8 || preview) base::put_bytes(out, preview.value_or(""));
+  if (utf8)
+    for (const std::string* text : {&utf8->envelope, &utf8->bodystructure, &utf8->body}) base::put_bytes(out, *text);
   return out;
 }
 
@@ -186,7 +188,7 @@ Result<ParsedMessage> ParsedMessage::decode(std::string_view bytes) {
   base::Reader in(bytes);
   uint8_t version = in.u8();
   if (!in.ok()) return fail(Errc::Corrupt, "an empty message record");
-  if (version != kVersion && version != kWithoutPreview)
+  if (version < kWithoutPreview || version > kWithUtf8)
     return fail(Errc::Unsupported, "message record of version " + std::to_string(version));
   ParsedMessage out;
   out.size = in.varint();
@@ -209,7 +211,11 @@ Result<ParsedMessage> ParsedMessage::decode(std::string_view bytes) {
   };
   bool good = bits < 4 && get_all(in, out.references, get_id) && get_all(in, out.fields, get_field) &&
               get_all(in, out.parts, get_part);
-  if (version == kVersion) out.preview = in.bytes();
+  if (version >= kWithPreview) out.preview = in.bytes();
+  if (version == kWithUtf8) {
+    out.utf8.emplace();
+    for (std::string* text : {&out.utf8->envelope, &out.utf8->bodystructure, &out.utf8->body}) *text = in.bytes();
+  }
   good = good && in.finished() && well_formed(out);
   if (!good) return fail(Errc::Corrupt, "message record");
   return out;

@@ -76,6 +76,20 @@ TEST(Record, EightBitLeavesAsEncodedWords) {
   EXPECT_EQ(message.subject, "Reunión");
 }
 
+TEST(Record, Utf8HeadersHaveAFormForWhoReadsThem) {
+  auto message = parse_message("From: \xC3\xA9 <\xC3\xA9@x.org>\r\nTo: a@\xC3\xA9.org\r\nSubject: \xC3\xB1\r\n\r\n");
+  ASSERT_TRUE(message->utf8.has_value());
+  EXPECT_TRUE(message->utf8->envelope.find("\"\xC3\xB1\" ((\"\xC3\xA9\" NIL \"\xC3\xA9\" \"x.org\"))") != std::string::npos)
+      << message->utf8->envelope;
+  EXPECT_TRUE(message->envelope.find("NIL \"invalid\" \"internationalized-address.invalid\"") != std::string::npos)
+      << message->envelope;
+  EXPECT_EQ(ParsedMessage::decode(message->encode()).value(), *message);
+  EXPECT_FALSE(parse_message("Subject: x\r\n\r\n\xC3\xB1\r\n")->utf8.has_value());
+  EXPECT_FALSE(parse_message("Subject: \xE9\r\n\r\n")->utf8.has_value()) << "octets that are no UTF-8 have no such form";
+  auto part = parse_message("Content-Type: text/plain; name=\"\xC3\xB1\"\r\n\r\n");
+  EXPECT_TRUE(part->utf8->bodystructure.find("\"\xC3\xB1\"") != std::string::npos);
+  EXPECT_EQ(part->utf8->envelope, part->envelope);
+}
 TEST(Record, LongUtf8IsCutBetweenCharacters) {
   std::string subject = "x";
   for (int i = 0; i < 20'000; ++i) subject += "ñ";
@@ -202,7 +216,7 @@ TEST(Record, StoredFormIsChecked) {
     EXPECT_EQ(ParsedMessage::decode(std::string_view(bytes).substr(0, size)).error().code(), Errc::Corrupt);
   }
   EXPECT_EQ(ParsedMessage::decode(bytes + "x").error().code(), Errc::Corrupt);
-  bytes[0] = 3;
+  bytes[0] = 4;
   EXPECT_EQ(ParsedMessage::decode(bytes).error().code(), Errc::Unsupported);
   EXPECT_EQ(ParsedMessage::decode("").error().code(), Errc::Corrupt);
 }

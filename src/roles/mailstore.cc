@@ -31,6 +31,7 @@ MailLaneConfig lane_config(const Config& config) {
   lane.imap.idle_timeout = config.mailstore.idle_time;
   lane.imap.keepalive = config.mailstore.idle_keepalive;
   lane.imap.literals = literals(config);
+  lane.imap.refuse_eight_bit_headers = config.mailstore.refuse_eight_bit_headers;
   lane.pop3.idle_timeout = config.mailstore.pop3_idle_time;
   lane.pop3_take_over = config.mailstore.pop3_take_over;
   lane.pop3.marks_seen = config.mailstore.pop3_marks_seen;

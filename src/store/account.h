@@ -67,6 +67,7 @@ class ReadyMessage {
  public:
   virtual ~ReadyMessage() = default;
   virtual uint64_t size() const = 0;
+  virtual bool eight_bit_header() const = 0;  // of the message itself
 };
 struct NewMessage {
   std::unique_ptr<ReadyMessage> message;

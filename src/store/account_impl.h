@@ -84,7 +84,9 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   struct Prepared final : ReadyMessage {  // a message whose octets are written
     ~Prepared() override;                 // unused: takes back what is staged
     uint64_t size() const override { return record.size(); }
+    bool eight_bit_header() const override { return eight_bit; }
     MessageRecord record;
+    bool eight_bit = false;
     std::string message_id, body_digest;
     StoredPtr message;               // what readers get; null when it is too large to be kept until then
     size_t parsed_size = 0;          // octets of the parsed form

@@ -1,6 +1,7 @@
 // Messages that come in, outside the queue of commands: octets to a blob, one parse.
 #include <utility>
 
+#include "base/text.h"
 #include "mime/nul_parts.h"
 #include "store/account_impl.h"
 
@@ -152,6 +153,7 @@ Task<Result<std::unique_ptr<AccountImpl::Prepared>>> AccountImpl::prepare(std::u
   }
   mime::Limits limits;
   BZ_CO_TRY(auto parsed, mime::parse_message(raw, limits));
+  prepared->eight_bit = !base::is_ascii(mime::slice(raw, parsed.parts[0].header));
   prepared->record.head = head_of(parsed, raw, prepared->record.prefix.size());
   raw = {};
   std::string encoded = parsed.encode();

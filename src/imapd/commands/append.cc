@@ -27,6 +27,7 @@ struct Announced {  // a literal
 };
 
 struct Upload {  // one command
+  explicit Upload(bool utf8) : reader(utf8) {}
   imap::AppendReader reader;
   std::optional<MailboxId> to;
   uint32_t replaced = 0;                     // UID of REPLACE
@@ -84,6 +85,8 @@ Task<Refusal> end_message(Session& s, Upload& upload) {
   if (!completed && completed.error().code() == Errc::Unsupported)
     co_return no("NUL stands where it cannot be encoded", "UNKNOWN-CTE");
   if (!completed) co_return reply_for(completed.error());
+  if (s.config().refuse_eight_bit_headers && !s.utf8() && (*completed)->eight_bit_header())
+    co_return no("Header fields with 8-bit need ENABLE UTF8=ACCEPT", "CANNOT");
   upload.next.message = std::move(*completed);
   upload.complete += upload.next.message->size();
   upload.messages.push_back(std::move(upload.next));
@@ -222,7 +225,7 @@ Task<Reply> finish(Session& s, Upload& upload, std::string text) {
 }  // namespace
 
 Task<void> run_append(Session& s, Event event) {
-  Upload upload;
+  Upload upload(s.utf8());
   for (;; event = s.framer().next()) {
     switch (event.kind) {
       case Kind::NeedMore:

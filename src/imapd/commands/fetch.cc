@@ -20,6 +20,7 @@ struct Plan {
   bool needs_record = false;
   bool sets_seen = false;
   bool wants_flags = false;
+  bool wants_text = false;  // ENVELOPE, BODY or BODYSTRUCTURE
 };
 
 Plan make_plan(const Session& s, const imap::Fetch& command) {
@@ -28,6 +29,7 @@ Plan make_plan(const Session& s, const imap::Fetch& command) {
   plan.wants_flags = command.has(Kind::Flags);
   for (const imap::FetchItem& item : command.items) {
     plan.needs_record |= item.kind >= Kind::Envelope;
+    plan.wants_text |= item.kind == Kind::Envelope || item.kind == Kind::Body || item.kind == Kind::BodyStructure;
     plan.sets_seen |= item.sets_seen() && !s.read_only();
   }
   plan.uid_first = (command.uid || (s.condstore() && plan.sets_seen)) && !command.has(Kind::Uid);
@@ -66,16 +68,17 @@ bool write_simple(imap::FetchWriter& w, const imap::FetchItem& item, const store
   }
 }
 
-bool write_ready(imap::FetchWriter& w, const imap::FetchItem& item, const mime::ParsedMessage& record) {
+bool write_ready(imap::FetchWriter& w, const imap::FetchItem& item, const mime::ParsedMessage& record, bool utf8) {
+  const mime::Utf8Text* text = utf8 && record.utf8 ? &*record.utf8 : nullptr;
   switch (item.kind) {
     case Kind::Envelope:
-      w.item(item).encoder().raw(record.envelope);
+      w.item(item).encoder().raw(text ? text->envelope : record.envelope);
       return true;
     case Kind::Body:
-      w.item(item).encoder().raw(record.body);
+      w.item(item).encoder().raw(text ? text->body : record.body);
       return true;
     case Kind::BodyStructure:
-      w.item(item).encoder().raw(record.bodystructure);
+      w.item(item).encoder().raw(text ? text->bodystructure : record.bodystructure);
       return true;
     case Kind::Preview:
       if (!record.preview && !item.lazy) return false;
@@ -101,8 +104,8 @@ Task<Result<void>> make_preview(Session& s, imap::FetchWriter& w, const imap::Fe
   co_return Result<void>();
 }
 
-// One response. `entry` is a copy: the mailbox may change at every wait.
-Task<Result<void>> write_message(Session& s, const Plan& plan, store::Msn msn, store::Entry entry, bool seen_now) {
+// One response; true: its headers have UTF-8 that was not shown. `entry` is a copy: the mailbox may change at every wait.
+Task<Result<bool>> write_message(Session& s, const Plan& plan, store::Msn msn, store::Entry entry, bool seen_now) {
   std::shared_ptr<const mime::ParsedMessage> record;
   EmailId email(entry.email);
   if (plan.needs_record) {
@@ -117,12 +120,12 @@ Task<Result<void>> write_message(Session& s, const Plan& plan, store::Msn msn, s
   }
   const auto& keywords = s.mailbox().keywords();
   bool recent = s.view().is_recent(entry.uid);
-  imap::FetchWriter w(s.out(), msn);
+  imap::FetchWriter w(s.out(), msn, s.utf8());
   if (plan.uid_first) w.uid(Uid(entry.uid));
   // Before the literals: Perl's Mail::IMAPClient takes what stands behind one for its end.
   if (seen_now && !plan.wants_flags) w.flags(entry.flags, keywords, recent);
   for (const imap::FetchItem& item : plan.command.items) {
-    if (write_simple(w, item, entry, keywords, recent) || (record && write_ready(w, item, *record))) continue;
+    if (write_simple(w, item, entry, keywords, recent) || (record && write_ready(w, item, *record, s.utf8()))) continue;
     if (item.kind == Kind::Preview) {
       auto made = co_await make_preview(s, w, item, email, record);
       if (!made) co_return std::move(made).error();
@@ -134,7 +137,7 @@ Task<Result<void>> write_message(Session& s, const Plan& plan, store::Msn msn, s
   }
   if (plan.add_modseq || (s.condstore() && seen_now && !plan.command.has(Kind::ModSeq))) w.modseq(ModSeq(entry.modseq));
   w.end();
-  co_return Result<void>();
+  co_return plan.wants_text && record->utf8.has_value() && !s.utf8();
 }
 
 // Sets \Seen on what the slice is going to show. Failing to is no reason not to show it.
@@ -155,6 +158,7 @@ Task<UidSet> set_seen(Session& s, const std::vector<uint32_t>& slice) {
 }
 
 struct Outcome {
+  UidSet downgraded;              // shown without their UTF-8 (RFC 6858 section 3)
   bool gone = false;              // some messages were expunged by others
   bool failed = false;            // some could not be read
   bool unknown_encoding = false;  // some have a part that cannot be decoded (RFC 3516 section 4.3)
@@ -176,6 +180,7 @@ Task<Outcome> write_slice(Session& s, const Plan& plan, const std::vector<uint32
     uint64_t flushed = s.flushed();
     auto written = co_await write_message(s, plan, *msn, *entry, seen_now.contains(uid));
     if (s.ended()) co_return outcome;
+    if (written && *written) outcome.downgraded.add(uid);
     if (!written) {
       const bool expunged = s.view().entry(uid) == nullptr;
       const bool unknown_encoding = !expunged && written.error().code() == Errc::Unsupported;
@@ -227,6 +232,7 @@ Task<Reply> handle(Session& s, const imap::Fetch& command) {
     if (s.ended()) co_return Reply{};
     total.gone |= outcome.gone;
     total.failed |= outcome.failed;
+    for (UidSet::Range r : outcome.downgraded.ranges()) total.downgraded.add(r.first, r.last);
     total.unknown_encoding |= outcome.unknown_encoding;
     if (at + kSlice < all.size()) {
       base::Yield yield(s.loop());
@@ -237,6 +243,7 @@ Task<Reply> handle(Session& s, const imap::Fetch& command) {
   if (total.failed) co_return no("Some messages could not be read; the administrator finds them in the log", "SERVERBUG");
   if (total.unknown_encoding) co_return no("A part has an unknown transfer encoding", "UNKNOWN-CTE");
   if (total.gone && !command.uid) co_return ok("Some messages are expunged", "EXPUNGEISSUED");
+  if (!total.downgraded.empty()) co_return ok("FETCH completed", imap::code_downgraded(total.downgraded));
   co_return ok("FETCH completed");
 }
 

@@ -76,6 +76,7 @@ void write_missing(Session& s, const Lister& l) {
     imap::ListEntry entry;
     entry.mailbox = name;
     entry.non_existent = entry.subscribed = true;
+    entry.utf8 = s.utf8();
     imap::list_response(s.out(), "LIST", entry);
   }
 }
@@ -106,6 +107,7 @@ Task<Reply> handle(Session& s, const imap::List& command) {
     if ((!chosen && !below.hidden.contains(info.name)) || !l.matches(info.name)) continue;
     imap::ListEntry entry = entry_of(l, info);
     entry.child_info_subscribed = below.any.contains(info.name);
+    entry.utf8 = s.utf8();
     imap::list_response(s.out(), "LIST", entry);
     // RFC 5819: a mailbox whose STATUS cannot be had gets none.
     if (command.return_status && info.selectable) (void)co_await write_status(s, info.name, *command.return_status);
@@ -123,13 +125,13 @@ Task<Reply> handle(Session& s, const imap::Lsub& command) {
   for (std::string& name : s.account().subscriptions()) subscribed.insert(std::move(name));
   for (const std::string& name : subscribed) {
     if (list_match(pattern, name))
-      imap::list_response(s.out(), "LSUB", {.mailbox = name});
+      imap::list_response(s.out(), "LSUB", {.mailbox = name, .utf8 = s.utf8()});
     else if (pattern.ends_with('%'))
       add_ancestors(name, parents);
   }
   for (const std::string& name : parents)
     if (!subscribed.contains(name) && list_match(pattern, name))
-      imap::list_response(s.out(), "LSUB", {.mailbox = name, .no_select = true});
+      imap::list_response(s.out(), "LSUB", {.mailbox = name, .no_select = true, .utf8 = s.utf8()});
   co_return ok("LSUB completed");
 }
 

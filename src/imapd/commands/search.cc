@@ -75,6 +75,8 @@ Task<Found> find(Session& s, const imap::Search& command) {
 }
 
 Task<Reply> handle(Session& s, const imap::Search& command) {
+  // RFC 6855 section 3: the charset is settled.
+  if (s.utf8() && !command.charset.empty()) co_return bad("No CHARSET behind ENABLE UTF8=ACCEPT");
   Found found = co_await find(s, command);
   if (found.refusal) co_return std::move(*found.refusal);
   UidSet uids, numbers;

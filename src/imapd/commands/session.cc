@@ -58,10 +58,13 @@ Task<Reply> handle(Session& s, const imap::Enable& command) {
   auto asked = [&](std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
   const bool qresync = asked(imap::kEnableQresync) && !s.qresync();
   const bool condstore = asked(imap::kEnableCondstore) && !s.condstore();
+  const bool utf8 = asked(imap::kEnableUtf8) && !s.utf8();
   s.out().append("* ENABLED");
   if (condstore) s.out().append(" CONDSTORE");
   if (qresync) s.out().append(" QRESYNC");
+  if (utf8) s.out().append(" UTF8=ACCEPT");
   s.out().append("\r\n");
+  if (utf8) s.enable_utf8();
   if (qresync) s.enable_qresync();  // RFC 7162 section 3.2.3: enables CONDSTORE too
   if (condstore || qresync) s.enable_condstore();
   co_return ok("ENABLE completed");

@@ -35,6 +35,7 @@ Task<Result<void>> write_status(Session& s, std::string name, imap::StatusItems 
   const store::MailboxInfo* info = s.account().find(name);
   if (!info || !info->selectable) co_return fail(Errc::NotFound, "no such mailbox");
   imap::StatusValues values = values_of(*info, s.account().config().append_limit);
+  values.utf8 = s.utf8();
   if (items.recent) {  // the only value that is not in the tree
     auto mailbox = co_await s.account().open(info->id);
     if (!mailbox) co_return std::move(mailbox).error();

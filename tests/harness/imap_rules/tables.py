@@ -151,6 +151,7 @@ CODES = {name.encode(): (read, where) for names, read, where in (
     ("MESSAGELIMIT", message_limit, ANY),
     ("BADURL", url_text, NOT_OK),
     ("URLMECH", url_mechanisms, OK),
+    ("DOWNGRADED", spaced(lambda c: c.sequence_set()), OK),
     ("REFERRAL", url_text, ANY),
 ) for name in names.split()}
 
