@@ -171,8 +171,7 @@ class Conversation:
                 raise Deviation("VANISHED (EARLIER) that nobody asked for")
             return
         self.removal(command)
-        if "UIDONLY" not in self.enabled:
-            self.selecting(command).vanished(reply.uids)
+        self.selecting(command).vanished(reply.uids)
 
     def on_fetch(self, reply, command):
         if "UIDONLY" in self.enabled:
