@@ -12,6 +12,8 @@
 #include <string_view>
 
 #include "base/log.h"
+#include "imap/capability.h"
+#include "imap/deflate.h"
 #include "imapd/session.h"
 #include "kv/memory.h"
 #include "net/loop.h"
@@ -66,6 +68,30 @@ Task<bool> fill(std::shared_ptr<store::Account> account) {
   co_return true;
 }
 
+// What was said behind COMPRESS's OK (RFC 4978) becomes lines.
+void unpack(std::string& heard) {
+  const std::string begin = " OK " + std::string(imap::kDeflateActive) + "\r\n";
+  size_t at = heard.find(begin);
+  if (at == std::string::npos) return;
+  at += begin.size();
+  const std::string packed = heard.substr(at);
+  heard.resize(at);
+  imap::Inflater inflater;
+  std::string_view rest = packed;
+  std::array<char, 4096> piece;
+  while (!rest.empty()) {
+    auto got = inflater.decompress(rest, piece);
+    BZ_CHECK(got.has_value(), "damaged output");
+    heard.append(piece.data(), *got);
+  }
+  for (;;) {
+    auto got = inflater.decompress(rest, piece);
+    BZ_CHECK(got.has_value(), "damaged output");
+    heard.append(piece.data(), *got);
+    if (*got < piece.size()) return;
+  }
+}
+
 class Phone {  // everything it says is there, or on its way, when the session begins
  public:
   Phone(net::Loop& loop, net::TaskGroup& group, const std::shared_ptr<store::Account>& account, base::Clock& clock,
@@ -104,6 +130,7 @@ void talk(kv::MemoryStore& store, std::string_view first, std::string_view secon
   Phone phone(loop, group, *opened, clock, first, second);
   Phone other(loop, group, *opened, clock, "b SELECT INBOX\r\nc NOOP\r\nd FETCH 1:* (FLAGS)\r\ne NOOP\r\n", "");
   std::string heard = run(loop, hear(phone.stream()));
+  unpack(heard);
   BZ_CHECK(heard.starts_with("a0 OK ") && heard.ends_with("\r\n"), "output that is not lines");
   heard = run(loop, hear(other.stream()));
   BZ_CHECK(heard.ends_with("e OK NOOP completed\r\n") || heard.find("* BYE ") != std::string::npos, "the other session");

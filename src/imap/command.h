@@ -115,6 +115,9 @@ struct Done {};                           // the line that ends IDLE; it has no 
 struct Enable {                           // RFC 5161
   std::vector<std::string> capabilities;  // upper case
 };
+struct Compress {         // RFC 4978
+  std::string algorithm;  // upper case
+};
 
 // Selected
 struct Check {};
@@ -146,7 +149,7 @@ struct Move {  // RFC 6851
 using Command =
     std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename, Subscribe,
                  Unsubscribe, Status, List, Lsub, Namespace, Idle, Done, Enable, Check, Close, Unselect, Expunge, Search,
-                 Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth, UrlFetch>;
+                 Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth, UrlFetch, Compress>;
 
 std::string_view name(const Command& command);  // "UID FETCH" is "FETCH"; for logs
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "imap/capability.h"
 
 namespace bz::imap {
 namespace {
@@ -38,10 +39,16 @@ bool may_hold_literal(std::string_view head) {
   return true;
 }
 
+// "a7 OK DEFLATE active"
+bool compression_begins(std::string_view head, std::string_view tail) {
+  return !head.starts_with("* ") && !head.starts_with("+ ") && tail.ends_with(kDeflateActive) &&
+         tail.substr(0, tail.size() - kDeflateActive.size()).ends_with(" OK ");
+}
+
 }  // namespace
 
 void OutputTracker::passing(std::string_view bytes) {
-  while (!bytes.empty()) {
+  while (!bytes.empty() && !unsure_) {
     if (literal_ > 0) {
       const size_t taken = static_cast<size_t>(std::min<uint64_t>(literal_, bytes.size()));
       literal_ -= taken;
@@ -51,6 +58,7 @@ void OutputTracker::passing(std::string_view bytes) {
     const size_t end = bytes.find('\n');
     const std::string_view part = bytes.substr(0, end);
     in_response_ = true;
+    unsure_ |= part.find('\0') != std::string_view::npos;
     if (head_.size() < kHead) head_ += part.substr(0, kHead - head_.size());
     tail_ += part.substr(part.size() - std::min(part.size(), kTail));
     if (tail_.size() > kTail) tail_.erase(0, tail_.size() - kTail);
@@ -63,6 +71,7 @@ void OutputTracker::passing(std::string_view bytes) {
 void OutputTracker::end_line() {
   if (!tail_.ends_with('\r')) unsure_ = true;  // ours always ends lines with CRLF
   if (tail_.ends_with('\r')) tail_.pop_back();
+  unsure_ |= compression_begins(head_, tail_);
   const auto literal = announced_literal(tail_);
   tail_.clear();
   if (literal && may_hold_literal(head_)) {

@@ -2,7 +2,8 @@
 // a line or of a literal a client would take our words for a part of the message.
 //
 // Grammar: RFC 3501 section 9, "response"; a literal is announced by {n} or, RFC 3516, ~{n} before the line's end. Text for
-// humans may end in {n} too: such a line leaves us unsure, for the rest of the session.
+// humans may end in {n} too: such a line leaves us unsure, for the rest of the session. So does COMPRESS (RFC 4978): behind
+// its OK there are no lines any more. A NUL outside literals says the same of a server whose OK has other words.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -41,6 +41,7 @@ Read read_id(Parse& p);
 Read read_authenticate(Parse& p);
 Read read_login(Parse& p);
 Read read_enable(Parse& p);
+Read read_compress(Parse& p);
 Read read_select(Parse& p, bool examine);
 Read read_create(Parse& p);
 Read read_rename(Parse& p);

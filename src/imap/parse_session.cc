@@ -57,6 +57,14 @@ Read read_enable(Parse& p) {
   return enable;
 }
 
+// RFC 4978 section 5
+Read read_compress(Parse& p) {
+  if (!p.sp()) return std::nullopt;
+  Compress compress{base::upper(p.lex.atom())};
+  if (compress.algorithm.empty()) return p.fail("No compression algorithm");
+  return compress;
+}
+
 namespace {
 
 // A sequence-set without "*" (RFC 7162 section 7: known-uids, known-sequence-set, known-uid-set).

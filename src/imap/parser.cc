@@ -28,6 +28,7 @@ constexpr Entry kCommands[] = {
     {"CAPABILITY", plain<Capability>},
     {"CHECK", plain<Check>},
     {"CLOSE", plain<Close>},
+    {"COMPRESS", detail::read_compress},
     {"COPY", [](Parse& p) { return detail::read_copy(p, false); }},
     {"CREATE", detail::read_create},
     {"DELETE", detail::read_mailbox_command<Delete>},
@@ -123,10 +124,10 @@ ParsedCommand parse_command(std::string_view text, bool utf8) {
 
 std::string_view name(const Command& command) {
   static constexpr std::array<std::string_view, std::variant_size_v<Command>> kNames = {
-      "CAPABILITY", "NOOP",   "LOGOUT",    "ID",          "STARTTLS", "AUTHENTICATE", "LOGIN",   "SELECT",    "CREATE",
-      "DELETE",     "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "STATUS",   "LIST",         "LSUB",    "NAMESPACE", "IDLE",
-      "DONE",       "ENABLE", "CHECK",     "CLOSE",       "UNSELECT", "EXPUNGE",      "SEARCH",  "FETCH",     "STORE",
-      "COPY",       "MOVE",   "SORT",      "THREAD",      "RESETKEY", "GENURLAUTH",   "URLFETCH"};
+      "CAPABILITY", "NOOP",   "LOGOUT",    "ID",          "STARTTLS", "AUTHENTICATE", "LOGIN",    "SELECT",    "CREATE",
+      "DELETE",     "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "STATUS",   "LIST",         "LSUB",     "NAMESPACE", "IDLE",
+      "DONE",       "ENABLE", "CHECK",     "CLOSE",       "UNSELECT", "EXPUNGE",      "SEARCH",   "FETCH",     "STORE",
+      "COPY",       "MOVE",   "SORT",      "THREAD",      "RESETKEY", "GENURLAUTH",   "URLFETCH", "COMPRESS"};
   return kNames[command.index()];
 }
 

@@ -166,15 +166,14 @@ Task<void> Session::run_command(std::string_view text) {
   Reply reply = co_await dispatch(*command);
   if (ended_) co_return;
   report(expunges_after(*command));
-  if (!ended_) write_tagged(reply);
+  if (ended_) co_return;
+  write_tagged(reply);
+  if (std::exchange(compress_next_, false) && co_await flush())
+    compression_ = std::make_unique<Compression>(*stream_, config_.compress_level);
 }
 
 Task<Reply> Session::dispatch(const imap::Command& command) {
   return std::visit([this](const auto& c) { return handle(*this, c); }, command);
-}
-
-std::string Session::capabilities() const {
-  return imap::capabilities_after_login(account_->config().append_limit, config_.literals);
 }
 
 void Session::greet() {
@@ -184,6 +183,12 @@ void Session::greet() {
   else
     imap::tagged(out_, start_.tag, imap::Condition::Ok, code, "Logged in");
   log::event(log::Info, "imap_start").field("sid", start_.id).field("account", account_->account_name());
+}
+
+std::string Session::capabilities() const {
+  std::string words = imap::capabilities_after_login(account_->config().append_limit, config_.literals);
+  if (config_.compress_level > 0 && !compression_) words += " COMPRESS=DEFLATE";
+  return words;
 }
 
 void Session::bye(std::string_view text, std::string_view code) {
@@ -254,7 +259,11 @@ Task<bool> Session::flush() {
   if (broken_) co_return false;
   if (out_.empty()) co_return true;
   flushed_ += out_.size();
-  auto written = co_await stream_->write_all(out_, net::Deadline::in(config_.write_timeout));
+  Result<void> written;
+  if (compression_)
+    written = co_await compression_->write_all(out_, net::Deadline::in(config_.write_timeout));
+  else
+    written = co_await stream_->write_all(out_, net::Deadline::in(config_.write_timeout));
   out_.clear();
   if (out_.capacity() > kKeepCapacity) std::string().swap(out_);
   if (!written) ended_ = broken_ = true;
@@ -270,6 +279,18 @@ Task<bool> Session::flush_if_large() {
 }
 
 Task<Session::Waited> Session::wait(base::Millis timeout) {
+  if (compression_ && compression_->has_input()) co_return Waited::Input;
+  if (compression_ && !compression_->resting() && timeout > config_.compress_rest) {
+    Waited waited = co_await wait_for_input(config_.compress_rest);
+    if (waited != Waited::TimedOut) co_return waited;
+    timeout -= config_.compress_rest;
+    compression_->rest();
+  }
+  Waited waited = co_await wait_for_input(timeout);
+  co_return waited;
+}
+
+Task<Session::Waited> Session::wait_for_input(base::Millis timeout) {
   std::optional<Result<void>> input;
   auto watch = base::Spawned::run(watch_input(*stream_, net::Deadline::in(timeout), input, wakeup_));
   if (!input) {
@@ -292,7 +313,13 @@ Task<bool> Session::read_more(base::Millis timeout) {
     co_return false;
   }
   auto buffer = std::make_unique<std::array<char, kReadSize>>();
-  auto got = co_await stream_->read_some(*buffer, net::Deadline::in(config_.literal_timeout));
+  Result<size_t> got = size_t{0};
+  if (compression_)
+    got = co_await compression_->read_some(*buffer, net::Deadline::in(config_.literal_timeout));
+  else
+    got = co_await stream_->read_some(*buffer, net::Deadline::in(config_.literal_timeout));
+  if (!got && got.error().code() == Errc::Invalid) bye("The compressed data are damaged");
+  if (got && *got == 0 && compression_ && !compression_->at_end()) co_return true;
   if (!got || *got == 0) {
     ended_ = true;
     co_return false;

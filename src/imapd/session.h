@@ -25,6 +25,7 @@
 #include "imap/command.h"
 #include "imap/framer.h"
 #include "imap/parser.h"
+#include "imapd/compression.h"
 #include "imapd/reply.h"
 #include "net/stream.h"
 #include "store/account.h"
@@ -42,7 +43,9 @@ struct SessionConfig {
   uint64_t max_drain = uint64_t{256} << 20;  // octets of a refused non-synchronizing APPEND that are read and thrown away
   bool refuse_eight_bit_headers = false;     // in APPEND without UTF8=ACCEPT (RFC 6855 section 4)
   imap::Literals literals = imap::Literals::Plus;
-  unsigned max_bad = 20;  // ill-formed commands in a row before BYE
+  unsigned max_bad = 20;              // ill-formed commands in a row before BYE
+  int compress_level = 3;             // COMPRESS=DEFLATE: 1 to 9; 0: not offered
+  base::Millis compress_rest{1'000};  // a compressed session that is silent for so long gives its windows back
 };
 
 struct SessionStart {
@@ -76,8 +79,6 @@ class Session {
   std::string& out() { return out_; }
   const std::string& tag() const { return tag_; }
 
-  std::string capabilities() const;  // without the word CAPABILITY
-
   bool selected() const { return view_ != nullptr; }
   store::View& view() { return *view_; }
   store::Mailbox& mailbox() { return view_->mailbox(); }
@@ -97,6 +98,9 @@ class Session {
 
   // What BINARY decoded last (commands/fetch_binary.h); may be null.
   std::unique_ptr<DecodedPart>& decoded_part() { return decoded_part_; }
+  void start_compression() { compress_next_ = true; }  // of everything behind the running command's tagged response
+  const Compression* compression() const { return compression_.get(); }
+  std::string capabilities() const;  // what this client is offered now, without the word CAPABILITY
 
   bool utf8() const { return utf8_; }  // ENABLE UTF8=ACCEPT (RFC 6855)
   void enable_utf8() { utf8_ = true; }
@@ -133,6 +137,7 @@ class Session {
 
  private:
   Task<void> next_step();
+  Task<Waited> wait_for_input(base::Millis timeout);
   Task<void> step(imap::Framer::Event event);
   Task<void> run_command(std::string_view text);
   Task<Reply> dispatch(const imap::Command& command);
@@ -140,6 +145,8 @@ class Session {
   void greet();
 
   std::unique_ptr<net::Stream> stream_;
+  std::unique_ptr<Compression> compression_;  // over stream_
+  bool compress_next_ = false;                // behind the running command
   std::shared_ptr<store::Account> account_;
   SessionStart start_;
   SessionConfig config_;

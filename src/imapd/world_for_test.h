@@ -5,10 +5,12 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/env.h"
+#include "imap/deflate.h"
 #include "imapd/session.h"
 #include "kv/memory.h"
 #include "net/loop.h"
@@ -93,7 +95,11 @@ class Client {
     until("a0");
   }
   Session& session() { return *session_; }
-  void send(std::string bytes) { EXPECT_TRUE(world_.run(write(std::move(bytes)))); }
+  void send(std::string bytes) {
+    std::string packed;
+    if (out_) out_->compress(bytes, packed);
+    send_raw(out_ ? std::move(packed) : std::move(bytes));
+  }
   void bytewise(const std::string& bytes) {
     for (char c : bytes) send(std::string(1, c));
   }
@@ -128,6 +134,14 @@ class Client {
     }
   }
   void hang_up() { stream_->close(); }
+  // COMPRESS; everything behind it is compressed here, too.
+  void compress() {
+    EXPECT_NE(ask("cz COMPRESS DEFLATE").find("cz OK DEFLATE active\r\n"), std::string::npos);
+    in_.emplace();
+    out_.emplace(6);
+  }
+  void send_raw(std::string bytes) { EXPECT_TRUE(world_.run(write(std::move(bytes)))); }
+  imap::Deflater& deflater() { return *out_; }
 
  private:
   Task<bool> write(std::string bytes) {
@@ -136,13 +150,31 @@ class Client {
   }
   Task<std::string> read() {
     auto buffer = std::make_unique<std::array<char, 4096>>();
-    auto got = co_await stream_->read_some(*buffer, net::Deadline::in(base::Millis(10'000)));
-    co_return got ? std::string(buffer->data(), *got) : std::string();
+    for (;;) {
+      auto got = co_await stream_->read_some(*buffer, net::Deadline::in(base::Millis(10'000)));
+      if (!got || *got == 0) co_return std::string();
+      std::string said = in_ ? unpacked(std::string_view(buffer->data(), *got)) : std::string(buffer->data(), *got);
+      if (!said.empty()) co_return said;
+    }
+  }
+  std::string unpacked(std::string_view input) {
+    std::string all, piece(4096, '\0');
+    for (;;) {
+      auto got = in_->decompress(input, piece);
+      if (!got) {
+        ADD_FAILURE() << got.error().text();
+        return all;
+      }
+      all.append(piece, 0, *got);
+      if (*got < piece.size()) return all;
+    }
   }
   World& world_;
   std::unique_ptr<net::Stream> stream_;
   std::shared_ptr<Session> session_;
   std::string received_;
+  std::optional<imap::Inflater> in_;
+  std::optional<imap::Deflater> out_;
 };
 
 }  // namespace bz::imapd

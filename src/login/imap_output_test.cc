@@ -34,6 +34,12 @@ const Case kCases[] = {
     {"a1 NO No such mailbox {3}\r\n", false},
     {"* OK See {3}\r\na1 OK Done\r\n* 1 EXISTS\r\n", false},
     {"* 1 EXISTS\n", false},
+    // Compressed from here on.
+    {"a1 NO [COMPRESSIONACTIVE] DEFLATE active\r\n", true},
+    {"* OK DEFLATE active\r\n", true},
+    {"a1 OK DEFLATE active\r\n", false},
+    {"a1 OK DEFLATE active\r\n* 1 EXISTS\r\n", false},
+    {std::string("a1 OK Begin compression.\r\n\xd2\x52\x30\0\0\xff\xff\r\n", 35), false},
     {"* 1 EXISTS\n* 2 EXISTS\r\n", false},
 };
 

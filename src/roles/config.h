@@ -124,6 +124,7 @@ struct MailstoreConfig {
   uint64_t default_quota = 0;  // bytes; 0: none
   Millis idle_time{};          // a client that says nothing (RFC 3501 section 5.4: 30 minutes at least)
   Millis idle_keepalive{};     // between two "* OK" during IDLE
+  int compress_level = 0;      // COMPRESS=DEFLATE: 1 to 9; 0: not offered
   unsigned lanes = 0;          // threads; 0: one per core
   uint64_t cache = 0;          // bytes of block cache
   unsigned max_sessions_per_account = 0;

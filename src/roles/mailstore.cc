@@ -32,6 +32,7 @@ MailLaneConfig lane_config(const Config& config) {
   lane.imap.keepalive = config.mailstore.idle_keepalive;
   lane.imap.literals = literals(config);
   lane.imap.refuse_eight_bit_headers = config.mailstore.refuse_eight_bit_headers;
+  lane.imap.compress_level = config.mailstore.compress_level;
   lane.pop3.idle_timeout = config.mailstore.pop3_idle_time;
   lane.pop3_take_over = config.mailstore.pop3_take_over;
   lane.pop3.marks_seen = config.mailstore.pop3_marks_seen;

@@ -1,13 +1,15 @@
 """A phone on the wire: sends exactly the bytes of a script, in one of several framings, and reads replies with Apple's rules in mind.
 
 Framings: "whole" (as the script says), "split" (one octet per write), "eager" (what can follow without an answer comes in one packet
-with what stands before it: DONE and the next commands).
+with what stands before it: DONE and the next commands), "compress" (COMPRESS right behind the login; each write ends in a partial flush, as
+a phone's does, and short ones come one octet per write).
 Every reply line is checked against what stalls Apple's parser: < 8192 octets outside literals, no double space after the tag, text after a
 response code, CRLF, one UID per FETCH.
 """
 import re
 import select
 import time
+import zlib
 
 
 class Stalled(AssertionError):
@@ -19,6 +21,7 @@ class Phone:
         self.socket, self.framing, self.buffer, self.held = socket, framing, b"", b""
         self.socket.settimeout(20)
         self.lines = []
+        self.packer = self.unpacker = None
         self.greeting = self.line() if greeting else None
 
     # --- sending ---
@@ -29,7 +32,9 @@ class Phone:
             self.held += data
             return
         data, self.held = self.held + data, b""
-        if self.framing == "split":
+        if self.packer:
+            data = self.packer.compress(data) + self.packer.flush(zlib.Z_PARTIAL_FLUSH)
+        if self.framing == "split" or (self.packer and len(data) < 200):
             for at in range(len(data)):
                 self.socket.sendall(data[at:at + 1])
         else:
@@ -46,7 +51,13 @@ class Phone:
         data = self.socket.recv(65536)
         if not data:
             raise Stalled(f"the server ended the connection; last lines: {self.lines[-3:]}")
-        self.buffer += data
+        self.buffer += self.unpacker.decompress(data) if self.unpacker else data
+
+    def compress(self):
+        """RFC 4978: from here on both sides."""
+        self.ok("zc", "COMPRESS DEFLATE")
+        assert not self.buffer, self.buffer
+        self.packer, self.unpacker = zlib.compressobj(6, zlib.DEFLATED, -15), zlib.decompressobj(-15)
 
     def line(self):
         """One reply, literals included as bytes in place."""
@@ -90,6 +101,8 @@ class Phone:
         while True:
             line = self.line()
             if line.startswith(tag.encode() + b" "):
+                if self.framing == "compress" and not self.packer and re.match(rb"\S+ OK \[CAPABILITY [^]]* COMPRESS=DEFLATE[ \]]", line):
+                    self.compress()
                 return untagged, line
             if not line.startswith((b"* ", b"+")):
                 raise Stalled(f"waiting for {tag}: {line!r}")

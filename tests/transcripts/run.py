@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every session script in every framing, and once over TLS 1.2, against a fresh buzon. Prints one line each; exits 1 when any fails."""
+"""Every session script in every framing (phone.py), and once over TLS 1.2, against a fresh buzon. Prints one line each; exits 1 when any fails."""
 import os
 import ssl
 import sys
@@ -17,7 +17,7 @@ with Buzon() as mail:
     for script in scripts.ALL:
         if wanted and not any(w in script.__name__ for w in wanted):
             continue
-        for framing in ("whole", "split", "eager", "TLS 1.2"):
+        for framing in ("whole", "split", "eager", "TLS 1.2", "compress"):
             mail.tls_maximum = ssl.TLSVersion.TLSv1_2 if framing == "TLS 1.2" else None
             started = time.monotonic()
             try:

@@ -17,6 +17,7 @@ Task<Reply> handle(Session& s, const imap::StartTls& command);
 Task<Reply> handle(Session& s, const imap::Authenticate& command);
 Task<Reply> handle(Session& s, const imap::Login& command);
 Task<Reply> handle(Session& s, const imap::Enable& command);
+Task<Reply> handle(Session& s, const imap::Compress& command);
 Task<Reply> handle(Session& s, const imap::Namespace& command);
 Task<Reply> handle(Session& s, const imap::Check& command);
 Task<Reply> handle(Session& s, const imap::Done& command);

@@ -70,6 +70,16 @@ Task<Reply> handle(Session& s, const imap::Enable& command) {
   co_return ok("ENABLE completed");
 }
 
+// RFC 4978 section 3: what the client says next is compressed, and it waits for our answer. A client that did not wait has
+// said something that may be either.
+Task<Reply> handle(Session& s, const imap::Compress& command) {
+  if (command.algorithm != "DEFLATE" || s.config().compress_level == 0) co_return bad("Unknown compression algorithm");
+  if (s.compression()) co_return no("DEFLATE is active already", "COMPRESSIONACTIVE");
+  if (s.framer().buffered() > 0) co_return bad("Nothing may follow COMPRESS before its response");
+  s.start_compression();
+  co_return ok(imap::kDeflateActive);
+}
+
 // RFC 2342: one personal namespace, nothing of others yet.
 Task<Reply> handle(Session& s, const imap::Namespace&) {
   s.out().append("* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
