@@ -32,6 +32,7 @@ struct FetchItem {
     Size,      // RFC822.SIZE
     EmailId,   // RFC 8474
     ThreadId,  // RFC 8474
+    SaveDate,  // RFC 8514
     Envelope,
     Body,  // BODY without section: structure without extension data
     BodyStructure,

@@ -137,6 +137,7 @@ std::optional<FetchItem> fetch_att(Parse& p) {
       {"RFC822.SIZE", Kind::Size, What::All},
       {"EMAILID", Kind::EmailId, What::All},
       {"THREADID", Kind::ThreadId, What::All},
+      {"SAVEDATE", Kind::SaveDate, What::All},
       {"ENVELOPE", Kind::Envelope, What::All},
       {"BODYSTRUCTURE", Kind::BodyStructure, What::All},
       {"RFC822", Kind::Rfc822, What::All},

@@ -475,6 +475,19 @@ FetchWriter& FetchWriter::internal_date(int64_t unix_seconds) {
   return *this;
 }
 
+FetchWriter& FetchWriter::save_date(std::optional<int64_t> unix_seconds) {
+  next();
+  encoder_.raw("SAVEDATE ");
+  if (!unix_seconds) {
+    encoder_.raw("NIL");
+    return *this;
+  }
+  encoder_.raw("\"");
+  append_date_time(encoder_.out(), {*unix_seconds, 0});
+  encoder_.raw("\"");
+  return *this;
+}
+
 FetchWriter& FetchWriter::size(uint64_t octets) {
   next();
   encoder_.raw("RFC822.SIZE ").number(octets);

@@ -123,6 +123,7 @@ class FetchWriter {
   FetchWriter& flags(FlagBits bits, std::span<const std::string> keywords, bool recent);
   FetchWriter& modseq(ModSeq modseq);
   FetchWriter& internal_date(int64_t unix_seconds);
+  FetchWriter& save_date(std::optional<int64_t> unix_seconds);  // RFC 8514; unset: NIL
   FetchWriter& size(uint64_t octets);
   FetchWriter& email_id(EmailId id);
   FetchWriter& no_thread_id();

@@ -21,24 +21,28 @@ struct SearchKey {
     Not,  // one child
     SequenceNumbers,
     Uids,
-    Flag,        // flag: a system flag's bit is set
-    Keyword,     // text: the keyword is set
-    Recent,      // \Recent in this session
-    Header,      // field, text ("" matches every message that has the field)
-    Body,        // text within the body
-    Text,        // text within header or body
-    Larger,      // number
-    Smaller,     // number
-    Before,      // date: internal date, the day disregarding time and zone
-    On,          // date
-    Since,       // date
-    SentBefore,  // date of the Date: header
-    SentOn,      // date
-    SentSince,   // date
-    Older,       // number of seconds (RFC 5032)
-    Younger,     // number of seconds
-    EmailId,     // number: the message of this EMAILID (RFC 8474); 0: of none
-    ModSeq,      // number: mod-sequence of at least this (RFC 7162 section 3.1.5); entry names are read and ignored
+    Flag,           // flag: a system flag's bit is set
+    Keyword,        // text: the keyword is set
+    Recent,         // \Recent in this session
+    Header,         // field, text ("" matches every message that has the field)
+    Body,           // text within the body
+    Text,           // text within header or body
+    Larger,         // number
+    Smaller,        // number
+    Before,         // date: internal date, the day disregarding time and zone
+    On,             // date
+    Since,          // date
+    SentBefore,     // date of the Date: header
+    SentOn,         // date
+    SentSince,      // date
+    Older,          // number of seconds (RFC 5032)
+    Younger,        // number of seconds
+    EmailId,        // number: the message of this EMAILID (RFC 8474); 0: of none
+    SavedBefore,    // date: of the day it came into the mailbox; unknown: its internal date (RFC 8514)
+    SavedOn,        // date
+    SavedSince,     // date
+    SaveDateKnown,  // SAVEDATESUPPORTED
+    ModSeq,         // number: mod-sequence of at least this (RFC 7162 section 3.1.5); entry names are read and ignored
   };
   Kind kind = Kind::And;
   FlagBits flag = 0;

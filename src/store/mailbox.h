@@ -28,11 +28,21 @@ struct Entry {
   uint32_t uid;
   uint32_t size;  // RFC822.SIZE
   FlagBits flags;
-  uint64_t modseq;
-  uint64_t email;         // EmailId: its record and body
+  uint64_t modseq : 48;
+  uint64_t saved_low : 16 = 0;  // see saved()
+  uint64_t email : 48;          // EmailId: its record and body
+  uint64_t saved_high : 16 = 0;
   int64_t internal_date;  // seconds since 1970, UTC (the zone is not kept)
+
+  // When the message came into this mailbox (RFC 8514), seconds since 1970 (until 2106); 0: before that was kept.
+  uint32_t saved() const { return static_cast<uint32_t>(saved_high << 16 | saved_low); }
+  void set_saved(uint32_t seconds) {
+    saved_low = seconds & 0xFFFF;
+    saved_high = seconds >> 16;
+  }
 };
 static_assert(sizeof(Entry) == 40);
+inline constexpr uint64_t kMaxModSeq = (uint64_t{1} << 48) - 1;  // of an account, and of its email ids
 
 enum class SpecialUse : uint8_t { None, Drafts, Sent, Junk, Trash, Archive, All, Flagged };
 std::string_view name(SpecialUse use);  // "\\Sent"; empty for None

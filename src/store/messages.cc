@@ -147,6 +147,7 @@ Task<Result<bool>> AccountImpl::transfer_part(MailboxPtr from, SelectPlan plan, 
   change.target = to;
   change.first_uid = target.info.uid_next;
   change.keyword_map = map_keywords(source.keywords, plan.used, keywords);
+  change.saved = static_cast<uint32_t>(clock_.unix_seconds());
   put_change(tx, change, plan.counts);
   MailboxInfo target_info = target.info, source_info = source.info;
   const bool same = &source == &target;
@@ -177,6 +178,7 @@ Task<Result<bool>> AccountImpl::transfer_part(MailboxPtr from, SelectPlan plan, 
     for (Entry e : picked) {
       e.uid = uid++;
       e.flags = map_flags(e.flags, change.keyword_map);
+      e.set_saved(change.saved);
       e.modseq = tx.modseq;
       MailboxWriter(*loaded).append(e);
     }

@@ -166,8 +166,13 @@ void AccountImpl::put_added(Tx& tx, Placing& placing, const Incoming& incoming, 
   Change change;
   change.kind = Change::Kind::Append;
   change.mailbox = info.id;
-  change.entry = Entry{info.uid_next++,         static_cast<uint32_t>(message.size()), placing.bits, tx.modseq,
-                       tx.account.next_email++, placing.arrival->internal_date};
+  change.entry = Entry{.uid = info.uid_next++,
+                       .size = static_cast<uint32_t>(message.size()),
+                       .flags = placing.bits,
+                       .modseq = tx.modseq,
+                       .email = tx.account.next_email++,
+                       .internal_date = placing.arrival->internal_date};
+  change.entry.set_saved(static_cast<uint32_t>(clock_.unix_seconds()));
   const Entry& entry = *(placing.entry = change.entry);
   Totals totals;
   totals.add(entry);

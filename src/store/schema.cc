@@ -8,8 +8,9 @@ namespace {
 
 using base::Reader;
 constexpr uint8_t kVersion = 1;
+constexpr uint8_t kWithSaved = 2;  // of pages and changes: they say when a message was saved (RFC 8514)
 
-std::string begin() { return std::string(1, static_cast<char>(kVersion)); }
+std::string begin(uint8_t version = kVersion) { return std::string(1, static_cast<char>(version)); }
 
 void put_signed(std::string& out, int64_t v) {  // zigzag
   base::put_varint(out, (static_cast<uint64_t>(v) << 1) ^ static_cast<uint64_t>(v >> 63));
@@ -30,6 +31,14 @@ Result<void> check_version(Reader& in, std::string_view what) {
   if (version != kVersion)
     return fail(Errc::Unsupported, std::string(what) + " record of version " + std::to_string(version));
   return {};
+}
+// The version, up to `newest`.
+Result<uint8_t> version_of(Reader& in, uint8_t newest, std::string_view what) {
+  const uint8_t version = in.u8();
+  if (!in.ok()) return fail(Errc::Corrupt, std::string(what) + " record is empty");
+  if (version == 0 || version > newest)
+    return fail(Errc::Unsupported, std::string(what) + " record of version " + std::to_string(version));
+  return version;
 }
 Error corrupt(std::string_view what) { return fail(Errc::Corrupt, std::string(what) + " record is malformed"); }
 
@@ -74,11 +83,16 @@ void put_entry(std::string& out, const Entry& e) {  // without the UID
   base::put_varint(out, e.email);
   put_signed(out, e.internal_date);
 }
+uint64_t u48_of(Reader& in) {
+  const uint64_t v = in.varint();
+  if (v > kMaxModSeq) in.fail();
+  return v & kMaxModSeq;
+}
 void entry_of(Reader& in, Entry& e) {
   e.size = u32_of(in);
   e.flags = in.varint();
-  e.modseq = in.varint();
-  e.email = in.varint();
+  e.modseq = u48_of(in);
+  e.email = u48_of(in);
   e.internal_date = signed_of(in);
 }
 
@@ -250,24 +264,34 @@ Result<std::vector<std::string>> decode_keywords(std::string_view bytes) {
 }
 
 std::string encode_page(const std::vector<Entry>& entries) {
-  std::string out = begin();
+  std::string out = begin(kWithSaved);
   base::put_varint(out, entries.size());
+  int64_t last_saved = 0;
   for (const Entry& e : entries) {
     base::put_u8(out, static_cast<uint8_t>(e.uid % kPageUids));
     put_entry(out, e);
+    put_signed(out, e.saved() - last_saved);
+    last_saved = e.saved();
   }
   return out;
 }
 Result<std::vector<Entry>> decode_page(uint32_t page, std::string_view bytes) {
   Reader in(bytes);
-  BZ_TRY_VOID(check_version(in, "page"));
+  BZ_TRY(const uint8_t version, version_of(in, kWithSaved, "page"));
   std::vector<Entry> entries;
   uint64_t count = in.varint();
+  int64_t saved = 0;
   if (count > kPageUids || page > UINT32_MAX / kPageUids) in.fail();
   for (uint64_t i = 0; in.ok() && i < count; ++i) {
     Entry e{};
     e.uid = page * kPageUids + in.u8();
     entry_of(in, e);
+    if (version == kWithSaved) {
+      const int64_t step = signed_of(in);
+      if (step < -saved || step > int64_t{UINT32_MAX} - saved) in.fail();
+      saved = in.ok() ? saved + step : 0;
+      e.set_saved(static_cast<uint32_t>(saved));
+    }
     if (e.uid == 0 || (!entries.empty() && entries.back().uid >= e.uid)) in.fail();
     entries.push_back(e);
   }
@@ -276,12 +300,13 @@ Result<std::vector<Entry>> decode_page(uint32_t page, std::string_view bytes) {
 }
 
 std::string Change::encode() const {
-  std::string out = begin();
+  std::string out = begin(kWithSaved);
   base::put_u8(out, static_cast<uint8_t>(kind));
   base::put_varint(out, mailbox.value());
   if (kind == Kind::Append) {
     base::put_varint(out, entry.uid);
     put_entry(out, entry);
+    base::put_varint(out, entry.saved());
     return out;
   }
   put_ranges(out, ranges);
@@ -296,12 +321,13 @@ std::string Change::encode() const {
       base::put_u8(out, from);
       base::put_u8(out, to);
     }
+    base::put_varint(out, saved);
   }
   return out;
 }
 Result<Change> Change::decode(std::string_view bytes) {
   Reader in(bytes);
-  BZ_TRY_VOID(check_version(in, "change"));
+  BZ_TRY(const uint8_t version, version_of(in, kWithSaved, "change"));
   Change c;
   uint8_t kind = in.u8();
   if (kind < 1 || kind > static_cast<uint8_t>(Kind::Remove)) return corrupt("change");
@@ -310,6 +336,7 @@ Result<Change> Change::decode(std::string_view bytes) {
   if (c.kind == Kind::Append) {
     c.entry.uid = u32_of(in);
     entry_of(in, c.entry);
+    if (version == kWithSaved) c.entry.set_saved(u32_of(in));
     if (c.entry.uid == 0) in.fail();
   } else {
     c.ranges = ranges_of(in);
@@ -329,6 +356,7 @@ Result<Change> Change::decode(std::string_view bytes) {
       if (from > 63 || to > 63) in.fail();
       c.keyword_map.emplace_back(from, to);
     }
+    if (version == kWithSaved) c.saved = u32_of(in);
   }
   if (!in.finished()) return corrupt("change");
   return c;

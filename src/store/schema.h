@@ -1,6 +1,6 @@
 // Schema of an account partition: keys and records, byte for byte as docs/keyspace-account.md says. Pure functions, no
-// state. Every record begins with its version (1); decode() refuses others with Unsupported, and anything that does not fit
-// its form with Corrupt.
+// state. Every record begins with its version (1; pages and changes 2, and 1 is read); decode() refuses others with
+// Unsupported, and anything that does not fit its form with Corrupt.
 //
 // Who writes what: commands write A, M, K, D, R, I, S, U, Y, one batch each; the fold (fold.h) alone writes P, C, F and
 // deletes R and D. So both can be in flight at the same time.
@@ -108,6 +108,7 @@ struct Change {
   MailboxId target;  // Copy, Move
   uint32_t first_uid = 0;
   KeywordMap keyword_map;
+  uint32_t saved = 0;  // when: Entry::saved() of the copies
   std::string encode() const;
   static Result<Change> decode(std::string_view bytes);
 };

@@ -15,7 +15,7 @@ void refuses_damage(const std::string& bytes, Decode decode) {
     EXPECT_FALSE(decode(std::string_view(bytes).substr(0, n)).has_value()) << "cut at " << n;
   EXPECT_EQ(decode(bytes + "x").error().code(), Errc::Corrupt);
   std::string other = bytes;
-  other[0] = 2;
+  other[0] = 3;
   EXPECT_EQ(decode(other).error().code(), Errc::Unsupported);
 }
 
@@ -27,17 +27,24 @@ Change a_move() {
   c.target = MailboxId(9);
   c.first_uid = 17;
   c.keyword_map = {{5, 8}, {63, 6}};
+  c.saved = 300;
   return c;
+}
+
+Entry entry(uint32_t uid, uint32_t size, FlagBits flags, uint64_t modseq, uint64_t email, int64_t date, uint32_t saved) {
+  Entry e{.uid = uid, .size = size, .flags = flags, .modseq = modseq, .email = email, .internal_date = date};
+  e.set_saved(saved);
+  return e;
 }
 
 TEST(Schema, golden_bytes) {
   EXPECT_EQ(base::hex(key::change(258, 1)), "4400000000000001020001");
   EXPECT_EQ(base::hex(key::page(MailboxId(2), 3)), "500000000200000003");
-  EXPECT_EQ(base::hex(encode_page({{257, 100, kSeen, 7, 9, -1}, {259, 5, 0, 8, 10, 64}})),
-            "0102016401070901030500080a8001");
+  EXPECT_EQ(base::hex(encode_page({entry(257, 100, kSeen, 7, 9, -1, 70), entry(259, 5, 0, 8, 10, 64, 6)})),
+            "02020164010709018c01030500080a80017f");
   EXPECT_EQ(base::hex(a_move().encode()),
-            "010503020100ab02d4cdacf30e0911020508"
-            "3f06");
+            "020503020100ab02d4cdacf30e0911020508"
+            "3f06ac02");
   AccountRecord a{"ana", 300, 5, 7, 1000, 2};
   EXPECT_EQ(base::hex(a.encode()), "0103616e61ac020507e80704");
 }
@@ -56,7 +63,8 @@ TEST(Schema, records_come_back_and_damage_is_refused) {
   refuses_damage(m.encode(), [](std::string_view b) { return MailboxRecord::decode(MailboxId(1), b); });
   EXPECT_EQ(MailboxRecord::decode(MailboxId(1), m.encode())->info.size, m.info.size);
   refuses_damage(encode_keywords({"a", "$Forwarded"}), decode_keywords);
-  refuses_damage(encode_page({{257, 1, 2, 3, 4, -5}, {511, UINT32_MAX, UINT64_MAX, 3, 4, INT64_MIN}}),
+  refuses_damage(encode_page({entry(257, 1, 2, 3, 4, -5, UINT32_MAX),
+                              entry(511, UINT32_MAX, UINT64_MAX, kMaxModSeq, kMaxModSeq, INT64_MIN, 0)}),
                  [](std::string_view b) { return decode_page(1, b); });
   refuses_damage(a_move().encode(), [](std::string_view b) { return Change::decode(b); });
   auto move = *Change::decode(a_move().encode());
@@ -72,9 +80,36 @@ TEST(Schema, records_come_back_and_damage_is_refused) {
   refuses_damage(Mark{}.encode(), [](std::string_view b) { return Mark::decode(b); });
 }
 
+// Stores of the version before: the same without times of saving.
+TEST(Schema, records_from_before_the_time_of_saving_are_read) {
+  auto page = decode_page(1, base::from_hex("0102016401070901030500080a8001").value());
+  ASSERT_TRUE(page.has_value());
+  ASSERT_EQ(page->size(), 2u);
+  EXPECT_EQ((*page)[0].email, 9u);
+  EXPECT_EQ((*page)[1].internal_date, 64);
+  EXPECT_EQ((*page)[0].saved(), 0u);
+  auto move = Change::decode(base::from_hex("010503020100ab02d4cdacf30e09110205083f06").value());
+  ASSERT_TRUE(move.has_value());
+  EXPECT_EQ(move->ranges, a_move().ranges);
+  EXPECT_EQ(move->saved, 0u);
+  Change append;
+  append.mailbox = MailboxId(3);
+  append.entry = entry(5, 10, 0, 7, 8, 9, 4'000'000'000);
+  EXPECT_EQ(Change::decode(append.encode())->entry.saved(), 4'000'000'000);
+}
+
+TEST(Schema, times_of_saving_may_go_back) {
+  auto page = decode_page(0, encode_page({entry(1, 1, 0, 1, 1, 0, UINT32_MAX), entry(2, 1, 0, 1, 2, 0, 0),
+                                          entry(3, 1, 0, 1, 3, 0, 1'700'000'000), entry(4, 1, 0, 1, 4, 0, 1'600'000'000)}));
+  ASSERT_TRUE(page.has_value());
+  EXPECT_EQ((*page)[0].saved(), UINT32_MAX);
+  EXPECT_EQ((*page)[1].saved(), 0u);
+  EXPECT_EQ((*page)[3].saved(), 1'600'000'000u);
+}
+
 std::vector<Entry> entries_of(uint32_t count) {
   std::vector<Entry> entries;
-  for (uint32_t i = 1; i <= count; ++i) entries.push_back({3 * i, 10, i % 2 ? kSeen : 0, i, i, 0});
+  for (uint32_t i = 1; i <= count; ++i) entries.push_back(entry(3 * i, 10, i % 2 ? kSeen : 0, i, i, 0, 0));
   return entries;
 }
 

@@ -41,6 +41,9 @@ struct Candidate {
 
 int64_t utc_day(int64_t seconds) { return seconds >= 0 ? seconds / 86400 : -((-seconds + 86399) / 86400); }
 
+// RFC 8514 section 4.3: without a save date, the internal date.
+int64_t saved_day(const Entry& e) { return utc_day(e.saved() != 0 ? int64_t{e.saved()} : e.internal_date); }
+
 Node compile(const imap::SearchKey& key, const View& view) {
   Node node{&key, 0, {}, {}, {}};
   switch (key.kind) {
@@ -179,6 +182,14 @@ Verdict judge(const Node& node, Candidate& message, int64_t now) {
       return verdict(utc_day(e.internal_date) == key.date.days());
     case Kind::Since:
       return verdict(utc_day(e.internal_date) >= key.date.days());
+    case Kind::SavedBefore:
+      return verdict(saved_day(e) < key.date.days());
+    case Kind::SavedOn:
+      return verdict(saved_day(e) == key.date.days());
+    case Kind::SavedSince:
+      return verdict(saved_day(e) >= key.date.days());
+    case Kind::SaveDateKnown:
+      return Verdict::Yes;
     case Kind::SentBefore:
     case Kind::SentOn:
     case Kind::SentSince:

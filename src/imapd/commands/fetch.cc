@@ -35,7 +35,7 @@ Plan make_plan(const Session& s, const imap::Fetch& command) {
   plan.uid_first = (command.uid || (s.condstore() && plan.sets_seen)) && !command.has(Kind::Uid);
   return plan;
 }
-static_assert(Kind::ThreadId < Kind::Envelope && Kind::Envelope < Kind::Section && Kind::Section < Kind::Binary,
+static_assert(Kind::SaveDate < Kind::Envelope && Kind::Envelope < Kind::Section && Kind::Section < Kind::Binary,
               "kinds from Envelope on read the record");
 
 // The items that an index entry answers; false: `item` is not one of them.
@@ -62,6 +62,9 @@ bool write_simple(imap::FetchWriter& w, const imap::FetchItem& item, const store
       return true;
     case Kind::ThreadId:
       w.no_thread_id();
+      return true;
+    case Kind::SaveDate:
+      w.save_date(e.saved() != 0 ? std::optional(int64_t{e.saved()}) : std::nullopt);
       return true;
     default:
       return false;
