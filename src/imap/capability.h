@@ -12,7 +12,8 @@ inline constexpr std::string_view kCapabilitiesBeforeLogin = "IMAP4rev1 LITERAL+
 // tagged OK of the login says the rest.
 inline constexpr std::string_view kCapabilitiesOfAnyServer = "IMAP4rev1 SASL-IR ID";
 inline constexpr std::string_view kCapabilitiesAfterLogin =
-    "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE MULTIAPPEND BINARY CATENATE REPLACE "
+    "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE UIDONLY MULTIAPPEND BINARY CATENATE "
+    "REPLACE "
     "URLAUTH URLAUTH=BINARY URL-PARTIAL UTF8=ACCEPT "
     "SPECIAL-USE CREATE-SPECIAL-USE "
     "LIST-EXTENDED LIST-STATUS STATUS=SIZE OBJECTID PREVIEW ESEARCH SEARCHRES WITHIN PARTIAL CONDSTORE QRESYNC "
@@ -21,6 +22,7 @@ inline constexpr std::string_view kCapabilitiesAfterLogin =
 inline constexpr std::string_view kDeflateActive = "DEFLATE active";
 // ENABLE knows these names (RFC 5161).
 inline constexpr std::string_view kEnableCondstore = "CONDSTORE", kEnableQresync = "QRESYNC", kEnableUtf8 = "UTF8=ACCEPT";
+inline constexpr std::string_view kEnableUidOnly = "UIDONLY";
 
 // RFC 7888: a server offers one of the two. LITERAL- allows non-synchronizing literals up to kMinusLiteral octets only.
 enum class Literals : unsigned char { Plus, Minus };

@@ -444,6 +444,12 @@ FetchWriter::FetchWriter(std::string& out, uint32_t msn, bool utf8) : encoder_(o
   out.append(" FETCH (");
 }
 
+FetchWriter::FetchWriter(std::string& out, Uid uid, bool utf8) : encoder_(out, utf8) {
+  out.append("* ");
+  put_number(out, uid.value());
+  out.append(" UIDFETCH (");
+}
+
 void FetchWriter::next() {
   if (!first_) encoder_.out() += ' ';
   first_ = false;

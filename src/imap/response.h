@@ -115,10 +115,11 @@ void sort_response(std::string& out, std::span<const uint32_t> ordered);
 // "* THREAD (3 6 (4 23)(44 7 96))" (RFC 5256 section 4).
 void thread_response(std::string& out, const ThreadTree& tree);
 
-// One "* n FETCH (...)". Items go out in the order of the calls.
+// One "* n FETCH (...)", or "* uid UIDFETCH (...)" (RFC 9586). Items go out in the order of the calls.
 class FetchWriter {
  public:
   FetchWriter(std::string& out, uint32_t msn, bool utf8 = false);
+  FetchWriter(std::string& out, Uid uid, bool utf8 = false);
   FetchWriter& uid(Uid uid);
   FetchWriter& flags(FlagBits bits, std::span<const std::string> keywords, bool recent);
   FetchWriter& modseq(ModSeq modseq);

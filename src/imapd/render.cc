@@ -1,7 +1,5 @@
 #include "imapd/render.h"
 
-#include "imap/response.h"
-
 namespace bz::imapd {
 
 void render_flags(std::string& out, const store::View& view, const UidSet& uids, FetchForm form) {
@@ -10,8 +8,8 @@ void render_flags(std::string& out, const store::View& view, const UidSet& uids,
     const store::Entry* entry = view.entry(uid);
     auto msn = view.msn_of(uid);
     if (!entry || !msn) return;
-    imap::FetchWriter w(out, *msn);
-    if (form.uid) w.uid(Uid(uid));
+    imap::FetchWriter w = fetch_writer(out, *msn, uid, form.uid_only);
+    if (form.uid && !form.uid_only) w.uid(Uid(uid));
     w.flags(entry->flags, keywords, view.is_recent(uid));
     if (form.modseq) w.modseq(ModSeq(entry->modseq));
     w.end();
@@ -19,7 +17,7 @@ void render_flags(std::string& out, const store::View& view, const UidSet& uids,
 }
 
 void render_changes(std::string& out, const store::View& view, const store::Changes& changes, FetchForm form) {
-  if (form.vanished)
+  if (form.vanished || form.uid_only)
     imap::vanished(out, changes.vanished, false);
   else
     for (store::Msn msn : changes.expunged) imap::expunge(out, msn);

@@ -65,6 +65,21 @@ store::View::Expunges expunges_after(const imap::Command& command) {
   return by_number ? store::View::Expunges::Hold : store::View::Expunges::Report;
 }
 
+// Message numbers, not "$", which stands for UIDs here.
+bool has_numbers(const imap::SearchKey& key) {
+  return (key.kind == imap::SearchKey::Kind::SequenceNumbers && !key.set.saved()) ||
+         std::any_of(key.children.begin(), key.children.end(), has_numbers);
+}
+
+// RFC 9586 sections 3.2, 3.5, 3.7, 3.8: what UIDONLY forbids.
+bool speaks_numbers(const imap::Command& command) {
+  if (const auto* select = std::get_if<imap::Select>(&command))
+    return select->qresync && !select->qresync->match_numbers.empty();
+  const imap::Search* search = search_of(command);
+  if (search && has_numbers(search->key)) return true;
+  return (search || is_one_of<imap::Fetch, imap::Store, imap::Copy, imap::Move>(command)) && !is_uid_command(command);
+}
+
 }  // namespace
 
 Session::Session(std::unique_ptr<net::Stream> stream, std::shared_ptr<store::Account> account, SessionStart start,
@@ -163,6 +178,10 @@ Task<void> Session::run_command(std::string_view text) {
     write_tagged(bad("No mailbox is selected"));
     co_return;
   }
+  if (uid_only_ && speaks_numbers(*command)) {
+    write_tagged({imap::Condition::Bad, "UIDREQUIRED", "Message numbers are not allowed once UIDONLY is enabled"});
+    co_return;
+  }
   Reply reply = co_await dispatch(*command);
   if (ended_) co_return;
   report(expunges_after(*command));
@@ -246,7 +265,8 @@ void Session::report(store::View::Expunges expunges) {
   if (!view_->has_changes()) return;
   announce_keywords();
   store::Changes changes = view_->sync(expunges);
-  render_changes(out_, *view_, changes, {.uid = uid_command_ || condstore_, .modseq = condstore_, .vanished = qresync_});
+  render_changes(out_, *view_, changes,
+                 {.uid = uid_command_ || condstore_, .modseq = condstore_, .vanished = qresync_, .uid_only = uid_only_});
 }
 
 void Session::announce_url_key() {

@@ -91,6 +91,8 @@ class Session {
   void enable_condstore();  // tells HIGHESTMODSEQ of the selected mailbox when it is new
   bool qresync() const { return qresync_; }
   void enable_qresync() { qresync_ = true; }  // VANISHED instead of EXPUNGE from now on
+  bool uid_only() const { return uid_only_; }
+  void enable_uid_only() { uid_only_ = true; }  // RFC 9586: no message numbers from now on
 
   // What "$" stands for, as UIDs (RFC 5182); some may be gone. Empty again with every SELECT.
   const UidSet& saved_result() const { return saved_result_; }
@@ -158,7 +160,7 @@ class Session {
   store::MailboxPtr mailbox_;
   std::unique_ptr<store::View> view_;
   bool read_only_ = false;
-  bool condstore_ = false, qresync_ = false, utf8_ = false;
+  bool condstore_ = false, qresync_ = false, utf8_ = false, uid_only_ = false;
   UidSet saved_result_;
   std::unique_ptr<DecodedPart> decoded_part_;
   size_t announced_keywords_ = 0;

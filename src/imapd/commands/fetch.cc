@@ -5,6 +5,7 @@
 #include "imapd/commands/commands.h"
 #include "imapd/commands/fetch_binary.h"
 #include "imapd/commands/fetch_body.h"
+#include "imapd/render.h"
 #include "mime/preview.h"
 
 namespace bz::imapd {
@@ -32,7 +33,7 @@ Plan make_plan(const Session& s, const imap::Fetch& command) {
     plan.wants_text |= item.kind == Kind::Envelope || item.kind == Kind::Body || item.kind == Kind::BodyStructure;
     plan.sets_seen |= item.sets_seen() && !s.read_only();
   }
-  plan.uid_first = (command.uid || (s.condstore() && plan.sets_seen)) && !command.has(Kind::Uid);
+  plan.uid_first = (command.uid || (s.condstore() && plan.sets_seen)) && !command.has(Kind::Uid) && !s.uid_only();
   return plan;
 }
 static_assert(Kind::SaveDate < Kind::Envelope && Kind::Envelope < Kind::Section && Kind::Section < Kind::Binary,
@@ -123,7 +124,7 @@ Task<Result<bool>> write_message(Session& s, const Plan& plan, store::Msn msn, s
   }
   const auto& keywords = s.mailbox().keywords();
   bool recent = s.view().is_recent(entry.uid);
-  imap::FetchWriter w(s.out(), msn, s.utf8());
+  imap::FetchWriter w = fetch_writer(s.out(), msn, entry.uid, s.uid_only(), s.utf8());
   if (plan.uid_first) w.uid(Uid(entry.uid));
   // Before the literals: Perl's Mail::IMAPClient takes what stands behind one for its end.
   if (seen_now && !plan.wants_flags) w.flags(entry.flags, keywords, recent);

@@ -24,7 +24,7 @@ void describe(Session& s) {
   imap::untagged(out, Condition::Ok, imap::code_permanent_flags(keywords, !s.read_only(), more), "Flags permitted");
   imap::exists(out, view.exists());
   imap::recent(out, view.recent());
-  if (auto unseen = first_unseen(view))
+  if (auto unseen = s.uid_only() ? std::nullopt : first_unseen(view))
     imap::untagged(out, Condition::Ok, imap::code_number("UNSEEN", *unseen), "First unseen");
   imap::untagged(out, Condition::Ok, imap::code_number("UIDVALIDITY", info.uid_validity.value()), "UIDs valid");
   imap::untagged(out, Condition::Ok, imap::code_number("UIDNEXT", info.uid_next), "Predicted next UID");

@@ -59,14 +59,17 @@ Task<Reply> handle(Session& s, const imap::Enable& command) {
   const bool qresync = asked(imap::kEnableQresync) && !s.qresync();
   const bool condstore = asked(imap::kEnableCondstore) && !s.condstore();
   const bool utf8 = asked(imap::kEnableUtf8) && !s.utf8();
+  const bool uid_only = asked(imap::kEnableUidOnly) && !s.uid_only();
   s.out().append("* ENABLED");
   if (condstore) s.out().append(" CONDSTORE");
   if (qresync) s.out().append(" QRESYNC");
   if (utf8) s.out().append(" UTF8=ACCEPT");
+  if (uid_only) s.out().append(" UIDONLY");
   s.out().append("\r\n");
   if (utf8) s.enable_utf8();
   if (qresync) s.enable_qresync();  // RFC 7162 section 3.2.3: enables CONDSTORE too
   if (condstore || qresync) s.enable_condstore();
+  if (uid_only) s.enable_uid_only();
   co_return ok("ENABLE completed");
 }
 

@@ -28,8 +28,8 @@ void tell_result(Session& s, const imap::Store& command, const UidSet& uids, con
     const store::Entry* entry = s.view().entry(uid);
     auto msn = s.view().msn_of(uid);
     if (!entry || !msn) return;
-    imap::FetchWriter w(s.out(), *msn);
-    if (command.uid || s.condstore()) w.uid(Uid(uid));
+    imap::FetchWriter w = fetch_writer(s.out(), *msn, uid, s.uid_only());
+    if ((command.uid || s.condstore()) && !s.uid_only()) w.uid(Uid(uid));
     if (!command.silent) w.flags(entry->flags, keywords, s.view().is_recent(uid));
     if (s.condstore()) w.modseq(ModSeq(entry->modseq));
     w.end();
