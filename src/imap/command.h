@@ -146,10 +146,16 @@ struct Move {  // RFC 6851
   std::string mailbox;
 };
 
+struct UidBatches {    // RFC 10022
+  uint32_t size = 0;   // messages of a batch
+  uint32_t first = 1;  // batches asked for, counted from the newest messages
+  uint32_t last = 0;   // 0: all
+};
+
 using Command =
     std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename, Subscribe,
                  Unsubscribe, Status, List, Lsub, Namespace, Idle, Done, Enable, Check, Close, Unselect, Expunge, Search,
-                 Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth, UrlFetch, Compress>;
+                 Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth, UrlFetch, Compress, UidBatches>;
 
 std::string_view name(const Command& command);  // "UID FETCH" is "FETCH"; for logs
 

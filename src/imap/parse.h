@@ -53,6 +53,7 @@ Read read_copy(Parse& p, bool uid);
 Read read_move(Parse& p, bool uid);
 Read read_uid_expunge(Parse& p);
 Read read_fetch(Parse& p, bool uid);
+Read read_uid_batches(Parse& p);
 Read read_search(Parse& p, bool uid);
 Read read_sort(Parse& p, bool uid);
 Read read_thread(Parse& p, bool uid);

@@ -284,6 +284,20 @@ Read read_store(Parse& p, bool uid) {
 Read read_copy(Parse& p, bool uid) { return set_and_mailbox<Copy>(p, uid); }
 Read read_move(Parse& p, bool uid) { return set_and_mailbox<Move>(p, uid); }
 
+// RFC 10022 section 4: message-batches = "UIDBATCHES" SP nz-number [SP nz-number ":" nz-number]
+Read read_uid_batches(Parse& p) {
+  auto number = [&p]() -> uint32_t { return p.lex.number().value_or(0); };
+  if (!p.sp()) return std::nullopt;
+  UidBatches batches{.size = number()};
+  if (batches.size == 0) return p.fail("Invalid batch size");
+  if (!p.sp()) return batches;
+  batches.first = number();
+  if (batches.first == 0 || !p.lex.take(':')) return p.fail("Invalid batch range");
+  batches.last = number();
+  if (batches.last == 0) return p.fail("Invalid batch range");
+  return batches;
+}
+
 // RFC 4315 section 2.1
 Read read_uid_expunge(Parse& p) {
   auto set = set_argument(p);

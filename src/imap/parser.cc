@@ -58,6 +58,7 @@ constexpr Entry kCommands[] = {
     {"SUBSCRIBE", detail::read_mailbox_command<Subscribe>},
     {"THREAD", [](Parse& p) { return detail::read_thread(p, false); }},
     {"UID", uid},
+    {"UIDBATCHES", detail::read_uid_batches},
     {"UNSELECT", plain<Unselect>},
     {"UNSUBSCRIBE", detail::read_mailbox_command<Unsubscribe>},
     {"URLFETCH", detail::read_urlfetch},
@@ -124,10 +125,11 @@ ParsedCommand parse_command(std::string_view text, bool utf8) {
 
 std::string_view name(const Command& command) {
   static constexpr std::array<std::string_view, std::variant_size_v<Command>> kNames = {
-      "CAPABILITY", "NOOP",   "LOGOUT",    "ID",          "STARTTLS", "AUTHENTICATE", "LOGIN",    "SELECT",    "CREATE",
-      "DELETE",     "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "STATUS",   "LIST",         "LSUB",     "NAMESPACE", "IDLE",
-      "DONE",       "ENABLE", "CHECK",     "CLOSE",       "UNSELECT", "EXPUNGE",      "SEARCH",   "FETCH",     "STORE",
-      "COPY",       "MOVE",   "SORT",      "THREAD",      "RESETKEY", "GENURLAUTH",   "URLFETCH", "COMPRESS"};
+      "CAPABILITY", "NOOP",     "LOGOUT",   "ID",        "STARTTLS",    "AUTHENTICATE", "LOGIN",    "SELECT",
+      "CREATE",     "DELETE",   "RENAME",   "SUBSCRIBE", "UNSUBSCRIBE", "STATUS",       "LIST",     "LSUB",
+      "NAMESPACE",  "IDLE",     "DONE",     "ENABLE",    "CHECK",       "CLOSE",        "UNSELECT", "EXPUNGE",
+      "SEARCH",     "FETCH",    "STORE",    "COPY",      "MOVE",        "SORT",         "THREAD",   "RESETKEY",
+      "GENURLAUTH", "URLFETCH", "COMPRESS", "UIDBATCHES"};
   return kNames[command.index()];
 }
 

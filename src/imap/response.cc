@@ -335,6 +335,17 @@ void vanished(std::string& out, const UidSet& uids, bool earlier) {
   if (line) out.append("\r\n");
 }
 
+void uid_batches_response(std::string& out, std::string_view tag, std::span<const UidSet::Range> batches) {
+  Encoder e(out);
+  e.raw("* UIDBATCHES (TAG ").string(tag).raw(")");
+  const char* before = " ";
+  for (const UidSet::Range& batch : batches) {
+    e.raw(before).number(batch.last).raw(":").number(batch.first);
+    before = ",";
+  }
+  e.crlf();
+}
+
 // RFC 4731 allows one ESEARCH response only, so ALL of a very scattered set is the one line that may be longer than
 // kMaxLine.
 void esearch_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want, const UidSet& hits,

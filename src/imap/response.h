@@ -104,6 +104,9 @@ void search_response(std::string& out, const UidSet& hits, std::optional<uint64_
 // "* VANISHED (EARLIER) 1:3" (RFC 7162 section 3.2.10), in as many lines as the limit asks; nothing for an empty set.
 void vanished(std::string& out, const UidSet& uids, bool earlier);
 
+// RFC 10022 section 3.1.2: each range from its highest UID to its lowest, the newest first; none: nothing behind the tag.
+void uid_batches_response(std::string& out, std::string_view tag, std::span<const UidSet::Range> batches);
+
 // RFC 4731: TAG always, UID for UID SEARCH, only what was asked, also when nothing matched.
 void esearch_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want, const UidSet& hits,
                       std::optional<uint64_t> modseq);

@@ -35,7 +35,7 @@ bool is_one_of(const imap::Command& command) {
 
 bool needs_mailbox(const imap::Command& command) {
   return is_one_of<imap::Check, imap::Close, imap::Unselect, imap::Expunge, imap::Search, imap::Fetch, imap::Store,
-                   imap::Copy, imap::Move, imap::Sort, imap::Thread>(command);
+                   imap::Copy, imap::Move, imap::Sort, imap::Thread, imap::UidBatches>(command);
 }
 
 // Of SEARCH, SORT and THREAD; else null.
@@ -239,6 +239,7 @@ void Session::unselect() {
   view_.reset();
   mailbox_.reset();
   saved_result_ = {};
+  batch_history_ = {};
 }
 
 void Session::enable_condstore() {

@@ -57,6 +57,11 @@ struct SessionStart {
 };
 
 struct DecodedPart;
+// What a client has asked UIDBATCHES for (RFC 10022 section 3.1.1), and the mailbox as it was then.
+struct BatchHistory {
+  uint32_t uid_next = 1, exists = 0;
+  std::vector<imap::UidBatches> asked;
+};
 
 class Session {
  public:
@@ -100,6 +105,8 @@ class Session {
 
   // What BINARY decoded last (commands/fetch_binary.h); may be null.
   std::unique_ptr<DecodedPart>& decoded_part() { return decoded_part_; }
+  BatchHistory& batch_history() { return batch_history_; }
+
   void start_compression() { compress_next_ = true; }  // of everything behind the running command's tagged response
   const Compression* compression() const { return compression_.get(); }
   std::string capabilities() const;  // what this client is offered now, without the word CAPABILITY
@@ -163,6 +170,7 @@ class Session {
   bool condstore_ = false, qresync_ = false, utf8_ = false, uid_only_ = false;
   UidSet saved_result_;
   std::unique_ptr<DecodedPart> decoded_part_;
+  BatchHistory batch_history_;
   size_t announced_keywords_ = 0;
   uint64_t told_url_key_ = 0;
   unsigned bad_in_a_row_ = 0;

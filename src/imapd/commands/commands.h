@@ -65,6 +65,8 @@ Task<Reply> handle(Session& s, const imap::Sort& command);
 Task<Reply> handle(Session& s, const imap::Thread& command);
 // commands/fetch.cc
 Task<Reply> handle(Session& s, const imap::Fetch& command);
+// commands/batches.cc
+Task<Reply> handle(Session& s, const imap::UidBatches& command);
 // commands/store.cc
 Task<Reply> handle(Session& s, const imap::Store& command);
 // commands/urlauth.cc
