@@ -179,7 +179,8 @@ void set_defaults(std::span<const Key<Target>> keys, Target& target) {
 
 // Tables that come more than once; each kind has a reader of its own.
 bool is_table_list(std::string_view name) {
-  return name == "listener" || name == "directory" || name == "certificate" || name == "server" || name == "route";
+  return name == "listener" || name == "directory" || name == "certificate" || name == "server" || name == "route" ||
+         name == "client";
 }
 
 template <class Target>
@@ -460,6 +461,19 @@ Result<void> read_servers(const toml::table& root, std::string_view file, Config
   return read_tables(root, "route", route_keys(), 10'000, file, take_route);
 }
 
+Result<void> read_clients(const toml::table& root, std::string_view file, Config& config) {
+  auto take = [&](imap::ClientRule rule, Where where, std::string_view key) -> Result<void> {
+    for (const auto* list : {&rule.hide, &rule.show})
+      for (const std::string& capability : *list)
+        if (capability.empty() || capability.find_first_of(" \t[]") != std::string::npos)
+          return bad(where, key, "hide and show hold the names of capabilities");
+    if (rule.hide.empty() && rule.show.empty()) return bad(where, key, "hides and shows nothing");
+    config.clients.push_back(std::move(rule));
+    return {};
+  };
+  return read_tables(root, "client", client_keys(), 1000, file, take);
+}
+
 // What the listeners' logins need of the rest.
 Result<void> check_logins(const Config& config, Where where) {
   for (const std::string& name : config.auth.secrets) {
@@ -602,6 +616,7 @@ Result<Config> parse_config(std::string_view text, std::string_view file_name) {
   BZ_TRY_VOID(read_directories(parsed.table(), file_name, config));
   BZ_TRY_VOID(read_certificates(parsed.table(), file_name, config));
   BZ_TRY_VOID(read_servers(parsed.table(), file_name, config));
+  BZ_TRY_VOID(read_clients(parsed.table(), file_name, config));
   BZ_TRY_VOID(check_whole(parsed.table(), file_name, config));
   if (auto checked = complete_acme(config); !checked) return bad({file_name, 1}, "acme", checked.error().text());
   return config;
@@ -626,6 +641,8 @@ std::string config_doc() {
       "# Whose mailbox is there: the first that fits counts, after what the directory says of the account.\n# "
       "[[route]]\n\n";
   doc_of(out, route_keys(), "");
+  out += "# What an IMAP client that is known by its ID gets otherwise than the rest.\n# [[client]]\n\n";
+  doc_of(out, client_keys(), "");
   return out;
 }
 

@@ -131,6 +131,7 @@ constexpr Key<Config> kKeys[] = {
     {"mailstore.idle_time", Duration, "\"30m\"", 30 * kMinute, kDay, "", "an IMAP client that says nothing is logged out (RFC 3501 5.4: not under 30 minutes)", TIME(mailstore.idle_time)},
     {"mailstore.idle_keepalive", Duration, "\"2m\"", kSecond, 29 * kMinute, "", "during IDLE the client hears from us so often, which keeps the NAT entries of mobile networks alive", TIME(mailstore.idle_keepalive)},
     {"mailstore.compress_level", Number, "3", 0, 9, "", "COMPRESS=DEFLATE of IMAP sessions: 1 is quick, 9 small (3: 90 MB/s on one core, headers to a quarter); 0: not offered", NUMBER(mailstore.compress_level)},
+    {"mailstore.client_rules", Flag, "true", 0, 0, "", "the built-in rules for IMAP clients known by their ID hold behind those of [[client]]; docs/imap.md lists them", [](Config& c, KeyValue v) { c.mailstore.client_rules = v.flag; }},
     {"mailstore.lanes", Number, "0", 0, 64, "", "threads that serve accounts; 0: one per core", NUMBER(mailstore.lanes), false, RESTART(mailstore.lanes)},
     {"mailstore.cache", Size, "\"64MiB\"", kMiB, 1024 * kGiB, "", "database cache", NUMBER(mailstore.cache), false, RESTART(mailstore.cache)},
     {"mailstore.max_sessions_per_account", Number, "100", 1, 10'000, "", "IMAP sessions of one account; phones with several apps need dozens", NUMBER(mailstore.max_sessions_per_account)},
@@ -288,6 +289,14 @@ constexpr Key<RouteConfig> kRouteKeys[] = {
     {"type", Text, "", 1, 32, "", "server type that the directory gives the account", [](RouteConfig& r, KeyValue v) { r.type = std::move(v.text); }},
     {"server", Text, "", 1, 32, "", "name of a [[server]]; \"-\": our own mail store", [](RouteConfig& r, KeyValue v) { r.server = std::move(v.text); }, true},
 };
+
+constexpr Key<imap::ClientRule> kClientKeys[] = {
+    {"name", Text, "", 1, 100, "", "what the client calls itself in the field \"name\" of its ID, whatever its case; \"Foo*\": anything that begins so. The log shows it (event=imap_id)", [](imap::ClientRule& r, KeyValue v) { r.name = std::move(v.text); }, true},
+    {"version", Text, "", 1, 100, "", "the field \"version\" likewise; unset: any", [](imap::ClientRule& r, KeyValue v) { r.version = std::move(v.text); }},
+    {"hide", TextList, "[]", 0, 100, "", "capabilities that are not offered to it: \"THREAD=REFS\", or \"COMPRESS\" whatever stands behind \"=\"", [](imap::ClientRule& r, KeyValue v) { r.hide = std::move(v.texts); }},
+    {"show", TextList, "[]", 0, 100, "", "capabilities that are offered although a table further down, or a built-in rule, hides them", [](imap::ClientRule& r, KeyValue v) { r.show = std::move(v.texts); }},
+    {"reason", Text, "", 1, 500, "", "why, for those who come after you", [](imap::ClientRule& r, KeyValue v) { r.reason = std::move(v.text); }, true},
+};
 // clang-format on
 
 }  // namespace
@@ -298,6 +307,7 @@ std::span<const Key<DirectoryConfig>> directory_keys() { return kDirectoryKeys; 
 std::span<const Key<CertificateConfig>> certificate_keys() { return kCertificateKeys; }
 std::span<const Key<ServerConfig>> server_keys() { return kServerKeys; }
 std::span<const Key<RouteConfig>> route_keys() { return kRouteKeys; }
+std::span<const Key<imap::ClientRule>> client_keys() { return kClientKeys; }
 
 std::string_view describe(KeyKind kind) {
   switch (kind) {

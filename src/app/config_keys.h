@@ -21,7 +21,8 @@ struct KeyValue {
   bool flag = false;
 };
 
-// Target: roles::Config, or the struct of one [[listener]], [[directory]], [[certificate]], [[server]] or [[route]].
+// Target: roles::Config, or the struct of one [[listener]], [[directory]], [[certificate]], [[server]], [[route]] or
+// [[client]].
 template <class Target>
 struct Key {
   std::string_view name;  // "gateway.workers"
@@ -42,5 +43,6 @@ std::span<const Key<roles::DirectoryConfig>> directory_keys();
 std::span<const Key<roles::CertificateConfig>> certificate_keys();
 std::span<const Key<roles::ServerConfig>> server_keys();
 std::span<const Key<roles::RouteConfig>> route_keys();
+std::span<const Key<imap::ClientRule>> client_keys();
 
 }  // namespace bz::app

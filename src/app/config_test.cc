@@ -242,6 +242,7 @@ TEST(Config, doc_holds_every_key) {
   }
   for (const auto& key : certificate_keys()) EXPECT_THAT(doc, HasSubstr(std::string(key.name) + " = "));
   for (const auto& key : listener_keys()) EXPECT_THAT(doc, HasSubstr(std::string(key.name) + " = "));
+  for (const auto& key : client_keys()) EXPECT_THAT(doc, HasSubstr(std::string(key.name) + " = "));
 }
 
 const std::string kServer = "[[server]]\nname = \"old\"\nhost = \"imap.old.test\"\n";
@@ -269,6 +270,18 @@ server = "-"
   EXPECT_EQ(config->servers[0].login, "user");
   ASSERT_EQ(config->routes.size(), 2u);
   EXPECT_EQ(config->routes[0].domain, "x.test");
+}
+
+TEST(Config, clients_are_a_table_of_rules_with_reasons) {
+  const std::string rule = "[[client]]\nname = \"Old*\"\n";
+  auto config = parse_config(kGood + rule + "hide = [\"COMPRESS\", \"IMAP4rev2\"]\nreason = \"crashes\"\n", "buzon.toml");
+  ASSERT_TRUE(config.has_value()) << config.error().text();
+  ASSERT_EQ(config->clients.size(), 1u);
+  EXPECT_EQ(config->clients[0].hide, (std::vector<std::string>{"COMPRESS", "IMAP4rev2"}));
+  EXPECT_TRUE(config->mailstore.client_rules);
+  EXPECT_THAT(refusal(kGood + rule + "hide = [\"IDLE\"]\n"), HasSubstr("client 1: reason is missing"));
+  EXPECT_THAT(refusal(kGood + rule + "reason = \"x\"\n"), HasSubstr("hides and shows nothing"));
+  EXPECT_THAT(refusal(kGood + rule + "reason = \"x\"\nhide = [\"A B\"]\n"), HasSubstr("names of capabilities"));
 }
 
 TEST(Config, servers_that_cannot_work_are_refused) {

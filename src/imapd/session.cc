@@ -95,6 +95,8 @@ Session::Session(std::unique_ptr<net::Stream> stream, std::shared_ptr<store::Acc
 Session::~Session() = default;
 
 Task<void> Session::run() {
+  identify(start_.id_fields);
+  imap::IdFields().swap(start_.id_fields);
   greet();
   framer_.feed(start_.input);
   std::string().swap(start_.input);
@@ -207,7 +209,12 @@ void Session::greet() {
 std::string Session::capabilities() const {
   std::string words = imap::capabilities_after_login(account_->config().append_limit, config_.literals);
   if (config_.compress_level > 0 && !compression_) words += " COMPRESS=DEFLATE";
-  return words;
+  return imap::without(words, hidden_);
+}
+
+void Session::identify(const imap::IdFields& id) {
+  static const imap::ClientRules ours;
+  hidden_ = (config_.client_rules ? *config_.client_rules : ours).hidden_from(id);
 }
 
 void Session::bye(std::string_view text, std::string_view code) {

@@ -22,6 +22,7 @@
 #include "base/env.h"
 #include "base/wakeup.h"
 #include "imap/capability.h"
+#include "imap/client_rules.h"
 #include "imap/command.h"
 #include "imap/framer.h"
 #include "imap/parser.h"
@@ -43,7 +44,9 @@ struct SessionConfig {
   uint64_t max_drain = uint64_t{256} << 20;  // octets of a refused non-synchronizing APPEND that are read and thrown away
   bool refuse_eight_bit_headers = false;     // in APPEND without UTF8=ACCEPT (RFC 6855 section 4)
   imap::Literals literals = imap::Literals::Plus;
-  unsigned max_bad = 20;              // ill-formed commands in a row before BYE
+  unsigned max_bad = 20;  // ill-formed commands in a row before BYE
+  // What clients known by their ID get otherwise; null: ours.
+  std::shared_ptr<const imap::ClientRules> client_rules{};
   int compress_level = 3;             // COMPRESS=DEFLATE: 1 to 9; 0: not offered
   base::Millis compress_rest{1'000};  // a compressed session that is silent for so long gives its windows back
 };
@@ -110,6 +113,9 @@ class Session {
   void start_compression() { compress_next_ = true; }  // of everything behind the running command's tagged response
   const Compression* compression() const { return compression_.get(); }
   std::string capabilities() const;  // what this client is offered now, without the word CAPABILITY
+  bool offers(std::string_view capability) const { return !imap::is_hidden(capability, hidden_); }
+  // ID: the client is one of these from now on.
+  void identify(const imap::IdFields& id);
 
   bool utf8() const { return utf8_; }  // ENABLE UTF8=ACCEPT (RFC 6855)
   void enable_utf8() { utf8_ = true; }
@@ -168,6 +174,8 @@ class Session {
   std::unique_ptr<store::View> view_;
   bool read_only_ = false;
   bool condstore_ = false, qresync_ = false, utf8_ = false, uid_only_ = false;
+  std::vector<std::string> hidden_;  // capabilities, from this client
+  bool condstore_ = false, qresync_ = false, uid_only_ = false;
   UidSet saved_result_;
   std::unique_ptr<DecodedPart> decoded_part_;
   BatchHistory batch_history_;

@@ -54,6 +54,21 @@ TEST(Session, first_sync_of_a_phone) {
   EXPECT_THAT(c.ask("A7 LOGOUT"), HasSubstr("* BYE"));
   EXPECT_EQ(c.rest(), "");
 }
+TEST(Session, capabilities_follow_the_rules_for_a_client) {
+  World w;
+  w.session_config.client_rules = std::make_shared<const imap::ClientRules>(
+      std::vector<imap::ClientRule>{{"Old*", "", {"UIDONLY", "APPENDLIMIT"}, {}, "test"}}, true);
+  Client c(w);
+  EXPECT_THAT(c.ask("a1 CAPABILITY"), HasSubstr(" UIDONLY "));
+  c.ask("a2 ID (\"name\" \"old mailer\" \"version\" NIL)");
+  std::string words = c.ask("a3 CAPABILITY");
+  EXPECT_THAT(words, Not(HasSubstr("UIDONLY")));
+  EXPECT_THAT(words, Not(HasSubstr("APPENDLIMIT")));
+  EXPECT_THAT(words, HasSubstr("* CAPABILITY IMAP4rev1 "));
+  EXPECT_EQ(c.ask("a4 ENABLE UIDONLY CONDSTORE"), "* ENABLED CONDSTORE\r\na4 OK ENABLE completed\r\n");
+  c.ask("a5 ID NIL");
+  EXPECT_THAT(c.ask("a6 CAPABILITY"), HasSubstr(" UIDONLY "));
+}
 TEST(Session, the_first_id_after_login_tells_what_the_client_calls_itself) {
   World w;
   Client c(w);

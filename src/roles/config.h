@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/env.h"
+#include "imap/client_rules.h"
 
 namespace bz::roles {
 
@@ -125,6 +126,7 @@ struct MailstoreConfig {
   Millis idle_time{};          // a client that says nothing (RFC 3501 section 5.4: 30 minutes at least)
   Millis idle_keepalive{};     // between two "* OK" during IDLE
   int compress_level = 0;      // COMPRESS=DEFLATE: 1 to 9; 0: not offered
+  bool client_rules = false;   // imap/client_rules.h: ours hold too
   unsigned lanes = 0;          // threads; 0: one per core
   uint64_t cache = 0;          // bytes of block cache
   unsigned max_sessions_per_account = 0;
@@ -228,6 +230,7 @@ struct Config {
   EgressConfig egress;
   std::vector<ServerConfig> servers;
   std::vector<RouteConfig> routes;
+  std::vector<imap::ClientRule> clients;
   InnerConfig inner;
   UsersConfig users;
   Millis restart_wait_max{};

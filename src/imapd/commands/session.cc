@@ -29,8 +29,8 @@ Task<Reply> handle(Session& s, const imap::Logout&) {
   co_return ok("LOGOUT completed");
 }
 
-// RFC 2971. What the client says goes to the log (an administrator wants to know which phones there are) and changes
-// nothing.
+// RFC 2971. What the client says goes to the log (an administrator wants to know which phones there are) and decides about
+// the rules of imap/client_rules.h.
 Task<Reply> handle(Session& s, const imap::Id& command) {
   static constexpr std::string_view kLogged[] = {"name", "version", "os", "os-version", "vendor"};
   log::Event event(log::Info, "imap_id");
@@ -43,6 +43,10 @@ Task<Reply> handle(Session& s, const imap::Id& command) {
       if (known != "vendor") client += (client.empty() ? "" : " ") + value->substr(0, 100);
     }
   s.client_named(client.substr(0, kMaxClientName));
+  imap::IdFields fields;
+  for (const auto& [key, value] : command.fields)
+    if (value) fields.emplace_back(key, *value);
+  s.identify(fields);
   s.out().append("* ID (\"name\" \"buzon\")\r\n");
   co_return ok("ID completed");
 }
@@ -55,7 +59,9 @@ Task<Reply> handle(Session&, const imap::Done&) { co_return bad("DONE without ID
 // RFC 5161: names that are not known are left out of the answer.
 Task<Reply> handle(Session& s, const imap::Enable& command) {
   const auto& names = command.capabilities;
-  auto asked = [&](std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  auto asked = [&](std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end() && s.offers(name);
+  };
   const bool qresync = asked(imap::kEnableQresync) && !s.qresync();
   const bool condstore = asked(imap::kEnableCondstore) && !s.condstore();
   const bool utf8 = asked(imap::kEnableUtf8) && !s.utf8();
