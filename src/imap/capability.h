@@ -12,7 +12,8 @@ inline constexpr std::string_view kCapabilitiesBeforeLogin = "IMAP4rev1 LITERAL+
 // tagged OK of the login says the rest.
 inline constexpr std::string_view kCapabilitiesOfAnyServer = "IMAP4rev1 SASL-IR ID";
 inline constexpr std::string_view kCapabilitiesAfterLogin =
-    "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE UIDBATCHES UIDONLY MULTIAPPEND BINARY "
+    "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE XLIST UIDBATCHES UIDONLY MULTIAPPEND "
+    "BINARY "
     "CATENATE "
     "REPLACE "
     "URLAUTH URLAUTH=BINARY URL-PARTIAL UTF8=ACCEPT "

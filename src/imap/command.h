@@ -81,6 +81,7 @@ struct Status {
 
 struct List {             // RFC 3501 section 6.3.8 and RFC 5258, RFC 6154, RFC 5819
   bool extended = false;  // any of the RFC 5258 forms was used
+  bool xlist = false;     // XLIST, what Gmail had before RFC 6154: other names of the special uses, and one of INBOX
   std::string reference;
   std::vector<std::string> patterns;  // UTF-8 with % and *
   bool select_subscribed = false, select_remote = false, select_recursive_match = false, select_special_use = false;

@@ -48,6 +48,7 @@ Read read_rename(Parse& p);
 Read read_status(Parse& p);
 Read read_list(Parse& p);
 Read read_lsub(Parse& p);
+Read read_xlist(Parse& p);
 Read read_store(Parse& p, bool uid);
 Read read_copy(Parse& p, bool uid);
 Read read_move(Parse& p, bool uid);

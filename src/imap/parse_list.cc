@@ -75,13 +75,34 @@ Read read_list(Parse& p) {
   return list;
 }
 
-Read read_lsub(Parse& p) {
+namespace {
+
+// SP reference SP pattern, the form of RFC 3501.
+std::optional<Lsub> reference_and_pattern(Parse& p) {
   if (!p.sp()) return std::nullopt;
   auto reference = p.mailbox();
   if (!reference || !p.sp()) return std::nullopt;
   auto pattern = p.list_pattern();
   if (!pattern) return std::nullopt;
   return Lsub{std::move(*reference), std::move(*pattern)};
+}
+
+}  // namespace
+
+Read read_lsub(Parse& p) {
+  auto lsub = reference_and_pattern(p);
+  if (!lsub) return std::nullopt;
+  return std::move(*lsub);
+}
+
+Read read_xlist(Parse& p) {
+  auto read = reference_and_pattern(p);
+  if (!read) return std::nullopt;
+  List list;
+  list.xlist = true;
+  list.reference = std::move(read->reference);
+  list.patterns.push_back(std::move(read->pattern));
+  return list;
 }
 
 }  // namespace bz::imap::detail

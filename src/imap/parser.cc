@@ -62,6 +62,7 @@ constexpr Entry kCommands[] = {
     {"UNSELECT", plain<Unselect>},
     {"UNSUBSCRIBE", detail::read_mailbox_command<Unsubscribe>},
     {"URLFETCH", detail::read_urlfetch},
+    {"XLIST", detail::read_xlist},
 };
 constexpr Entry kUidCommands[] = {
     {"COPY", [](Parse& p) { return detail::read_copy(p, true); }},

@@ -54,6 +54,16 @@ TEST(Session, first_sync_of_a_phone) {
   EXPECT_THAT(c.ask("A7 LOGOUT"), HasSubstr("* BYE"));
   EXPECT_EQ(c.rest(), "");
 }
+TEST(Session, xlist_names_the_special_uses_as_gmail_did) {
+  World w;
+  Client c(w);
+  std::string list = c.ask("a1 XLIST \"\" \"*\"");
+  EXPECT_THAT(list, HasSubstr("* XLIST (\\HasNoChildren \\Inbox) \"/\" INBOX\r\n"));
+  EXPECT_THAT(list, HasSubstr("* XLIST (\\HasNoChildren \\Spam) \"/\" Junk\r\n"));
+  EXPECT_THAT(list, HasSubstr("* XLIST (\\HasNoChildren \\Sent) \"/\" Sent\r\n"));
+  EXPECT_EQ(c.ask("a2 XLIST \"\" \"\""), "* XLIST (\\Noselect) \"/\" \"\"\r\na2 OK LIST completed\r\n");
+  EXPECT_THAT(c.ask("a3 XLIST \"\" % RETURN (SPECIAL-USE)"), StartsWith("a3 BAD"));
+}
 TEST(Session, capabilities_follow_the_rules_for_a_client) {
   World w;
   w.session_config.client_rules = std::make_shared<const imap::ClientRules>(

@@ -47,12 +47,22 @@ Below subscribed_below(const Lister& l) {
   return below;
 }
 
+// The special uses as XLIST calls them.
+std::string_view xlist_use(const store::MailboxInfo& info) {
+  using store::SpecialUse;
+  if (info.name == "INBOX") return "\\Inbox";
+  if (info.use == SpecialUse::Junk) return "\\Spam";
+  if (info.use == SpecialUse::All) return "\\AllMail";
+  if (info.use == SpecialUse::Flagged) return "\\Starred";
+  return store::name(info.use);
+}
+
 imap::ListEntry entry_of(const Lister& l, const store::MailboxInfo& info) {
   imap::ListEntry entry;
   entry.mailbox = info.name;
   entry.no_select = !info.selectable;
   entry.has_children = l.parents.contains(info.name);
-  entry.special_use = store::name(info.use);
+  entry.special_use = l.command.xlist ? xlist_use(info) : store::name(info.use);
   entry.subscribed = (l.command.select_subscribed || l.command.return_subscribed) && l.subscribed.contains(info.name);
   return entry;
 }
@@ -81,6 +91,8 @@ void write_missing(Session& s, const Lister& l) {
   }
 }
 
+std::string_view response_name(const imap::List& command) { return command.xlist ? "XLIST" : "LIST"; }
+
 bool too_long(const std::string& reference, const std::vector<std::string>& patterns) {
   return std::any_of(patterns.begin(), patterns.end(),
                      [&](const std::string& p) { return reference.size() + p.size() > kMaxPattern; });
@@ -90,7 +102,7 @@ bool too_long(const std::string& reference, const std::vector<std::string>& patt
 
 Task<Reply> handle(Session& s, const imap::List& command) {
   if (!command.extended && command.patterns.front().empty()) {  // asks for the separator and the root
-    imap::list_response(s.out(), "LIST", {.mailbox = "", .no_select = true});
+    imap::list_response(s.out(), response_name(command), {.mailbox = "", .no_select = true});
     co_return ok("LIST completed");
   }
   if (too_long(command.reference, command.patterns)) co_return no("Pattern too long", "LIMIT");
@@ -109,6 +121,7 @@ Task<Reply> handle(Session& s, const imap::List& command) {
     entry.child_info_subscribed = below.any.contains(info.name);
     entry.utf8 = s.utf8();
     imap::list_response(s.out(), "LIST", entry);
+    imap::list_response(s.out(), response_name(command), entry);
     // RFC 5819: a mailbox whose STATUS cannot be had gets none.
     if (command.return_status && info.selectable) (void)co_await write_status(s, info.name, *command.return_status);
     if (!co_await s.flush_if_large()) co_return Reply{};
