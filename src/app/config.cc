@@ -540,6 +540,10 @@ Result<void> check_whole(const toml::table& root, std::string_view file, Config&
     return bad(line("smart_host"), "smart_host.user", "goes together with smart_host.password_file");
   }
   if (smart.host.empty() && !smart.user.empty()) return bad(line("smart_host"), "smart_host.host", "is missing");
+  const uint32_t shown = config.mailstore.message_limit, enforced = config.mailstore.message_limit_enforced;
+  if (shown > 0 && shown < 1000) return bad(line("mailstore"), "mailstore.message_limit", "must be 0 or at least 1000");
+  if (enforced > 0 && (shown == 0 || enforced < shown))
+    return bad(line("mailstore"), "mailstore.message_limit_enforced", "must not be under message_limit, which must be set");
   if (config.gateway.max_pre_login > config.gateway.max_sessions) {
     return bad(line("gateway"), "gateway.max_pre_login", "must not be over gateway.max_sessions");
   }

@@ -272,6 +272,13 @@ server = "-"
   EXPECT_EQ(config->routes[0].domain, "x.test");
 }
 
+TEST(Config, what_is_enforced_is_not_under_what_is_shown) {
+  EXPECT_THAT(refusal(kGood + "[mailstore]\nmessage_limit = 999\n"), HasSubstr("must be 0 or at least 1000"));
+  EXPECT_THAT(refusal(kGood + "[mailstore]\nmessage_limit_enforced = 2000\n"), HasSubstr("must not be under"));
+  EXPECT_THAT(refusal(kGood + "[mailstore]\nmessage_limit = 0\nmessage_limit_enforced = 2000\n"), HasSubstr("must be set"));
+  EXPECT_THAT(refusal(kGood + "[mailstore]\nmessage_limit = 1000\nmessage_limit_enforced = 2000\n"), "accepted");
+}
+
 TEST(Config, clients_are_a_table_of_rules_with_reasons) {
   const std::string rule = "[[client]]\nname = \"Old*\"\n";
   auto config = parse_config(kGood + rule + "hide = [\"COMPRESS\", \"IMAP4rev2\"]\nreason = \"crashes\"\n", "buzon.toml");

@@ -170,6 +170,14 @@ std::optional<SearchKey> special_leaf(Parse& p, std::string_view word, Search& s
     key.set = std::move(*set);
     return key;
   }
+  if (is("UIDAFTER") || is("UIDBEFORE")) {  // RFC 9738 section 3.2; unlike "n:*" it may name nothing
+    SearchKey key = key_of(Kind::Uids);
+    auto uid = p.sp() ? p.lex.number() : std::nullopt;
+    if (!uid || *uid == 0) return p.fail("Invalid UID");
+    if (is("UIDBEFORE") && *uid > 1) key.set.add({1, *uid - 1});
+    if (is("UIDAFTER") && *uid < UINT32_MAX) key.set.add({*uid + 1, UINT32_MAX});
+    return key;
+  }
   if (is("HEADER")) {
     SearchKey key = key_of(Kind::Header);
     if (!p.sp() || !string_argument(p, key.field) || !p.sp() || !string_argument(p, key.text)) return std::nullopt;

@@ -226,6 +226,12 @@ std::string code_modified(const UidSet& set) {
   return out;
 }
 
+std::string code_message_limit(uint32_t limit, std::optional<uint32_t> lowest) {
+  std::string out = "MESSAGELIMIT " + std::to_string(limit);
+  if (lowest) out += " " + std::to_string(*lowest);
+  return out;
+}
+
 std::string code_mailbox_id(MailboxId id) { return "MAILBOXID (" + object_id(id) + ")"; }
 
 std::string code_permanent_flags(std::span<const std::string> keywords, bool writable, bool more) {

@@ -209,6 +209,8 @@ void Session::greet() {
 std::string Session::capabilities() const {
   std::string words = imap::capabilities_after_login(account_->config().append_limit, config_.literals);
   if (config_.compress_level > 0 && !compression_) words += " COMPRESS=DEFLATE";
+  if (const MessageLimit& limit = config_.message_limit; limit.shown > 0)
+    words += (limit.saves_only ? " SAVELIMIT=" : " MESSAGELIMIT=") + std::to_string(limit.shown);
   return imap::without(words, hidden_);
 }
 

@@ -34,6 +34,12 @@
 
 namespace bz::imapd {
 
+struct MessageLimit {       // RFC 9738
+  uint32_t shown = 0;       // in MESSAGELIMIT= or SAVELIMIT=; 0: neither
+  uint32_t enforced = 0;    // 0: none
+  bool saves_only = false;  // SAVELIMIT: COPY and APPEND alone
+};
+
 struct SessionConfig {
   base::Millis idle_timeout{30 * 60'000};    // without a command (RFC 3501 section 5.4: at least 30 minutes)
   base::Millis write_timeout{60'000};        // a client that does not read
@@ -45,6 +51,7 @@ struct SessionConfig {
   bool refuse_eight_bit_headers = false;     // in APPEND without UTF8=ACCEPT (RFC 6855 section 4)
   imap::Literals literals = imap::Literals::Plus;
   unsigned max_bad = 20;  // ill-formed commands in a row before BYE
+  MessageLimit message_limit{};
   // What clients known by their ID get otherwise; null: ours.
   std::shared_ptr<const imap::ClientRules> client_rules{};
   int compress_level = 3;             // COMPRESS=DEFLATE: 1 to 9; 0: not offered
@@ -175,7 +182,6 @@ class Session {
   bool read_only_ = false;
   bool condstore_ = false, qresync_ = false, utf8_ = false, uid_only_ = false;
   std::vector<std::string> hidden_;  // capabilities, from this client
-  bool condstore_ = false, qresync_ = false, uid_only_ = false;
   UidSet saved_result_;
   std::unique_ptr<DecodedPart> decoded_part_;
   BatchHistory batch_history_;

@@ -126,9 +126,11 @@ struct MailstoreConfig {
   Millis idle_time{};          // a client that says nothing (RFC 3501 section 5.4: 30 minutes at least)
   Millis idle_keepalive{};     // between two "* OK" during IDLE
   int compress_level = 0;      // COMPRESS=DEFLATE: 1 to 9; 0: not offered
-  bool client_rules = false;   // imap/client_rules.h: ours hold too
-  unsigned lanes = 0;          // threads; 0: one per core
-  uint64_t cache = 0;          // bytes of block cache
+  uint32_t message_limit = 0, message_limit_enforced = 0;  // RFC 9738; 0: none
+  bool message_limit_saves_only = false;                   // SAVELIMIT
+  bool client_rules = false;                               // imap/client_rules.h: ours hold too
+  unsigned lanes = 0;                                      // threads; 0: one per core
+  uint64_t cache = 0;                                      // bytes of block cache
   unsigned max_sessions_per_account = 0;
   bool refuse_eight_bit_headers = false;  // in APPEND, of clients that do not enable UTF8=ACCEPT
   bool imap_literal_minus = false;        // LITERAL- instead of LITERAL+ (RFC 7888 section 5)

@@ -33,6 +33,8 @@ MailLaneConfig lane_config(const Config& config) {
   lane.imap.literals = literals(config);
   lane.imap.refuse_eight_bit_headers = config.mailstore.refuse_eight_bit_headers;
   lane.imap.compress_level = config.mailstore.compress_level;
+  lane.imap.message_limit = {config.mailstore.message_limit, config.mailstore.message_limit_enforced,
+                             config.mailstore.message_limit_saves_only};
   lane.imap.client_rules = std::make_shared<const imap::ClientRules>(config.clients, config.mailstore.client_rules);
   lane.pop3.idle_timeout = config.mailstore.pop3_idle_time;
   lane.pop3_take_over = config.mailstore.pop3_take_over;

@@ -56,6 +56,7 @@ Task<Reply> handle(Session& s, const imap::Search& command);
 struct Found {
   store::SearchOutcome outcome;
   std::optional<Reply> refusal;
+  std::optional<uint32_t> lowest;  // RFC 9738: only messages from this UID on were searched
 };
 Task<Found> find(Session& s, const imap::Search& command);
 // What "$" stands for after it (RFC 5182 section 2.4, RFC 9394 section 3.2).

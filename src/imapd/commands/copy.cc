@@ -1,6 +1,7 @@
 // COPY (RFC 3501 section 6.4.7, RFC 4315) and MOVE (RFC 6851). Messages that are gone already are no error: a phone that
 // got NO would show messages for ever that nobody can delete.
 #include "imapd/commands/commands.h"
+#include "imapd/commands/message_limit.h"
 
 namespace bz::imapd {
 namespace {
@@ -34,6 +35,9 @@ Task<Reply> handle(Session& s, const imap::Copy& command) {
   Target target = find_target(s, command.mailbox);
   if (target.refusal) co_return *target.refusal;
   if (uids->empty()) co_return ok("Nothing to copy");
+  if (auto limit = message_limit(s, LimitedBy::Save); limit && uids->count() > *limit)
+    co_return over_limit(s, "Too many messages to copy, try a smaller subset",
+                         uids->slice(uids->count() - *limit, 1).min());
   store::MailboxPtr from = s.mailbox_ptr();
   auto copied = co_await s.account().copy(std::move(from), std::move(*uids), target.id);
   if (!copied) co_return destination_error(copied.error());
@@ -49,12 +53,13 @@ Task<Reply> handle(Session& s, const imap::Move& command) {
   Target target = find_target(s, command.mailbox);
   if (target.refusal) co_return *target.refusal;
   if (uids->empty()) co_return ok("Nothing to move");
+  const auto lowest = take_highest(s, *uids);
   store::MailboxPtr from = s.mailbox_ptr();
   auto moved = co_await s.account().move(std::move(from), std::move(*uids), target.id);
   if (!moved) co_return destination_error(moved.error());
-  if (moved->source.empty()) co_return ok("The messages are gone already");
+  if (moved->source.empty()) co_return cut_reply(s, ok("The messages are gone already"), lowest);
   imap::untagged(s.out(), imap::Condition::Ok, copy_code(*moved), "Moved");
-  co_return ok("MOVE completed");
+  co_return cut_reply(s, ok("MOVE completed"), lowest);
 }
 
 }  // namespace bz::imapd

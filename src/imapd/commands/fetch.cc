@@ -1,10 +1,13 @@
 // FETCH (RFC 3501 section 6.4.5, RFC 7162 section 3.1.4, RFC 8474, RFC 8970). Messages go out in slices; in between others
 // get the lane. A message that another session expunged meanwhile is left out and FETCH is still OK: phones retry a NO for
 // ever.
+#include <algorithm>
+
 #include "base/log.h"
 #include "imapd/commands/commands.h"
 #include "imapd/commands/fetch_binary.h"
 #include "imapd/commands/fetch_body.h"
+#include "imapd/commands/message_limit.h"
 #include "imapd/render.h"
 #include "mime/preview.h"
 
@@ -225,9 +228,14 @@ Task<Reply> handle(Session& s, const imap::Fetch& command) {
     auto told = co_await tell_vanished(s, std::move(asked), *command.changed_since);
     if (!told) co_return reply_for(told.error());
   }
-  if (command.partial) uids = command.partial->of(*uids);
+  if (command.partial) {
+    uids = command.partial->of(*uids);
+    if (auto limit = message_limit(s); limit && uids->count() > *limit) co_return over_limit(s, "FETCH exceeds the limit");
+  }
+  const auto lowest = take_highest(s, *uids);
   Plan plan = make_plan(s, command);
   std::vector<uint32_t> all = wanted(s, command, *uids);
+  if (lowest) std::reverse(all.begin(), all.end());  // from the highest to the lowest (RFC 9738 section 3.1)
   Outcome total;
   for (size_t at = 0; at < all.size(); at += kSlice) {
     auto first = all.begin() + static_cast<std::ptrdiff_t>(at);
@@ -246,9 +254,10 @@ Task<Reply> handle(Session& s, const imap::Fetch& command) {
   }
   if (total.failed) co_return no("Some messages could not be read; the administrator finds them in the log", "SERVERBUG");
   if (total.unknown_encoding) co_return no("A part has an unknown transfer encoding", "UNKNOWN-CTE");
-  if (total.gone && !command.uid) co_return ok("Some messages are expunged", "EXPUNGEISSUED");
-  if (!total.downgraded.empty()) co_return ok("FETCH completed", imap::code_downgraded(total.downgraded));
-  co_return ok("FETCH completed");
+  Reply done = ok("FETCH completed");
+  if (!total.downgraded.empty()) done = ok("FETCH completed", imap::code_downgraded(total.downgraded));
+  if (total.gone && !command.uid) done = ok("Some messages are expunged", "EXPUNGEISSUED");
+  co_return cut_reply(s, std::move(done), lowest);
 }
 
 }  // namespace bz::imapd

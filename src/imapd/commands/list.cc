@@ -120,7 +120,6 @@ Task<Reply> handle(Session& s, const imap::List& command) {
     imap::ListEntry entry = entry_of(l, info);
     entry.child_info_subscribed = below.any.contains(info.name);
     entry.utf8 = s.utf8();
-    imap::list_response(s.out(), "LIST", entry);
     imap::list_response(s.out(), response_name(command), entry);
     // RFC 5819: a mailbox whose STATUS cannot be had gets none.
     if (command.return_status && info.selectable) (void)co_await write_status(s, info.name, *command.return_status);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "imapd/commands/commands.h"
+#include "imapd/commands/message_limit.h"
 #include "mime/text.h"
 #include "store/search.h"
 
@@ -44,6 +45,37 @@ void insert_saved(imap::SearchKey& key, const UidSet& saved) {
   for (imap::SearchKey& child : key.children) insert_saved(child, saved);
 }
 
+// The messages that a search looks at: all, or those that its sets name.
+UidSet looked_at(Session& s, const imap::SearchKey& key) {
+  const store::View& view = s.view();
+  UidSet uids;
+  for (uint32_t uid : view.uids()) uids.add(uid);
+  for (const imap::SearchKey& child : key.children) {
+    if (uids.empty()) break;
+    if (child.kind == imap::SearchKey::Kind::Uids) uids = uids.intersection(child.set.resolve(view.uids().back()));
+    if (child.kind != imap::SearchKey::Kind::SequenceNumbers) continue;
+    UidSet named;
+    child.set.resolve(view.exists()).for_each([&](uint32_t n) {
+      if (n <= view.exists()) named.add(view.uid_at(n));
+    });
+    uids = uids.intersection(named);
+  }
+  return uids;
+}
+
+// RFC 9738 section 3.1: the messages searched count, not those found. The lowest that is searched when there are too many.
+std::optional<uint32_t> limit_search(Session& s, imap::SearchKey& key) {
+  if (!message_limit(s) || s.view().exists() <= *message_limit(s)) return std::nullopt;
+  UidSet searched = looked_at(s, key);
+  const auto lowest = take_highest(s, searched);
+  if (!lowest) return std::nullopt;
+  imap::SearchKey range;
+  range.kind = imap::SearchKey::Kind::Uids;
+  range.set.add({*lowest, UINT32_MAX});
+  key.children.insert(key.children.begin(), std::move(range));
+  return lowest;
+}
+
 UidSet result_to_save(const imap::SearchReturn& want, const UidSet& found) {
   if (found.empty() || want.all || want.count || !want.answers()) return found;
   UidSet saved;
@@ -65,13 +97,14 @@ Task<Found> find(Session& s, const imap::Search& command) {
   if (command.esearch && command.esearch->save)
     s.save_result({});  // a search that fails leaves nothing (RFC 5182 section 2.1)
   if (!command.charset.empty() && command.charset != "US-ASCII" && !mime::charset_known(command.charset))
-    co_return Found{{}, no("Charset not known", "BADCHARSET (UTF-8 US-ASCII ISO-8859-1 WINDOWS-1252)")};
+    co_return Found{{}, no("Charset not known", "BADCHARSET (UTF-8 US-ASCII ISO-8859-1 WINDOWS-1252)"), {}};
   if (command.has_modseq) s.enable_condstore();
   convert(key, command.charset);
+  const auto lowest = limit_search(s, key);
   auto found = co_await store::search(s.account(), s.view(), key, s.loop(), s.clock().unix_seconds());
-  if (!found) co_return Found{{}, reply_for(found.error())};
+  if (!found) co_return Found{{}, reply_for(found.error()), {}};
   std::erase_if(found->uids, [&](uint32_t uid) { return !s.view().msn_of(uid); });
-  co_return Found{std::move(*found), std::nullopt};
+  co_return Found{std::move(*found), std::nullopt, lowest};
 }
 
 Task<Reply> handle(Session& s, const imap::Search& command) {
@@ -88,12 +121,13 @@ Task<Reply> handle(Session& s, const imap::Search& command) {
   const UidSet& hits = command.uid ? uids : numbers;
   std::optional<uint64_t> modseq;
   if (command.has_modseq) modseq = modseq_of(s, command, found.outcome);
-  if (command.esearch && !command.esearch->answers()) co_return ok("SEARCH completed, result saved");
+  if (command.esearch && !command.esearch->answers())
+    co_return cut_reply(s, ok("SEARCH completed, result saved"), found.lowest);
   if (command.esearch)
     imap::esearch_response(s.out(), s.tag(), command.uid, *command.esearch, hits, modseq);
   else
     imap::search_response(s.out(), hits, modseq);
-  co_return ok("SEARCH completed");
+  co_return cut_reply(s, ok("SEARCH completed"), found.lowest);
 }
 
 }  // namespace bz::imapd

@@ -1,6 +1,7 @@
 // SORT and THREAD (RFC 5256, RFC 5267, RFC 5957): a search, and the store puts what it found in order.
 #include "store/sort.h"
 #include "imapd/commands/commands.h"
+#include "imapd/commands/message_limit.h"
 #include "store/thread.h"
 
 namespace bz::imapd {
@@ -8,6 +9,7 @@ namespace bz::imapd {
 Task<Reply> handle(Session& s, const imap::Sort& command) {
   Found found = co_await find(s, command.search);
   if (found.refusal) co_return std::move(*found.refusal);
+  if (found.lowest) co_return over_limit(s, "Too many messages to put in order");  // RFC 9738 section 3.3
   UidSet uids;
   for (uint32_t uid : found.outcome.uids) uids.add(uid);
   auto sorted = co_await store::sort(s.account(), s.view(), std::move(found.outcome.uids), command.keys, s.loop());
@@ -25,6 +27,7 @@ Task<Reply> handle(Session& s, const imap::Sort& command) {
 Task<Reply> handle(Session& s, const imap::Thread& command) {
   Found found = co_await find(s, command.search);
   if (found.refusal) co_return std::move(*found.refusal);
+  if (found.lowest) co_return over_limit(s, "Too many messages to put in order");  // RFC 9738 section 3.3
   auto tree = co_await store::thread(s.account(), s.view(), std::move(found.outcome.uids), command.algorithm, s.loop());
   if (!tree) co_return reply_for(tree.error());
   if (!command.search.uid)

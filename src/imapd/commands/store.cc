@@ -1,5 +1,6 @@
 // STORE (RFC 3501 section 6.4.6; RFC 7162 section 3.1.3 for UNCHANGEDSINCE).
 #include "imapd/commands/commands.h"
+#include "imapd/commands/message_limit.h"
 #include "imapd/render.h"
 
 namespace bz::imapd {
@@ -54,6 +55,7 @@ Task<Reply> handle(Session& s, const imap::Store& command) {
   if (!uids) co_return bad("No such message number");
   if (command.unchanged_since) s.enable_condstore();
   if (uids->empty()) co_return ok("No such messages");
+  const auto lowest = take_highest(s, *uids);
   store::MailboxPtr mailbox = s.mailbox_ptr();
   FlagList flags = command.flags;
   UidSet wanted = *uids;
@@ -63,9 +65,10 @@ Task<Reply> handle(Session& s, const imap::Store& command) {
   if (s.mailbox().gone()) co_return ok("STORE completed");
   tell_result(s, command, *uids, *stored);
   s.view().mark_told(stored->changed, stored->modseq);
+  Reply done = ok("STORE completed");
   if (!stored->modified.empty())
-    co_return ok("Some messages were changed meanwhile", modified_code(s, command.uid, stored->modified));
-  co_return ok("STORE completed");
+    done = ok("Some messages were changed meanwhile", modified_code(s, command.uid, stored->modified));
+  co_return cut_reply(s, std::move(done), lowest);
 }
 
 }  // namespace bz::imapd
