@@ -29,7 +29,7 @@ def ask(mail):
 
 def rows():
     """Names of the table's first column; with "=*" or a value behind "=" they stand for all of the kind."""
-    text = (ROOT / "docs/imap.md").read_text()
+    text = (ROOT / "docs/imap.md").read_text().partition("## Beside others")[0]
     return {name for line in text.splitlines() if line.startswith("| ") for name in re.split(r"[\s,`]+", line.split("|")[1]) if name}
 
 
