@@ -4,17 +4,16 @@ copies are filed on both (Cyrus also with everything below INBOX); and an accoun
 mail on its way, hears nothing but the polite end of its old sessions."""
 import contextlib
 import imaplib
-import json
 import pathlib
 import poplib
 import smtplib
-import subprocess
 import sys
 import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "harness"), str(HERE.parent / "transcripts")]
-from buzon import Buzon, ROOT, skip, wait_until  # noqa: E402
+from buzon import Buzon, wait_until  # noqa: E402
+import clients  # noqa: E402
 import cyrus as cyrus_server  # noqa: E402
 import scripts  # noqa: E402
 import strangers  # noqa: E402
@@ -128,51 +127,17 @@ def identity(mail, name):
 
 
 def by_mbsync(mail, where):
-    local = mail.folder / f"mbsync-{where}"
-    local.mkdir()
-    config = mail.folder / f"mbsyncrc-{where}"
-    config.write_text(f"""
-IMAPAccount a
-Host {mail.host}
-Port {mail.port('imaps')}
-User {mail.address('ana')}
-Pass {mail.password('ana')}
-SSLType IMAPS
-CertificateFile {mail.ca}
-
-IMAPStore far
-Account a
-
-MaildirStore near
-Path {local}/
-Inbox {local}/INBOX
-SubFolders Verbatim
-
-Channel c
-Far :far:
-Near :near:
-Patterns INBOX Sent
-Create Near
-Sync All
-Expunge None
-SyncState *
-""")
-    for turn in range(2):   # there, and then a new one of ours back
-        done = subprocess.run(["mbsync", "-c", str(config), "c"], capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
-        if turn == 0:
-            (local / "INBOX/new/1.near").write_bytes(b"Subject: from the disk\n\nx\n")
+    mbsync = clients.Mbsync(mail, f"mbsync-{where}", "Patterns INBOX Sent", "Create Near", "Sync All", "Expunge None")
+    mbsync.sync()   # there, and then a new one of ours back
+    (mbsync.local / "INBOX/new/1.near").write_bytes(b"Subject: from the disk\n\nx\n")
+    mbsync.sync()
     with mail.imap("ana", "INBOX") as client:
         assert len(client.search(None, "SUBJECT", '"from the disk"')[1][0].split()) == 1
-    return len([path for path in (local / "INBOX").rglob("*") if path.is_file() and path.parent.name in ("new", "cur")])
+    return len(mbsync.messages("INBOX"))
 
 
 def by_imapflow(mail):
-    options = {"host": mail.host, "port": mail.port("imaps"), "ca": str(mail.ca), "user": mail.address("ana"), "password": mail.password("ana"),
-               "mailbox": "INBOX", "subject": "from the disk"}
-    done = subprocess.run(["node", str(ROOT / "tests/interop/node/fetch.mjs")], input=json.dumps(options), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    seen = json.loads(done.stdout)
+    seen = clients.imapflow(mail, "INBOX", "from the disk")
     assert seen["messages"] == seen["structures"] > 0 and seen["found"] == 1 and "$Imapflow" in seen["flags"], seen
     assert ["Sent", "\\Sent"] in seen["mailboxes"], seen
     return seen["messages"]
@@ -316,10 +281,7 @@ def moves(mail):
 
 
 def main():
-    if not (ROOT / "tests/interop/node/node_modules/imapflow").is_dir():
-        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=ROOT / "tests/interop/node", capture_output=True, text=True)
-        if done.returncode:
-            skip(f"npm ci: {done.stderr[-300:]}")
+    clients.node_modules()
     with contextlib.ExitStack() as stack:
         dovecot = stack.enter_context(strangers.Dovecot(password=PASSWORD, name=NAME, extra=DOVECOT))
         cyrus = stack.enter_context(cyrus_server.Cyrus(USERS, PASSWORD, NAME))

@@ -11,11 +11,11 @@ import pathlib
 import poplib
 import smtplib
 import socket
-import subprocess
 import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
+import clients  # noqa: E402
 from buzon import Buzon, wait_until  # noqa: E402
 import strangers  # noqa: E402
 
@@ -167,46 +167,15 @@ def by_imaplib(mail, dovecot):
 
 
 def by_curl(mail):
-    url = f"imaps://{mail.host}:{mail.port('imaps')}"
-    base = ["curl", "-sS", "--cacert", mail.ca, "--connect-to", f"{mail.host}:{mail.port('imaps')}:127.0.0.1:{mail.port('imaps')}", "-u",
-            f"{mail.address('ana')}:{mail.password('ana')}"]
     for options in ([], ["--login-options", "AUTH=PLAIN"], ["--login-options", "AUTH=LOGIN"]):
-        done = subprocess.run([*base, *options, f"{url}/INBOX;MAILINDEX=1"], capture_output=True, timeout=60)
-        assert done.returncode == 0 and done.stdout.startswith(b"Subject: one"), (options, done.stderr, done.stdout[:200])
+        assert clients.curl(mail, "/INBOX;MAILINDEX=1", *options).startswith(b"Subject: one"), options
     print("curl: LOGIN, AUTH=PLAIN and AUTH=LOGIN")
 
 
 def by_mbsync(mail):
-    local = mail.folder / "mbsync"
-    local.mkdir()
-    config = mail.folder / "mbsyncrc"
-    config.write_text(f"""
-IMAPAccount a
-Host {mail.host}
-Port {mail.port('imaps')}
-User {mail.address('ana')}
-Pass {mail.password('ana')}
-SSLType IMAPS
-CertificateFile {mail.ca}
-
-IMAPStore far
-Account a
-
-MaildirStore near
-Path {local}/
-Inbox {local}/INBOX
-SubFolders Verbatim
-
-Channel c
-Far :far:
-Near :near:
-Patterns INBOX
-Create Near
-SyncState *
-""")
-    done = subprocess.run(["mbsync", "-c", str(config), "c"], capture_output=True, text=True, timeout=120)
-    files = list((local / "INBOX").rglob("*:2,*")) + list((local / "INBOX/new").iterdir())
-    assert done.returncode == 0 and len(set(files)) == 2, (done.stderr, files)
+    mbsync = clients.Mbsync(mail, "mbsync", "Patterns INBOX", "Create Near")
+    mbsync.sync()
+    assert len(mbsync.messages("INBOX")) == 2, mbsync.messages("INBOX")
     print("mbsync: both messages")
 
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Strangers' IMAP clients on a mailbox of the corpus: mbsync (both ways; the second run does nothing), offlineimap3, imaplib, curl, imapflow,
 neomutt. Each sees every message and its octets. They go through a proxy that holds every reply against imap_rules."""
-import json
 import pathlib
 import re
 import subprocess
@@ -10,7 +9,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "journeys"))
 import imap_tap  # noqa: E402
-from buzon import ROOT, Buzon, corpus, skip  # noqa: E402
+import clients  # noqa: E402
+from buzon import Buzon, corpus  # noqa: E402
 from receive import choose  # noqa: E402
 
 COUNT = 300
@@ -43,58 +43,25 @@ def by_imaplib(mail, messages):
 
 
 def by_curl(mail, messages):
-    url = f"imaps://{mail.host}:{mail.door}"
-    base = ["curl", "-sS", "--cacert", mail.ca, "--connect-to", f"{mail.host}:{mail.door}:127.0.0.1:{mail.door}", "-u",
-            f"{mail.address('ana')}:{mail.password('ana')}"]
-    assert "Corpus" in run([*base, url + "/"]).stdout
-    done = subprocess.run([*base, f"{url}/Corpus;MAILINDEX=1"], capture_output=True, timeout=60)
-    assert done.returncode == 0 and done.stdout == messages[0][1], (done.stderr, len(done.stdout))
-    assert "EXISTS" in run([*base, url, "-X", "EXAMINE Corpus"]).stdout
+    assert "Corpus" in clients.curl(mail, "/", text=True, port=mail.door)
+    assert clients.curl(mail, "/Corpus;MAILINDEX=1", port=mail.door) == messages[0][1]
+    assert "EXISTS" in clients.curl(mail, "", "-X", "EXAMINE Corpus", text=True, port=mail.door)
     print("curl: list, fetch, examine")
 
 
 def by_mbsync(mail, messages):
-    local = mail.folder / "mbsync"
-    local.mkdir()
-    config = mail.folder / "mbsyncrc"
-    config.write_text(f"""
-IMAPAccount a
-Host {mail.host}
-Port {mail.door}
-User {mail.address('ana')}
-Pass {mail.password('ana')}
-SSLType IMAPS
-CertificateFile {mail.ca}
-PipelineDepth 50
-
-IMAPStore far
-Account a
-
-MaildirStore near
-Path {local}/
-Inbox {local}/INBOX
-SubFolders Verbatim
-
-Channel c
-Far :far:
-Near :near:
-Patterns *
-Create Both
-Expunge Both
-SyncState *
-""")
-    sync = ["mbsync", "-c", str(config), "-V", "c"]
-    run(sync)
-    near = sorted((local / "Corpus/cur").iterdir()) + sorted((local / "Corpus/new").iterdir())
+    mbsync = clients.Mbsync(mail, "mbsync", "Patterns *", "Create Both", "Expunge Both", account="PipelineDepth 50", port=mail.door)
+    mbsync.sync("-V")
+    near = mbsync.messages("Corpus")
     assert len(near) == COUNT, len(near)
-    second = run(sync)
+    second = mbsync.sync("-V")
     assert not re.search(r"\+[1-9]|\*[1-9]|#[1-9]", second.stdout), second.stdout[-1500:]
     victim, keeper = near[0], near[1]
     victim.unlink()
     name = keeper.name.split(":2,")[0] + ":2,FS"
-    keeper.rename(local / "Corpus/cur" / name)
-    (local / "Corpus/new/1.local.test").write_bytes(b"From: near@example.test\nSubject: from the near side\n\ntext\n")
-    run(sync)
+    keeper.rename(mbsync.local / "Corpus/cur" / name)
+    (mbsync.local / "Corpus/new/1.local.test").write_bytes(b"From: near@example.test\nSubject: from the near side\n\ntext\n")
+    mbsync.sync("-V")
     with mail.imap("ana", "Corpus") as client:
         kind, data = client.search(None, "FLAGGED", "SEEN")
         assert len(data[0].split()) == 1, data
@@ -102,7 +69,7 @@ SyncState *
         assert len(data[0].split()) == 1, data
         kind, data = client.search(None, "ALL")
         assert len(data[0].split()) == COUNT, data
-    again = run(sync)
+    again = mbsync.sync("-V")
     assert not re.search(r"\+[1-9]|\*[1-9]|#[1-9]", again.stdout), again.stdout[-1500:]
     print(f"mbsync: {COUNT} messages, both ways; the run after each does nothing")
 
@@ -139,9 +106,7 @@ folderfilter = lambda name: name == 'Corpus'
 def by_imapflow(mail):
     with mail.imap("ana", "Corpus") as client:
         octets = sum(int(re.search(rb"RFC822.SIZE (\d+)", line).group(1)) for line in client.fetch("1:*", "RFC822.SIZE")[1])
-    options = dict(host=mail.host, port=mail.door, ca=mail.ca, user=mail.address("ana"), password=mail.password("ana"),
-                   mailbox="Corpus", subject="the")
-    seen = json.loads(run(["node", str(ROOT / "tests/interop/node/fetch.mjs")], input=json.dumps(options)).stdout)
+    seen = clients.imapflow(mail, "Corpus", "the", port=mail.door)
     assert seen["messages"] == COUNT and seen["structures"] == COUNT and seen["octets"] == octets, (octets, seen)
     assert {"\\Sent", "\\Drafts", "\\Trash", "\\Junk", "\\Archive"} <= {use for _, use in seen["mailboxes"]}, seen["mailboxes"]
     assert "$Imapflow" in seen["flags"] and "\\Flagged" in seen["flags"], seen
@@ -171,10 +136,7 @@ push "<tag-pattern>~A<enter><tag-prefix><set-flag>!<sync-mailbox><quit>"
 
 
 def main():
-    if not (ROOT / "tests/interop/node/node_modules/imapflow").is_dir():
-        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=ROOT / "tests/interop/node", capture_output=True, text=True)
-        if done.returncode:
-            skip(f"npm ci: {done.stderr[-300:]}")
+    clients.node_modules()
     with Buzon(accounts=["ana"], host="localhost") as mail, imap_tap.Proxy(mail) as mail.door:
         messages = fill(mail)
         by_imaplib(mail, messages)

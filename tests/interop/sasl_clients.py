@@ -10,7 +10,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
-from buzon import ROOT, Buzon, skip, wait_until  # noqa: E402
+from buzon import ROOT, Buzon, wait_until  # noqa: E402
+from clients import node_modules  # noqa: E402
 from kdc import Kdc  # noqa: E402
 from strangers import free_port, unpack  # noqa: E402
 
@@ -309,10 +310,7 @@ def in_the_manual(table):
 
 
 def main():
-    if not (ROOT / "tests/interop/node/node_modules/imapflow").is_dir():
-        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=ROOT / "tests/interop/node", capture_output=True, text=True)
-        if done.returncode:
-            skip(f"npm ci: {done.stderr[-300:]}")
+    node_modules()
     with Kdc(REALM, "localhost") as kdc, Buzon(accounts=["ana"], host="localhost", secrets="scram-sha-1,scram-sha-512,cram-md5,digest-md5,ntlm,apop") as mail:
         for name in ("ana", "nobody"):
             kdc.add(name, "secret")

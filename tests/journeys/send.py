@@ -12,7 +12,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
-from buzon import ROOT, Buzon, skip, wait_until  # noqa: E402
+import clients  # noqa: E402
+from buzon import ROOT, Buzon, wait_until  # noqa: E402
 from smtp import Submission  # noqa: E402
 from strangers import Exim, Postfix, free_port  # noqa: E402
 
@@ -285,10 +286,7 @@ def smart_host(peer, ca):
 
 
 def main():
-    if not (ROOT / "tests/interop/node/node_modules/nodemailer").is_dir():
-        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=ROOT / "tests/interop/node", capture_output=True, text=True)
-        if done.returncode:
-            skip(f"npm ci: {done.stderr[-300:]}")
+    clients.node_modules()
     started = time.monotonic()
     with Postfix(mechanisms="plain login cram-md5 scram-sha-256") as peer:
         with Buzon(settings=smart_host(peer, peer.ca) + '[mta]\nmax_message = "8MiB"\n', secrets="cram-md5") as mail:
