@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`buzon probe` against buzon, against Dovecot, and against servers that are broken on purpose: each fault must be named, and a server without
+"""`buzon probe` against buzon, against Dovecot and Cyrus, and against servers that are broken on purpose: each fault must be named, and a server without
 it must not be blamed."""
 import json
 import pathlib
@@ -13,6 +13,7 @@ import warnings
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
 from buzon import Buzon, binary  # noqa: E402
+from cyrus import Cyrus  # noqa: E402
 from pki import Pki  # noqa: E402
 from strangers import Dovecot  # noqa: E402
 
@@ -243,12 +244,21 @@ def against_dovecot():
             assert sum(f"login by {mechanism} works" in fact for fact in report["facts"]) == 2, (mechanism, report)
 
 
+def against_cyrus():
+    with Cyrus(["ana"]) as stranger:
+        report = probe("mail.outside.test", f"imaps={stranger.imaps_port},pop3s={stranger.pop3s_port}", stranger.ca, "--user", "ana",
+                       "--password-stdin", password="secret\n")
+        print("Cyrus:", "; ".join(report["facts"]), codes(report))
+        assert not codes(report, "error"), report
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="buzon-probe-") as folder:
         number = against_broken(Pki(folder))
     against_buzon()
     against_dovecot()
-    print(f"probe: {number} broken servers named, buzon and Dovecot pass")
+    against_cyrus()
+    print(f"probe: {number} broken servers named; buzon, Dovecot and Cyrus pass")
 
 
 if __name__ == "__main__":
