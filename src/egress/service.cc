@@ -1,17 +1,22 @@
 #include "egress/service.h"
 
+#include <fcntl.h>
+
 #include "base/log.h"
 #include "crypto/digest.h"
 #include "egress/answers.h"
 #include "egress/client_facts.h"
 #include "imap/output_tracker.h"
 #include "net/channel.h"
+#include "net/passing.h"
 
 namespace bz::egress {
 namespace {
 
 constexpr net::Millis kHandoffTime{5'000}, kWriteTime{30'000}, kGoodbye{5'000};
+constexpr net::Millis kGatewaysTurn{500};  // to end a session that it carries alone
 constexpr size_t kReadSize = 4096;
+constexpr size_t kMaxWithSocket = 8 << 10;  // bytes of an answer that comes with a socket (docs/wire.md)
 
 HealthOptions health_options(const Settings& settings) {
   HealthOptions options;
@@ -47,6 +52,7 @@ struct Service::Session {
   Credential credential{};
   bool known = false;             // its credential is here
   net::Stream* server = nullptr;  // while bytes are moved
+  os::Fd handed_back{};           // our copy of the socket that the gateway has
   std::string ending{};           // why it must end
   // Lets go of what only the login needed: a session may be idle for hours, and there are many.
   void forget_login() {
@@ -59,6 +65,7 @@ struct Service::Session {
   }
   void end(const std::string& reason) {
     ending = reason.empty() ? "ended" : reason;
+    if (handed_back) return net::hang_up(handed_back.get());
     (server != nullptr ? *server : leg).close();
   }
 };
@@ -73,20 +80,24 @@ Service::Service(const Outside& outside, const base::Clock& clock, std::shared_p
       connector_(outside, health_),
       sent_copies_(outside.loop, connector_),
       credentials_(outside.loop),
-      tasks_(outside.loop) {}
+      tasks_(outside.loop),
+      late_(outside.loop) {}
 
-Service::~Service() { tasks_.cancel(); }
+Service::~Service() {
+  late_.cancel();
+  tasks_.cancel();
+}
 
-void Service::accept(int leg) {
+void Service::accept(int leg, bool takes_socket) {
   if (tasks_.size() >= settings_->max_sessions) {
     log::event(log::Warn, "leg_refused").field("why", "too many sessions");
     net::OwnedFd closing(leg);
     return;
   }
-  tasks_.spawn(serve(leg));
+  tasks_.spawn(serve(leg, takes_socket));
 }
 
-Task<void> Service::serve(int leg) {
+Task<void> Service::serve(int leg, bool takes_socket) {
   auto session = std::unique_ptr<Session>(new Session{net::Stream(outside_.loop, leg), settings_});
   const uint64_t key = next_++;
   struct Entry {  // leaves the list also when the task is cancelled
@@ -121,8 +132,51 @@ Task<void> Service::serve(int leg) {
     co_await saying;
     co_return;
   }
-  auto relaying = relay(*session, std::move(std::get<Connected>(result)));
+  auto& connected = std::get<Connected>(result);
+  if (takes_socket && !connected.stream->is_tls()) {
+    auto handing = hand_back(*session, connected);
+    const bool handed = co_await handing;
+    if (handed) co_return;
+  }
+  auto relaying = relay(*session, std::move(connected));
   co_await relaying;
+}
+
+// The server's socket for the gateway with our answer to its client, and then nothing until the gateway closes the leg: the
+// end of the session, or of the gateway. False: the session stays here.
+Task<bool> Service::hand_back(Session& session, Connected& connected) {
+  const std::string words = welcome(session.handoff, connected.capabilities) + connected.unread;
+  if (words.size() > kMaxWithSocket || !session.ending.empty()) co_return false;
+  os::Fd copy(::fcntl(connected.stream->fd(), F_DUPFD_CLOEXEC, 3));
+  if (!copy) co_return false;
+  if (!session.unread.empty()) {
+    auto passing = connected.stream->write_all(session.unread, net::Deadline::in(kWriteTime));
+    const auto passed = co_await passing;
+    session.unread.clear();
+    if (!passed || !session.ending.empty()) co_return false;
+  }
+  if (!net::send_with(session.leg, words, copy.get())) co_return false;
+  connected.stream.reset();
+  session.handed_back = std::move(copy);
+  session.forget_login();
+  auto waiting = session.leg.wait_readable(net::Deadline::never());
+  (void)co_await waiting;
+  // The gateway may have gone without a word to the server.
+  net::hang_up(session.handed_back.get());
+  log::event(log::Debug, "end").field("sid", session.handoff.session_id).field("reason", session.ending);
+  co_return true;
+}
+
+// The gateway hears of the same order and tells its client why.
+Task<void> Service::cut_late(std::vector<uint64_t> sessions) {
+  auto waiting = outside_.loop.sleep(net::Deadline::in(kGatewaysTurn));
+  co_await std::move(waiting);
+  for (uint64_t key : sessions) {
+    auto found = running_.find(key);
+    if (found == running_.end()) continue;
+    log::event(log::Warn, "session_cut").field("sid", found->second->handoff.session_id);
+    found->second->end("ended by order");
+  }
 }
 
 void Service::report(const Session& session, const ConnectResult& result, base::MonoTime::duration took) {
@@ -263,13 +317,21 @@ size_t Service::end_sessions(AccountId account, const std::string& device, const
   std::erase_if(ended_, [&](const auto& entry) { return entry.second.at_ms + crypto::kTicketLifeMs < now; });
   ended_[account] = {++orders_, now};
   std::vector<Session*> ending;  // end() may resume a session, which leaves the list
+  std::vector<uint64_t> handed_back;
   for (const auto& [key, session] : running_) {
     // One without a credential yet is judged when it comes.
-    if (session->known && session->ticket.account == account && (device.empty() || session->ticket.device == device))
+    if (!session->known || session->ticket.account != account || (!device.empty() && session->ticket.device != device))
+      continue;
+    if (session->handed_back) {
+      handed_back.push_back(key);
+    } else {
       ending.push_back(session);
+    }
   }
+  const size_t count = ending.size() + handed_back.size();
   for (Session* session : ending) session->end(reason);
-  return ending.size();
+  if (!handed_back.empty()) late_.spawn(cut_late(std::move(handed_back)));
+  return count;
 }
 
 void Service::end_all(const std::string& reason) {

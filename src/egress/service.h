@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "crypto/ticket.h"
 #include "egress/connector.h"
@@ -22,7 +23,9 @@ class Service {
   Service(const Outside& outside, const base::Clock& clock, std::shared_ptr<const Settings> settings,
           std::function<crypto::TicketVerifier*()> verifier);
   ~Service();
-  void accept(int leg);  // owns the descriptor
+  // Owns the descriptor. takes_socket: the gateway is on this host and takes the server's socket in answer; the session
+  // then goes on there, where the way to the server is without TLS (docs/decisions/0016).
+  void accept(int leg, bool takes_socket = false);
   void credential(wire::ForeignLogin record) { credentials_.put(std::move(record), orders_); }
   void file_sent(wire::FileSent request, int leg) { sent_copies_.file(std::move(request), leg, settings_); }
   void set(std::shared_ptr<const Settings> settings) { settings_ = std::move(settings); }
@@ -35,12 +38,14 @@ class Service {
 
  private:
   struct Session;
-  Task<void> serve(int leg);
+  Task<void> serve(int leg, bool takes_socket);
   Task<Result<void>> take_over(Session& session);
   Task<ConnectResult> connect(Session& session);
   static void report(const Session& session, const ConnectResult& result, base::MonoTime::duration took);
   Task<Result<void>> answer(Session& session, const Connected& connected);
   Task<void> relay(Session& session, Connected connected);
+  Task<bool> hand_back(Session& session, Connected& connected);
+  Task<void> cut_late(std::vector<uint64_t> sessions);
   Task<void> say(Session& session, std::string words);
   Result<Target> target_of(const Session& session) const;
 
@@ -60,7 +65,7 @@ class Service {
   };
   std::map<AccountId, Ended> ended_;
   uint64_t orders_ = 0;
-  net::TaskGroup tasks_;
+  net::TaskGroup tasks_, late_;
 };
 
 }  // namespace bz::egress

@@ -8,6 +8,7 @@
 #include "crypto/digest.h"
 #include "crypto/sign.h"
 #include "egress/client_facts.h"
+#include "net/passing.h"
 
 namespace bz::egress {
 namespace {
@@ -325,6 +326,95 @@ Task<void> down_once(Rig& rig) {
 TEST(Service, asks_a_dead_server_once) {
   Rig rig;
   rig.run(down_once(rig));
+}
+
+Task<void> quiet_server(net::Stream& stream) {
+  auto greeting = tell(stream, "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hello\r\n");
+  co_await std::move(greeting);
+  auto hearing = hear(stream, "\r\n");
+  co_await std::move(hearing);
+  auto yes = tell(stream, "B1 OK [CAPABILITY IMAP4rev1 IDLE] in\r\n");
+  co_await std::move(yes);
+}
+
+// A gateway on this host, and a server that is reached without TLS: the gateway gets the socket.
+struct HandedBack {
+  std::unique_ptr<net::Stream> leg;
+  std::string words;
+  std::unique_ptr<net::Stream> session;
+};
+Task<HandedBack> handed_back(Rig& rig, std::string rest) {
+  std::string ticket = rig.ticket(AccountId(7));
+  rig.service->credential(Rig::login(ticket));
+  auto ends = net::socket_pair();
+  HandedBack out{std::make_unique<net::Stream>(rig.loop, ends->first), std::string(4096, ' '), nullptr};
+  rig.service->accept(ends->second, true);
+  auto step = tell(*out.leg, rig.handoff(ticket).encode() + rest);
+  co_await std::move(step);
+  os::Fd socket;
+  auto reading = net::read_with(*out.leg, out.words, socket, soon());
+  auto got = co_await std::move(reading);
+  out.words.resize(got ? *got : 0);
+  BZ_CHECK(socket, "no socket came");
+  out.session = std::make_unique<net::Stream>(rig.loop, socket.release());
+  co_return std::move(out);
+}
+
+Task<void> goes_on_without_us(Rig& rig) {
+  rig.play = good_server;
+  auto handing = handed_back(rig, "a2 NOOP\r\n");
+  auto got = co_await std::move(handing);
+  EXPECT_THAT(got.words, StartsWith("a1 OK [CAPABILITY IMAP4rev1 IDLE] Logged in\r\n"));
+  auto hearing = hear(*got.session, "a2 OK done\r\n");
+  auto heard = co_await std::move(hearing);
+  EXPECT_THAT(got.words + heard, testing::EndsWith("\r\n* 1 EXISTS\r\na2 OK done\r\n"))
+      << "what the client had said already was passed on";
+  EXPECT_EQ(rig.service->sessions(), 1u);
+  EXPECT_EQ(rig.service->end_sessions(AccountId(8), "", "x"), 0u);
+  EXPECT_EQ(rig.service->end_sessions(AccountId(7), "", "x"), 1u);
+  auto cut = hear(*got.session, "");
+  heard = co_await std::move(cut);
+  EXPECT_EQ(heard, "") << "whatever the gateway does";
+  auto end = hear(*rig.server, "");
+  heard = co_await std::move(end);
+  EXPECT_EQ(heard, "");
+}
+
+TEST(HandBack, the_session_goes_on_without_us_until_an_order_ends_it) {
+  Rig rig;
+  rig.run(goes_on_without_us(rig));
+}
+
+Task<void> ends_with_its_leg(Rig& rig) {
+  rig.play = quiet_server;
+  auto handing = handed_back(rig, "");
+  auto got = co_await std::move(handing);
+  EXPECT_EQ(rig.service->sessions(), 1u);
+  got.leg.reset();  // a gateway that died; another process might still have the socket
+  auto end = hear(*rig.server, "");
+  auto heard = co_await std::move(end);
+  EXPECT_EQ(heard, "");
+  EXPECT_EQ(rig.service->sessions(), 0u);
+}
+
+TEST(HandBack, ends_with_the_gateway_s_leg) {
+  Rig rig;
+  rig.run(ends_with_its_leg(rig));
+}
+
+Task<void> ends_with_the_role(Rig& rig) {
+  rig.play = quiet_server;
+  auto handing = handed_back(rig, "");
+  auto got = co_await std::move(handing);
+  rig.service->end_all("going down");
+  auto cut = hear(*got.session, "");
+  auto heard = co_await std::move(cut);
+  EXPECT_EQ(heard, "");
+}
+
+TEST(HandBack, ends_with_the_role) {
+  Rig rig;
+  rig.run(ends_with_the_role(rig));
 }
 
 TEST(ClientFacts, are_said_in_the_words_of_each_protocol) {

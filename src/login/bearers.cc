@@ -13,6 +13,13 @@ void Bearers::Entry::name(uint64_t account_id, std::string device) {
 void Bearers::Entry::clear() {
   if (number_ != 0) table_.entries_.erase({account_id_, number_});
   number_ = 0;
+  ordered_.reset();
+  on_order_ = nullptr;
+}
+
+void Bearers::Entry::on_order(std::function<void(const std::string&)> end) {
+  on_order_ = std::move(end);
+  if (ordered_) on_order_(*ordered_);
 }
 
 std::vector<uint64_t> Bearers::of(uint64_t account_id, std::string_view device) const {
@@ -30,6 +37,13 @@ std::vector<std::string> Bearers::devices(uint64_t account_id, size_t most) cons
     out.push_back(it->second->device_);
   }
   return out;
+}
+
+void Bearers::order(uint64_t account_id, uint64_t number, const std::string& reason) {
+  auto it = entries_.find({account_id, number});
+  if (it == entries_.end()) return;
+  it->second->ordered_ = reason;
+  if (it->second->on_order_) it->second->on_order_(reason);
 }
 
 bool Bearers::close(uint64_t account_id, uint64_t number) {

@@ -3,7 +3,9 @@
 // over yet. One thread.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,12 +24,16 @@ class Bearers {
     ~Entry() { clear(); }
     void name(uint64_t account_id, std::string device);
     void clear();
+    // Called when the account's sessions are to end, with the reason; at once if that was ordered since name().
+    void on_order(std::function<void(const std::string& reason)> end);
 
    private:
     friend class Bearers;
     Bearers& table_;
     net::Stream& stream_;
     std::string device_;
+    std::optional<std::string> ordered_;
+    std::function<void(const std::string&)> on_order_;
     uint64_t account_id_ = 0, number_ = 0;
   };
 
@@ -35,6 +41,7 @@ class Bearers {
   std::vector<uint64_t> of(uint64_t account_id, std::string_view device) const;
   // The device of each of the account's connections, `most` at most; "": the account's own password.
   std::vector<std::string> devices(uint64_t account_id, size_t most) const;
+  void order(uint64_t account_id, uint64_t number, const std::string& reason);
   // Closes the stream of one that is still there.
   bool close(uint64_t account_id, uint64_t number);
 

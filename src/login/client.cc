@@ -1,15 +1,16 @@
 #include "login/client.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/log.h"
+#include "net/passing.h"
 #include "sasl/mechanism.h"
 
 namespace bz::login {
 namespace {
 
-constexpr size_t kReadSize = 16 << 10;
+constexpr size_t kReadSize = 16 << 10, kFirstRead = 1 << 10;
+constexpr size_t kMaxWithSocket = 8 << 10;  // of egress's answer with a socket (docs/wire.md)
 constexpr Millis kWriteTime{30'000};
 constexpr std::string_view kTlsHello = "\x16\x03";  // handshake record, version 3.x (RFC 8446 section 5.1)
 
@@ -153,6 +154,26 @@ wire::Handoff Client::handoff() const {
   return header;
 }
 
+namespace {
+
+// The back end's first bytes. A socket that comes with them is what the session goes on over.
+Task<Result<std::string>> first_words(Client& client, std::unique_ptr<net::Stream>& leg, bool from_egress,
+                                      net::Deadline limit) {
+  std::string bytes(from_egress ? kMaxWithSocket : kFirstRead, '\0');
+  os::Fd socket;
+  auto reading = from_egress ? net::read_with(*leg, bytes, socket, limit) : leg->read_some(bytes, limit);
+  BZ_CO_TRY(const size_t size, co_await std::move(reading));
+  if (size == 0) co_return fail(Errc::Unavailable, "the back end ended without a word");
+  bytes.resize(size);
+  if (socket) {
+    client.token = std::move(leg);
+    leg = std::make_unique<net::Stream>(client.services.loop, socket.release());
+  }
+  co_return std::move(bytes);
+}
+
+}  // namespace
+
 Task<Result<std::unique_ptr<net::Stream>>> hand_over(Client& client, const wire::Handoff& header, std::string_view rest,
                                                      std::string_view role) {
   log::event(log::Info, "route").field("sid", client.sid).field("route", role);
@@ -164,18 +185,16 @@ Task<Result<std::unique_ptr<net::Stream>>> hand_over(Client& client, const wire:
   net::Deadline limit = net::Deadline::in(role == "egress" ? limits.foreign : limits.back_end);
   auto sent = co_await leg->write_all(bytes, limit);
   if (!sent) co_return std::move(sent).error();
-  std::array<char, 1024> first;
-  auto got = co_await leg->read_some(first, limit);
-  if (!got) co_return std::move(got).error();
-  if (*got == 0) co_return fail(Errc::Unavailable, "the back end ended without a word");
+  auto hearing = first_words(client, leg, role == "egress", limit);
+  BZ_CO_TRY(const std::string first, co_await std::move(hearing));
   log::event(log::Info, "handoff")
       .field("sid", client.sid)
       .field("service", name(header.service))
       .field("route", role)
       .field("account", header.account)
       .field("unread", rest.size());
-  if (header.service == wire::Service::Imap) client.said.passing({first.data(), *got});
-  auto passed = co_await client.stream.write_all(std::string_view(first.data(), *got), net::Deadline::in(kWriteTime));
+  if (header.service == wire::Service::Imap) client.said.passing(first);
+  auto passed = co_await client.stream.write_all(first, net::Deadline::in(kWriteTime));
   if (!passed) co_return std::move(passed).error();
   co_return leg;
 }

@@ -45,6 +45,8 @@ class Client {
   ImapOutput said;  // by the back end, from its first byte on; IMAP only
   unsigned failed_logins = 0, bad_commands = 0;
   bool heard = false;  // anything in clear
+  // The leg to egress, when the session goes on over a socket that came on it: by its end egress knows that of the session.
+  std::unique_ptr<net::Stream> token;
 
   bool secure() const { return stream.is_tls(); }
   // What this connection is shown and may use of the door's mechanisms: EXTERNAL only with a verified certificate, -PLUS
@@ -62,7 +64,8 @@ struct FrontEnd {
 };
 
 // Opens the leg, sends the header and `rest` (decrypted bytes nobody has consumed) and passes the back end's first bytes on
-// to the client. From its success on the gateway writes nothing of its own, unless the back end dies (ImapOutput).
+// to the client. What comes back is the leg, or the server's socket that egress sent with those bytes. From its success on
+// the gateway writes nothing of its own, unless the back end dies (ImapOutput) or an order ends a session it carries alone.
 // Errors: Unavailable, Timeout, Closed.
 Task<Result<std::unique_ptr<net::Stream>>> hand_over(Client& client, const wire::Handoff& header, std::string_view rest,
                                                      std::string_view role);

@@ -8,6 +8,8 @@
 #include "login/front_imap.h"
 #include "login/front_pop3.h"
 #include "login/front_smtp.h"
+#include "login/line_output.h"
+#include "net/passing.h"
 
 namespace bz::login {
 namespace {
@@ -15,12 +17,6 @@ namespace {
 constexpr size_t kSidLength = 12;
 constexpr Millis kGoodbye{5'000};
 constexpr Millis kBackEndsTurn{500};  // to end their sessions with a word; all must be over within a second
-
-// SMTP and LMTP: what is said stays as it is, and a client that loses its connection tries again (RFC 5321 3.8).
-struct NoWords final : net::SpliceWitness {
-  void passing(std::string_view) override {}
-  std::string last_words() override { return {}; }
-};
 
 Task<FrontEnd> run_imap(Client& client) {
   auto front = std::make_unique<ImapFront>(client);
@@ -62,9 +58,10 @@ void Gate::set(std::shared_ptr<const Settings> settings, Capacity capacity) {
   max_sessions_ = capacity.sessions;
 }
 
-size_t Gate::end_sessions(uint64_t account_id, const std::string& device) {
+size_t Gate::end_sessions(uint64_t account_id, const std::string& device, const std::string& reason) {
   std::vector<uint64_t> numbers = bearers_.of(account_id, device);
   const size_t count = numbers.size();
+  for (uint64_t number : numbers) bearers_.order(account_id, number, reason);
   if (count > 0) orders_.spawn(close_late(account_id, std::move(numbers)));
   return count;
 }
@@ -119,9 +116,16 @@ Task<void> Gate::serve(std::shared_ptr<const Door> door, int fd, std::string sid
     if (!ended) log::event(log::Debug, "shutdown").field("sid", client->sid).error(ended.error());
     co_return;
   }
-  NoWords no_words;
-  net::SpliceWitness* witness = &no_words;
+  LineOutput lines;
+  net::SpliceWitness* witness = &lines;
   if (client->door->service == wire::Service::Imap) witness = &client->said;
+  if (client->token) {
+    client->bearer.on_order([raw = client.get(), &lines, leg = end.leg.get()](const std::string& reason) {
+      raw->said.set_farewell(reason.empty() ? "The session is ended" : reason);
+      if (raw->door->service == wire::Service::Submission) lines.set_farewell("421 4.3.2 Please connect again\r\n");
+      net::hang_up(leg->fd());
+    });
+  }
   net::SpliceEnd moved = co_await net::splice(client->stream, *end.leg, client->settings->limits.idle, witness);
   log::event(log::Info, "end")
       .field("sid", client->sid)

@@ -25,8 +25,9 @@ class Gate {
   // A connection from the door's listener; owns `fd`.
   void accept(std::shared_ptr<const Door> door, int fd);
   // Ends the connections of an account (device empty: of all its devices), those in login too; how many. The back ends say
-  // goodbye first: what they have not ended after half a second is closed here. Connections that come later are not meant.
-  size_t end_sessions(uint64_t account_id, const std::string& device);
+  // goodbye first, we where there is none between us and somebody else's server: what has not ended after half a second is
+  // closed here. Connections that come later are not meant.
+  size_t end_sessions(uint64_t account_id, const std::string& device, const std::string& reason = {});
   std::vector<std::string> devices_of(uint64_t account_id, size_t most) const { return bearers_.devices(account_id, most); }
   size_t sessions() const { return tasks_.size(); }
   size_t before_login() const { return admission_.size(); }

@@ -14,9 +14,11 @@ class ImapOutput final : public net::SpliceWitness {
   void passing(std::string_view bytes) override { said_.passing(bytes); }
   std::string last_words() override;  // empty: not at a line's beginning, or the back end said BYE itself
   bool at_line_start() const { return said_.at_line_start(); }
+  void set_farewell(std::string reason) { farewell_ = std::move(reason); }  // why we end a session that we carry alone
 
  private:
   imap::OutputTracker said_;
+  std::string farewell_;
 };
 
 }  // namespace bz::login

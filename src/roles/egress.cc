@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "os/file.h"
+#include "roles/leg.h"
 
 namespace bz::roles {
 namespace {
@@ -120,7 +121,7 @@ void EgressRole::message(Peer& from, net::Message message) {
   Result<void> taken = fail(Errc::Invalid, "not for egress");
   if (type == wire::Type::Leg && from.role() == "gateway") {
     if (message.fds.size() == 1) {
-      service_->accept(message.fds[0].release());
+      service_->accept(message.fds[0].release(), message.payload == kTakesSocket);
       taken = Result<void>();
     }
   } else if (type == wire::Type::ForeignLogin && from.role() == "auth") {

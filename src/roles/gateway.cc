@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "crypto/tls_tickets.h"
 #include "imap/capability.h"
+#include "roles/leg.h"
 #include "roles/served_keys.h"
 
 namespace bz::roles {
@@ -223,7 +224,8 @@ Result<std::unique_ptr<net::Stream>> GatewayRole::open_leg(RoleHost& host, std::
   auto ours = std::make_unique<net::Stream>(host.loop(), ends.first);
   std::vector<net::OwnedFd> fds;
   fds.emplace_back(ends.second);
-  BZ_TRY_VOID(peer->send(wire::Type::Leg, std::string_view(), std::move(fds)));
+  const bool takes_socket = role == "egress" && host.config().inner.connect.empty();
+  BZ_TRY_VOID(peer->send(wire::Type::Leg, takes_socket ? kTakesSocket : std::string_view(), std::move(fds)));
   return ours;
 }
 
@@ -262,7 +264,7 @@ Result<void> GatewayRole::show_challenge(Peer& admin, std::string_view payload) 
 Result<void> GatewayRole::end_sessions(std::string_view payload) {
   BZ_TRY(auto order, wire::EndSessions::decode(payload));
   if (order.account_id == 0) return fail(Errc::Invalid, "no account");
-  size_t ending = gate_->end_sessions(order.account_id, order.device);
+  size_t ending = gate_->end_sessions(order.account_id, order.device, order.reason);
   log::event(log::Info, "end_sessions").field("account_id", order.account_id).field("sessions", ending);
   return {};
 }

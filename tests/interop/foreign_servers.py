@@ -9,6 +9,7 @@ import imaplib
 import os
 import pathlib
 import poplib
+import signal
 import smtplib
 import socket
 import sys
@@ -100,6 +101,12 @@ name = "wrong-ca"
 host = "127.0.0.1"
 imap_port = {dovecot.imaps_port}
 tls_name = "{NAME}"
+
+[[server]]
+name = "plain"
+host = "127.0.0.1"
+imap_port = {dovecot.imap_port}
+imap_tls = "none"
 
 [[server]]
 name = "cut"
@@ -425,6 +432,47 @@ def starttls(mail):
     print("STARTTLS")
 
 
+def sockets_to(mail, role, port):
+    """How many connections to that port the role's processes hold."""
+    inodes = {line.split()[9] for line in open("/proc/net/tcp").read().splitlines()[1:] if line.split()[2].endswith(f":{port:04X}")}
+    held = 0
+    for pid in mail.pid(role):
+        for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                held += os.readlink(fd) in {f"socket:[{inode}]" for inode in inodes}
+    return held
+
+
+def goes_without_egress(mail, dovecot):
+    """No TLS on the way: the gateway has the server's socket, an order ends the session with a word, and without the gateway's help too."""
+    mail.run("account", "route", mail.address("dan"), "plain")
+    for gateway_obeys in (True, False):
+        with mail.connect("imaps") as raw:
+            file = raw.makefile("rwb")
+            file.readline()
+            file.write(f"a LOGIN {mail.address('dan')} the-password\r\nb SELECT INBOX\r\n".encode())   # in one flight
+            file.flush()
+            while not file.readline().startswith(b"b OK"):
+                pass
+            assert sockets_to(mail, "gateway", dovecot.imap_port) == 1 and sockets_to(mail, "egress", dovecot.imap_port) == 1
+            stopped = [] if gateway_obeys else mail.pid("gateway")
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                mail.run("account", "disable", mail.address("dan"))
+                wait_until("the server hears the end", lambda: "session_cut" in str(mail.events("egress")) if stopped else True, 5)
+            finally:
+                for pid in stopped:
+                    os.kill(pid, signal.SIGCONT)
+            words = file.readline()
+            assert words.startswith(b"* BYE"), words
+            assert file.readline() == b"", words
+        wait_until("nobody holds it", lambda: sockets_to(mail, "gateway", dovecot.imap_port) + sockets_to(mail, "egress", dovecot.imap_port) == 0)
+        mail.run("account", "enable", mail.address("dan"))
+    mail.run("account", "route", mail.address("dan"), "-")
+    print("without TLS: the gateway carries the session alone; an order ends it, obeyed or not")
+
+
 def moves_home(mail):
     """The session that runs is told; the next login is with the new server."""
     mail.run("account", "route", mail.address("ana"), "dovecot")
@@ -485,6 +533,7 @@ def main():
             mail_arrives(mail)
             sent_copies(mail, cut)
             starttls(mail)
+            goes_without_egress(mail, dovecot)
             failures(mail, dovecot)
             mail.restart()
             moves_home(mail)
