@@ -35,6 +35,7 @@ std::optional<Number> parse_number(std::string_view text) {
 
 bool is_utf8(std::string_view text);  // well-formed, no surrogates, no overlong forms (RFC 3629)
 bool is_ascii(std::string_view text);
+size_t ascii_prefix(std::string_view text);  // octets before the first that is not ASCII
 void append_utf8(std::string& out, char32_t code_point);
 
 std::string base64(std::string_view bytes);  // RFC 4648 section 4, padded

@@ -22,6 +22,8 @@ std::string_view cut_utf8(std::string_view text, size_t max);
 
 // --- searching: case and diacritics folded UTF-8 ("Ñandú" -> "nandu", "STRASSE" and "straße" -> "strasse").
 std::string fold(std::string_view utf8);
+// The same of octets in a charset (to_utf8).
+std::string fold_text(std::string bytes, std::string_view charset);
 
 // --- RFC 2047
 // The value of a header field as UTF-8: unfolded, encoded words decoded wherever they stand, raw 8-bit guessed.

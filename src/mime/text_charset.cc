@@ -1,6 +1,5 @@
-// Charset conversion and search folding: with text.h this is the room's door to ICU.
+// Charset conversion: with text_fold.cc the room's door to ICU.
 #include <unicode/ucnv.h>
-#include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 
 #include <algorithm>
@@ -10,11 +9,11 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "mime/text.h"
+#include "mime/text_utf16.h"
 
 namespace bz::mime {
 namespace {
 
-using Utf16 = std::u16string;
 struct CloseConverter {
   void operator()(UConverter* converter) const { ucnv_close(converter); }
 };
@@ -44,16 +43,6 @@ Converter open_converter(const std::string& name) {
   return U_SUCCESS(status) ? std::move(converter) : nullptr;
 }
 
-std::string from_utf16(const char16_t* text, size_t size) {
-  std::string out(size * 3, '\0');
-  int32_t used = 0;
-  UErrorCode status = U_ZERO_ERROR;
-  u_strToUTF8WithSub(out.data(), static_cast<int32_t>(out.size()), &used, text, static_cast<int32_t>(size), 0xFFFD, nullptr,
-                     &status);
-  out.resize(U_SUCCESS(status) ? static_cast<size_t>(used) : 0);
-  return out;
-}
-
 // In pieces, so that the UTF-16 in between stays small.
 std::string convert(UConverter* converter, std::string_view bytes) {
   std::string out;
@@ -74,79 +63,6 @@ std::string convert(UConverter* converter, std::string_view bytes) {
   return out;
 }
 
-// Letters that no decomposition takes apart although people search for them without the stroke.
-char16_t plain_letter(char16_t c) {
-  switch (c) {
-    case u'ø':
-    case u'Ø':
-      return u'o';
-    case u'ł':
-    case u'Ł':
-      return u'l';
-    case u'đ':
-    case u'Đ':
-      return u'd';
-    case u'ħ':
-    case u'Ħ':
-      return u'h';
-    case u'ı':
-      return u'i';
-    default:
-      return c;
-  }
-}
-
-// Accents of Latin, Greek and Cyrillic, Hebrew points, Arabic vowel signs. Other marks (kana, Indic) make other letters.
-bool is_dropped_mark(char16_t c) {
-  return (c >= 0x300 && c <= 0x36F) || (c >= 0x591 && c <= 0x5C7 && c != 0x5BE && c != 0x5C0 && c != 0x5C3 && c != 0x5C6) ||
-         (c >= 0x64B && c <= 0x65F) || c == 0x670 || c == 0xAD;
-}
-
-Utf16 to_utf16(std::string_view utf8) {
-  Utf16 out(utf8.size(), u'\0');
-  int32_t used = 0;
-  UErrorCode status = U_ZERO_ERROR;
-  u_strFromUTF8WithSub(out.data(), static_cast<int32_t>(out.size()), &used, utf8.data(), static_cast<int32_t>(utf8.size()),
-                       0xFFFD, nullptr, &status);
-  out.resize(U_SUCCESS(status) ? static_cast<size_t>(used) : 0);
-  return out;
-}
-
-Utf16 decompose(const Utf16& text) {
-  UErrorCode status = U_ZERO_ERROR;
-  const UNormalizer2* normalizer = unorm2_getNFKDInstance(&status);
-  if (U_FAILURE(status)) return text;
-  Utf16 out(text.size() * 3 + 32, u'\0');
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    status = U_ZERO_ERROR;
-    int32_t used = unorm2_normalize(normalizer, text.data(), static_cast<int32_t>(text.size()), out.data(),
-                                    static_cast<int32_t>(out.size()), &status);
-    out.resize(static_cast<size_t>(std::max(used, 0)));
-    if (U_SUCCESS(status)) return out;
-    if (status != U_BUFFER_OVERFLOW_ERROR) break;
-  }
-  return text;
-}
-
-Utf16 fold_case(const Utf16& text) {
-  Utf16 out(text.size() * 3 + 8, u'\0');
-  UErrorCode status = U_ZERO_ERROR;
-  int32_t used = u_strFoldCase(out.data(), static_cast<int32_t>(out.size()), text.data(), static_cast<int32_t>(text.size()),
-                               U_FOLD_CASE_DEFAULT, &status);
-  if (U_FAILURE(status)) return text;
-  out.resize(static_cast<size_t>(used));
-  return out;
-}
-
-std::string fold_piece(std::string_view utf8) {
-  if (base::is_ascii(utf8)) return base::lower(utf8);
-  Utf16 text = decompose(to_utf16(utf8));
-  std::erase_if(text, is_dropped_mark);
-  for (char16_t& c : text) c = plain_letter(c);
-  text = fold_case(text);
-  return from_utf16(text.data(), text.size());
-}
-
 }  // namespace
 
 bool charset_known(std::string_view charset) { return open_converter(icu_name(charset)) != nullptr; }
@@ -165,24 +81,6 @@ std::string to_utf8(std::string_view bytes, std::string_view charset) {
   if (name == "utf-8" && base::is_utf8(bytes)) return std::string(bytes);
   Converter converter = open_converter(name);
   return converter ? convert(converter.get(), bytes) : guess_utf8(bytes);
-}
-
-// Piece by piece, cut at line ends or blanks, where nothing composes across.
-std::string fold(std::string_view utf8) {
-  constexpr size_t kPiece = 32 * 1024;
-  std::string out;
-  out.reserve(utf8.size());
-  while (utf8.size() > kPiece) {
-    size_t cut = utf8.find_last_of(" \n", kPiece);
-    if (cut == std::string_view::npos) {
-      cut = kPiece;
-      while (cut > kPiece - 4 && (static_cast<unsigned char>(utf8[cut]) & 0xC0) == 0x80) --cut;
-    }
-    cut = std::max<size_t>(cut, 1);
-    out += fold_piece(utf8.substr(0, cut));
-    utf8.remove_prefix(cut);
-  }
-  return out += fold_piece(utf8);
 }
 
 }  // namespace bz::mime

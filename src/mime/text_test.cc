@@ -34,6 +34,28 @@ TEST(Fold, DropsCaseAndAccents) {
   EXPECT_EQ(fold(big), std::string(30'000, 'n'));
 }
 
+TEST(Fold, DoesNotDependOnWhatStandsBeside) {
+  const std::string known_to_icu_only = "\xE1\xBA\xA1";  // U+1EA1
+  for (char32_t c = 0x80; c < 0x3000; ++c) {
+    std::string alone, text;
+    base::append_utf8(alone, c);
+    const bool reorders = fold("x" + alone + known_to_icu_only) != "x" + fold(alone) + fold(known_to_icu_only);
+    EXPECT_FALSE(reorders) << "U+" << std::hex << static_cast<uint32_t>(c);
+    EXPECT_EQ(fold("A" + alone + "B"), "a" + fold(alone) + "b") << "U+" << std::hex << static_cast<uint32_t>(c);
+  }
+  EXPECT_EQ(fold("e\xCC\x81t\xCC\xA3\xCC\x81"), "et");
+  EXPECT_EQ(fold("\xFFok"), "\xEF\xBF\xBDok") << "octets that are no UTF-8";
+}
+TEST(Fold, TextInACharset) {
+  EXPECT_EQ(fold_text("Plain TEXT", "utf-8"), "plain text");
+  EXPECT_EQ(fold_text("GR\xDC\xDF", "iso-8859-1"), "gruss");
+  EXPECT_EQ(fold_text("A\x1B$B$\"\x1B(BB", "iso-2022-jp"),
+            "a\xE3\x81\x82"
+            "b")
+      << "escapes are ASCII octets too";
+  EXPECT_EQ(fold_text(std::string("\xFE\xFF\0A\0b", 6), "utf-16"), "ab");
+}
+
 TEST(EncodedWords, DecodesSamples) {
   EXPECT_EQ(decode_header("=?ISO-8859-1?Q?a?= b"), "a b");
   EXPECT_EQ(decode_header("=?ISO-8859-1?Q?a?=\r\n    =?ISO-8859-1?Q?b?="), "ab");

@@ -1,5 +1,6 @@
 // Transfer encodings of RFC 2045 section 6: what mail really holds is decoded as far as it goes, nothing is refused.
 #include <algorithm>
+#include <array>
 
 #include "base/text.h"
 #include "mime/text.h"
@@ -7,13 +8,19 @@
 namespace bz::mime {
 namespace {
 
-int base64_value(char c) {
+constexpr int base64_value_of(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';
   if (c >= 'a' && c <= 'z') return c - 'a' + 26;
   if (c >= '0' && c <= '9') return c - '0' + 52;
   if (c == '+') return 62;
   return c == '/' ? 63 : -1;
 }
+constexpr auto kBase64Values = [] {
+  std::array<int8_t, 256> values{};
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<int8_t>(base64_value_of(static_cast<char>(i)));
+  return values;
+}();
+int base64_value(char c) { return kBase64Values[static_cast<unsigned char>(c)]; }
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -22,6 +29,18 @@ int hex_value(char c) {
 }
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+// Of quoted-printable: how far the octets are what they look like, whatever comes behind them.
+size_t literal_run(std::string_view bytes) {
+  size_t i = 0;
+  for (; i < bytes.size() && bytes[i] != '='; ++i) {
+    if (!is_blank(bytes[i])) continue;
+    if (i + 1 == bytes.size()) break;
+    const char next = bytes[i + 1];
+    if (is_blank(next) || next == '\r' || next == '\n') break;
+  }
+  return i;
+}
 
 }  // namespace
 
@@ -65,13 +84,12 @@ void TransferDecoder::feed_base64(std::string_view bytes, std::string& out) {
 // "=" and "=X" of an octet, "=" and blanks of a soft line break.
 void TransferDecoder::feed_quoted(std::string_view bytes, std::string& out) {
   for (size_t i = 0; i < bytes.size(); ++i) {
-    char c = bytes[i];
+    const char c = bytes[i];
     if (pending_.empty()) {
-      if (c == '=' || is_blank(c)) {
-        pending_ = c;
-      } else {
-        out += c;
-      }
+      const size_t run = literal_run(bytes.substr(i));
+      out += bytes.substr(i, run);
+      i += run;
+      if (i < bytes.size()) pending_ = bytes[i];
     } else if (pending_[0] != '=') {
       if (is_blank(c)) {
         pending_ += c;
