@@ -1,6 +1,7 @@
 #include "mime/nul_parts.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 
@@ -25,19 +26,22 @@ const char* seal_of(const PartWalker::Entity& entity) {
 std::string in_base64(const PartWalker::Entity& entity, std::string_view block) {
   std::string out;
   size_t at = 0;
+  bool labelled = false;  // in the place of the old label: lines that are no fields may follow, and must not come first
   for (const HeaderField& field : entity.index.fields) {
     if (!base::iequals(HeaderIndex::name(field, block), kEncodingField)) continue;
     out += block.substr(at, field.at - at);
+    if (!std::exchange(labelled, true)) out.append(kEncodingField).append(": base64\r\n");
     at = field.end;
   }
   const std::string_view rest = block.substr(at);
-  const size_t line_end = rest.ends_with("\r\n") ? 2 : rest.ends_with('\n') ? 1 : 0;
-  const size_t empty_line = rest.size() - line_end;
-  const bool has_empty_line = line_end > 0 && (empty_line == 0 || rest[empty_line - 1] == '\n');
+  // The last line, if it is empty as PartWalker sees it: "\r\r\n" is.
+  const size_t before = rest.size() < 2 ? rest.npos : rest.rfind('\n', rest.size() - 2);
+  const size_t empty_line = before == rest.npos ? 0 : before + 1;
+  const bool has_empty_line = rest.ends_with('\n') && rest.find_first_not_of("\r\n", empty_line) == rest.npos;
   out += has_empty_line ? rest.substr(0, empty_line) : rest;
   if (!out.empty() && !out.ends_with('\n')) out += "\r\n";
   if (entity.root && !entity.index.find("MIME-Version", block)) out += "MIME-Version: 1.0\r\n";
-  out.append(kEncodingField).append(": base64\r\n");
+  if (!labelled) out.append(kEncodingField).append(": base64\r\n");
   return out + (has_empty_line ? std::string(rest.substr(empty_line)) : "\r\n");
 }
 

@@ -39,8 +39,8 @@ TEST(NulParts, a_part_with_nul_becomes_base64_and_decodes_to_the_same_octets) {
     EXPECT_EQ(
         out.text,
         "Content-Type: multipart/mixed; boundary=b\r\n\r\npre\r\n--b\r\nContent-Transfer-Encoding: binary\r\nX: y\r\n\r\n"
-        "no\rn\nul\r\n--b\r\nX-A: 1\r\nX-B: 2\r\nContent-Transfer-Encoding: "
-        "base64\r\n\r\nYQBiDQpjAA==\r\n--b--\r\nend\r\n");
+        "no\rn\nul\r\n--b\r\nX-A: 1\r\nContent-Transfer-Encoding: base64\r\n"
+        "X-B: 2\r\n\r\nYQBiDQpjAA==\r\n--b--\r\nend\r\n");
     auto parsed = parse_message(out.text);
     ASSERT_TRUE(parsed.has_value());
     auto body = section(*parsed, {{2}, SectionPath::Kind::Whole});
@@ -53,6 +53,10 @@ TEST(NulParts, a_plain_message_becomes_mime) {
   EXPECT_EQ(convert(bytes("MIME-Version: 1.0\nContent-Transfer-Encoding: 8bit\n\n\0\n"), 99).text,
             "MIME-Version: 1.0\nContent-Transfer-Encoding: base64\r\n\nAAo=");
   EXPECT_EQ(convert(bytes("\0"), 99).text, "MIME-Version: 1.0\r\nContent-Transfer-Encoding: base64\r\n\r\nAA==");
+}
+TEST(NulParts, an_empty_line_with_more_cr_ends_the_header) {
+  EXPECT_EQ(convert(bytes("X: y\n\r\r\n\0"), 99).text,
+            "X: y\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: base64\r\n\r\r\nAA==");
 }
 TEST(NulParts, a_message_inside_is_looked_into) {
   const Outcome out = convert(bytes("Content-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\n\0\0\0"), 5);
