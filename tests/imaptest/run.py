@@ -134,6 +134,10 @@ def internal_date(from_line):
 MBOX_OF = {"fetch-body-mime": "fetch-binary-mime", "thread-orderedsubject": "sort-subject"}
 
 
+# A script that fetches messages and does not say how many there must be; its twin urlauth does.
+MESSAGES_OF = {"urlauth2": "2"}
+
+
 class Script:
     def __init__(self, path, options):
         self.path, self.options, self.name = path, options, os.path.basename(path)
@@ -146,9 +150,10 @@ class Script:
         self.literals = []
 
         def take(m):
-            self.literals.append(re.sub(r"(?<!\r)\n", "\r\n", m.group(1).removesuffix("\n")))
-            return f"\x00{len(self.literals) - 1}\x00"
-        self.lines = [line for line in re.sub(r"(?s)\{\{\{\n(.*?)\}\}\}", take, body).split("\n")
+            octets = m.group(2).removesuffix("\n")   # of a literal8 as they are
+            self.literals.append(octets if m.group(1) else re.sub(r"(?<!\r)\n", "\r\n", octets))
+            return f"{m.group(1)}\x00{len(self.literals) - 1}\x00"
+        self.lines = [line for line in re.sub(r"(?s)(~?)\{\{\{\n(.*?)\}\}\}", take, body).split("\n")
                       if line.strip() and not line.startswith("#")]
         self.many = int(self.head.get("connections", 1))
         self.messages, self.next_message = read_mbox(self.mbox_of(path)), 0
@@ -198,7 +203,7 @@ class Script:
         if state in ("created", "appended", "selected"):
             self.must(first, f"CREATE {self.mailbox}")
         if state in ("appended", "selected"):
-            count = self.head.get("messages", "0")
+            count = self.head.get("messages", MESSAGES_OF.get(self.name, "0"))
             for _ in range(len(self.messages) if count == "all" else int(count)):
                 arguments, literal = self.append_next(first, "")
                 self.must(first, "APPEND " + arguments, literal)
