@@ -1,6 +1,6 @@
 // What a client gets otherwise than the rest, by what it calls itself with ID (RFC 2971): one table, each row with its
 // reason. RFC 2971 wants ID to change nothing; a phone that shows an empty mailbox for a minute is the worse evil
-// (docs/decisions/0016). A hidden capability is left out of CAPABILITY and cannot be enabled; its commands still work.
+// (docs/decisions/0018). A hidden capability is left out of CAPABILITY and cannot be enabled; its commands still work.
 #pragma once
 #include <optional>
 #include <span>
