@@ -286,7 +286,7 @@ TEST(Config, clients_are_a_table_of_rules_with_reasons) {
   ASSERT_EQ(config->clients.size(), 1u);
   EXPECT_EQ(config->clients[0].hide, (std::vector<std::string>{"COMPRESS", "IMAP4rev2"}));
   EXPECT_TRUE(config->mailstore.client_rules);
-  EXPECT_THAT(refusal(kGood + rule + "hide = [\"IDLE\"]\n"), HasSubstr("client 1: reason is missing"));
+  EXPECT_THAT(refusal(kGood + rule + "hide = [\"IDLE\"]\n"), HasSubstr("buzon.toml:10: reason: is missing"));
   EXPECT_THAT(refusal(kGood + rule + "reason = \"x\"\n"), HasSubstr("hides and shows nothing"));
   EXPECT_THAT(refusal(kGood + rule + "reason = \"x\"\nhide = [\"A B\"]\n"), HasSubstr("names of capabilities"));
 }

@@ -56,7 +56,7 @@ TEST_F(UidOnly, answers_are_uidfetch_and_vanished) {
             "a1 OK FETCH completed\r\n");
   EXPECT_THAT(c.ask("a2 UID STORE 4 +FLAGS (\\Flagged)"), StartsWith("* 4 UIDFETCH (FLAGS (\\Flagged \\Recent))\r\n"));
   EXPECT_THAT(c.ask("a3 UID FETCH 5 BODY[HEADER.FIELDS (SUBJECT)]"),
-              StartsWith("* 5 UIDFETCH (BODY[HEADER.FIELDS (SUBJECT)]"));
+              StartsWith("* 5 UIDFETCH (FLAGS (\\Seen \\Recent) BODY[HEADER.FIELDS (SUBJECT)]"));
   std::string moved = c.ask("a4 UID MOVE 3 Trash");
   EXPECT_THAT(moved, HasSubstr("* OK [COPYUID "));
   EXPECT_THAT(moved, HasSubstr("* VANISHED 3\r\na4 OK"));
