@@ -134,7 +134,7 @@ TEST_F(ServiceTest, WhatIsNoHandOverIsRefused) {
 
 TEST_F(ServiceTest, SessionsOfAnAccountEndAtOnceAndAreToldSo) {
   constexpr char kWords[] = "\r\n421 4.7.0 Session ended by the administrator\r\n";
-  for (const std::string& said :
+  for (const char* said :
        {"", "MAIL FR", "NOOP\r\n", "MAIL FROM:<joe@us.example>\r\n", "MAIL FROM:<joe@us.example>\r\nBDAT 1000\r\nhalf"}) {
     const std::string got = talk(with_ticket().encode() + said, 1 << 20, true);
     EXPECT_TRUE(got.starts_with("235 2.7.0 ") && got.ends_with(kWords)) << got;
