@@ -66,7 +66,8 @@ struct Compressor : Counted {
         out.resize(before + kRoom);
         z.next_out = bytef(out.data() + before);
         z.avail_out = kRoom;
-        (void)deflate(&z, bytes.empty() ? flush : Z_NO_FLUSH);  // Z_BUF_ERROR: nothing was left to do
+        // Z_BUF_ERROR: nothing was left to do.
+        BZ_CHECK(deflate(&z, bytes.empty() ? flush : Z_NO_FLUSH) != Z_STREAM_ERROR, "deflate");
         out.resize(before + kRoom - z.avail_out);
       } while (z.avail_out == 0);
     } while (!bytes.empty());
