@@ -64,17 +64,26 @@ async def resync(world, s, mailbox, old):
     validity = world.validity[mailbox]
     reply, news = await s.select(mailbox, "SELECT", f" (QRESYNC ({validity} {old.highest}))")
     check(reply.kind == "OK", f"QRESYNC: {reply.text!r}")
-    gone = {uid for r in news if r.kind == "VANISHED" and r.earlier for low, high in r.uids for uid in range(low, high + 1)}
     told = {r.uid for r in news if r.kind == "FETCH"}
-    left = [uid for uid in old.uids if uid not in gone]
-    new = [uid for uid in sorted(told) if uid > (old.uids[-1] if old.uids else 0)]
-    check(len(left) + len(new) == len(s.view.uids), f"QRESYNC of {len(old.uids)} - {len(gone)} + {len(new)} messages: {len(s.view.uids)} EXISTS")
-    for number, uid in enumerate(left + new, 1):
+    for number, uid in enumerate(resumed(old.uids, news), 1):
         s.view.name(number, uid)
         if uid not in told:
             for now, before in ((s.view.flags, old.flags), (s.view.modseq, old.modseq)):
                 if uid in before:
                     now[uid] = before[uid]
+
+
+def resumed(old, news):
+    """The UIDs that a QRESYNC SELECT leaves, from those known before and what it told: the resynchronisation first, then perhaps what other sessions did
+    while it ran, as news (VANISHED without EARLIER, EXISTS again), of which new messages have no UID yet."""
+    first, *_ = counts = [at for at, r in enumerate(news) if r.kind == "EXISTS"]
+    later = counts[1] if len(counts) > 1 else len(news)
+    gone = {uid for r in news if r.kind == "VANISHED" and r.earlier for low, high in r.uids for uid in range(low, high + 1)}
+    left = [uid for uid in old if uid not in gone]
+    left += sorted({r.uid for r in news[:later] if r.kind == "FETCH" and r.uid > (old[-1] if old else 0)})
+    check(len(left) == news[first].number, f"QRESYNC of {len(old)} messages, {len(gone)} gone: {len(left)} remain, {news[first].number} EXISTS")
+    gone = {uid for r in news if r.kind == "VANISHED" and not r.earlier for low, high in r.uids for uid in range(low, high + 1)}
+    return [uid for uid in left if uid not in gone]
 
 
 async def fetch(world, s):
