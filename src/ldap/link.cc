@@ -52,7 +52,7 @@ Result<Entry> entry_of(::ldap* session, LDAPMessage* message, size_t& bytes) {
 
 Link::Link(net::Loop& loop, Session session)
     : loop_(loop), session_(std::move(session)), timer_(loop, [this] { expire(); }) {
-  watch_ = std::make_unique<net::Loop::Watch>(loop, descriptor_of(session_.get()));
+  watch_ = std::make_unique<net::Loop::Watch>(loop, descriptor_of(session_.get()), net::Loop::Watch::Interest::Both);
   watch_->on_ready([this](bool, bool) { pump(); });
 }
 

@@ -140,7 +140,7 @@ struct Channel::Impl : std::enable_shared_from_this<Channel::Impl> {
   void write() {
     while (open && !queue.empty()) {
       int error = send_one(fd.get(), queue.front());
-      if (error == EAGAIN) return;
+      if (error == EAGAIN) return watch.want_writable();
       if (error == EPIPE || error == ECONNRESET) {
         deaf = true;
         queue.clear();

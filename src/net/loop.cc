@@ -167,14 +167,29 @@ void Loop::post(std::function<void()> function) {
   if (first && !on_thread()) impl_->wake();  // run() looks at the queue before it waits
 }
 
-Loop::Watch::Watch(Loop& loop, int fd) : impl_(std::make_unique<Impl>()) {
+void Loop::Watch::Impl::tell_epoll(int operation) {
+  epoll_event ev{};
+  ev.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (writes ? EPOLLOUT : 0U);
+  ev.data.u64 = key;
+  BZ_CHECK(epoll_ctl(loop->epoll, operation, fd, &ev) == 0, "epoll refused a descriptor");
+}
+
+// No edge is lost: EPOLL_CTL_MOD looks at the descriptor again and tells what is ready (epoll_ctl(2)).
+void Loop::Watch::Impl::want_writable() {
+  if (writes || closed) return;
+  writes = true;
+  tell_epoll(EPOLL_CTL_MOD);
+}
+
+Loop::Watch::Watch(Loop& loop, int fd, Interest first) : impl_(std::make_unique<Impl>()) {
   impl_->loop = loop.impl_.get();
   impl_->fd = fd;
-  epoll_event ev{};
-  ev.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  ev.data.u64 = impl_->loop->add_watch(*impl_);
-  BZ_CHECK(epoll_ctl(impl_->loop->epoll, EPOLL_CTL_ADD, fd, &ev) == 0, "epoll refused a descriptor");
+  impl_->writes = first == Interest::Both;
+  impl_->key = impl_->loop->add_watch(*impl_);
+  impl_->tell_epoll(EPOLL_CTL_ADD);
 }
+
+void Loop::Watch::want_writable() { impl_->want_writable(); }
 
 Loop::Watch::~Watch() { close(); }
 
@@ -225,6 +240,7 @@ void Loop::Watch::Ready::await_suspend(std::coroutine_handle<> waiting) {
   BZ_CHECK(watch_ != nullptr, "waiting on a descriptor that is closed");
   BZ_CHECK(watch_->waiter[direction_] == nullptr, "two waiters for one direction of a descriptor");
   watch_->waiter[direction_] = this;
+  if (direction_ == static_cast<uint8_t>(Direction::Write)) watch_->want_writable();
   waiting_ = waiting;
   arm(deadline_);
 }

@@ -52,13 +52,18 @@ class Loop : public base::Executor {
   // operation first and wait only after EAGAIN.
   class Watch {
    public:
-    Watch(Loop& loop, int fd);  // registers edge-triggered; does not own fd
-    ~Watch();                   // deregisters: destroy it BEFORE closing fd
+    // What epoll is asked for. Who writes to a local socket would be woken by each read of the peer: room to write is asked
+    // for from the first wait for it on, unless it is what is waited for at once (connect).
+    enum class Interest : uint8_t { Read, Both };
+    Watch(Loop& loop, int fd, Interest first = Interest::Read);  // registers edge-triggered; does not own fd
+    ~Watch();                                                    // deregisters: destroy it BEFORE closing fd
     Watch(const Watch&) = delete;
     Task<Result<void>> readable(Deadline deadline);
     Task<Result<void>> writable(Deadline deadline);
     // The callback form, for splices: called on the loop whenever the descriptor may have become ready.
     void on_ready(std::function<void(bool readable, bool writable)> callback);
+    // After EAGAIN of a write, for the callback form: `writable` is told from now on, at once if there is room already.
+    void want_writable();
     void close();  // waiters get Closed
 
     // What readable() and writable() await, without a coroutine of its own. Name it, then co_await it.

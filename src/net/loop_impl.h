@@ -32,11 +32,15 @@ class TimerNode {
 struct Loop::Watch::Impl {
   Loop::Impl* loop;
   int fd;
+  uint64_t key = 0;  // of its events
   uint32_t slot;
   bool closed = false;
+  bool writes = false;            // epoll tells room to write
   bool edge[2] = {false, false};  // an edge that no one has waited for yet, by Direction
   Ready* waiter[2] = {nullptr, nullptr};
   std::shared_ptr<std::function<void(bool, bool)>> callback;
+  void tell_epoll(int operation);
+  void want_writable();
 };
 
 // The awaiter of one direction of one Watch. Outlives nothing: destroying it, suspended or not, takes it back.

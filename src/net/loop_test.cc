@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <condition_variable>
 #include <mutex>
 #include <set>
@@ -106,6 +107,54 @@ TEST(Loop, AWaitEndsByReadinessDeadlineOrClose) {
   test::run(loop, wait_for(watch, Deadline::never(), log));
   EXPECT_THAT(log, ElementsAre("Timeout", "ready", "Closed", "Closed"));
   EXPECT_EQ(group.size(), 0u);
+}
+
+// AF_UNIX tells its writer each time that the peer has read: a role that only asks and waits for answers must sleep through
+// that.
+TEST(Loop, APeerThatReadsDoesNotWakeItsWriter) {
+  Loop loop;
+  auto [mine, theirs] = test::pair();
+  Loop::Watch watch(loop, mine.get());
+  int calls = 0;
+  watch.on_ready([&](bool, bool) { ++calls; });
+  Loop::Timer end(loop, [&] { loop.stop(); });
+  const auto turn = [&] {
+    end.arm(Deadline::in(Millis(0)));
+    loop.run();
+  };
+  char byte = 'x';
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(::write(mine.get(), &byte, 1), 1);
+    ASSERT_EQ(::read(theirs.get(), &byte, 1), 1);
+    turn();
+  }
+  EXPECT_EQ(calls, 0);
+  ASSERT_EQ(::write(theirs.get(), &byte, 1), 1);
+  turn();
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(Loop, RoomToWriteIsToldAtOnceAndAgain) {
+  Loop loop;
+  auto [mine, theirs] = test::pair();
+  Loop::Watch watch(loop, mine.get());
+  int rooms = 0;
+  watch.on_ready([&](bool, bool writable) {
+    if (writable && ++rooms > 0) loop.stop();
+  });
+  watch.want_writable();  // there is room: the edge that was there before is told
+  loop.run();
+  EXPECT_EQ(rooms, 1);
+  std::vector<char> much(64 << 10);
+  while (::write(mine.get(), much.data(), much.size()) > 0) {
+  }
+  ASSERT_EQ(errno, EAGAIN);
+  loop.post([&, fd = theirs.get()] {
+    while (::read(fd, much.data(), much.size()) > 0) {
+    }
+  });
+  loop.run();
+  EXPECT_GE(rooms, 2);
 }
 
 // Two descriptors become ready in one batch; the first callback destroys the watch of the second and puts a new one into

@@ -137,7 +137,7 @@ Result<os::Fd> begin_connect(const Endpoint& to) {
 
 Task<Result<std::unique_ptr<Stream>>> finish_connect(Loop& loop, os::Fd fd, Endpoint to, Deadline deadline) {
   {
-    Loop::Watch watch(loop, fd.get());
+    Loop::Watch watch(loop, fd.get(), Loop::Watch::Interest::Both);
     auto wait = watch.writable(deadline);
     auto ready = co_await std::move(wait);
     if (!ready) co_return std::move(ready).error().with_context("connect " + to.to_string());

@@ -118,6 +118,7 @@ class Splice final : private TimerNode {
       half.wait = source ? Wait::FromRead : Wait::ToRead;
     } else if (io == Io::WantWrite) {
       half.wait = source ? Wait::FromWrite : Wait::ToWrite;
+      (source ? half.from : half.to)->watch->want_writable();
     } else if (witness_ != nullptr && &half == &halves_[0] && !source) {
       back_end_gone(kLastBytes);
     } else {
