@@ -364,12 +364,9 @@ namespace {
 
 // Those of `wanted` that the view holds.
 UidSet existing(const store::View& view, const UidSet& wanted) {
-  const auto& uids = view.uids();
   UidSet out;
-  for (const UidSet::Range& range : wanted.ranges()) {
-    auto at = std::lower_bound(uids.begin(), uids.end(), range.first);
-    for (; at != uids.end() && *at <= range.last; ++at) out.add(*at);
-  }
+  for (const UidSet::Range& range : wanted.ranges())
+    for (const UidSet::Range& found : view.within(range).ranges()) out.add(found.first, found.last);
   return out;
 }
 
@@ -378,7 +375,7 @@ UidSet existing(const store::View& view, const UidSet& wanted) {
 std::optional<UidSet> resolve(Session& s, const imap::SequenceSet& set, bool uid) {
   store::View& view = s.view();
   if (set.saved()) return existing(view, s.saved_result());
-  if (uid) return existing(view, set.resolve(view.exists() == 0 ? 0 : view.uids().back()));
+  if (uid) return existing(view, set.resolve(view.highest_uid()));
   // "1:*" on an empty mailbox names nothing; phones ask for it right after SELECT.
   UidSet out;
   bool only_stars = std::all_of(set.ranges().begin(), set.ranges().end(), [](const imap::SequenceSet::Range& r) {

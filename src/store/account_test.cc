@@ -34,7 +34,7 @@ TEST(Account, append_gives_uids_in_order_and_keeps_octets_flags_and_date) {
     ASSERT_EQ(inbox->entries().size(), 2u);
     const Entry& e = inbox->entries()[0];
     EXPECT_EQ(inbox->flag_names(e.flags), (std::vector<std::string>{"\\Seen", "$Work"}));
-    EXPECT_EQ(e.internal_date, 1000);
+    EXPECT_EQ(e.internal_date(), 1000);
     EXPECT_EQ(e.size, mail(1).size());
     EXPECT_LT(e.modseq, inbox->entries()[1].modseq);
     EXPECT_EQ(*w.run(w.account->read(EmailId(e.email), 0, 1 << 20)), mail(1));

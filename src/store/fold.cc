@@ -123,7 +123,7 @@ Task<Result<void>> Folder::apply_slice(const Change& change, UidSet::Range slice
     if (change.kind == Change::Kind::Copy) ++references_[e.email];
     e.uid = next_.next_target++;
     e.flags = map_flags(e.flags, change.keyword_map);
-    e.set_saved(change.saved);
+    e.saved = change.saved;
     e.modseq = modseq;
     auto opening = page(change.target, e.uid / kPageUids);
     auto opened = co_await std::move(opening);

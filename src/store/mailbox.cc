@@ -54,17 +54,17 @@ FlagBits Mailbox::bits_of(const FlagList& list) const {
   return bits;
 }
 
-std::shared_ptr<const std::vector<uint32_t>> Mailbox::uid_list() {
-  if (listed_expunge_ == last_expunge_ && listed_uid_next_ == info_.uid_next) {
-    if (auto made = uid_list_.lock(); made && made->size() == entries_.size()) return made;
+void Mailbox::keep_for_views() {
+  std::shared_ptr<std::vector<uint32_t>> list;
+  for (View* view : views_) {
+    if (view->held_) continue;
+    if (!list) {
+      list = std::make_shared<std::vector<uint32_t>>();
+      list->reserve(entries_.size());
+      for (const Entry& e : entries_) list->push_back(e.uid);
+    }
+    view->held_ = list;
   }
-  auto list = std::make_shared<std::vector<uint32_t>>();
-  list->reserve(entries_.size());
-  for (const Entry& e : entries_) list->push_back(e.uid);
-  uid_list_ = list;
-  listed_expunge_ = last_expunge_;
-  listed_uid_next_ = info_.uid_next;
-  return list;
 }
 
 Mailbox::Subscription Mailbox::subscribe(std::function<void()> on_change) {
@@ -118,6 +118,7 @@ UidSet MailboxWriter::expunge(const std::vector<UidSet::Range>& ranges, uint64_t
     for (size_t i = first; i < last; ++i) gone.add(entries[i].uid);
   }
   if (gone.empty()) return gone;
+  mailbox_.keep_for_views();
   auto range = gone.ranges().begin();
   std::erase_if(entries, [&](const Entry& e) {
     while (range != gone.ranges().end() && range->last < e.uid) ++range;

@@ -22,27 +22,30 @@
 namespace bz::store {
 
 using MailboxPtr = std::shared_ptr<class Mailbox>;
+class View;
 
-// One message of a mailbox: 40 bytes, ordered by uid.
-struct Entry {
-  uint32_t uid;
-  uint32_t size;  // RFC822.SIZE
-  FlagBits flags;
-  uint64_t modseq : 48;
-  uint64_t saved_low : 16 = 0;  // see saved()
-  uint64_t email : 48;          // EmailId: its record and body
-  uint64_t saved_high : 16 = 0;
-  int64_t internal_date;  // seconds since 1970, UTC (the zone is not kept)
+// One message of a mailbox, ordered by uid. A million of them lie in memory: 36 bytes each, aligned to four. Its 64-bit
+// fields are bit-fields, so that no reference to one, which would not be aligned, can be had.
+struct [[gnu::packed, gnu::aligned(4)]] Entry {
+  uint32_t uid = 0;
+  uint32_t size = 0;  // RFC822.SIZE
+  uint32_t saved =
+      0;  // when the message came into this mailbox (RFC 8514), seconds since 1970 (until 2106); 0: not kept then
+  FlagBits flags : 64 = 0;
+  uint64_t modseq : 44 = 0;
+  uint64_t date_low : 20 = 0;  // see internal_date()
+  uint64_t email : 44 = 0;     // EmailId: its record and body
+  int64_t date_high : 20 = 0;
 
-  // When the message came into this mailbox (RFC 8514), seconds since 1970 (until 2106); 0: before that was kept.
-  uint32_t saved() const { return static_cast<uint32_t>(saved_high << 16 | saved_low); }
-  void set_saved(uint32_t seconds) {
-    saved_low = seconds & 0xFFFF;
-    saved_high = seconds >> 16;
+  // Seconds since 1970, UTC (the zone is not kept), of any year with four digits.
+  int64_t internal_date() const { return int64_t{date_high} * (1 << 20) + static_cast<int64_t>(date_low); }
+  void set_internal_date(int64_t seconds) {
+    date_low = static_cast<uint64_t>(seconds) & ((1U << 20) - 1);
+    date_high = seconds >> 20;
   }
 };
-static_assert(sizeof(Entry) == 40);
-inline constexpr uint64_t kMaxModSeq = (uint64_t{1} << 48) - 1;  // of an account, and of its email ids
+static_assert(sizeof(Entry) == 36);
+inline constexpr uint64_t kMaxModSeq = (uint64_t{1} << 44) - 1;  // of an account, and of its email ids
 
 enum class SpecialUse : uint8_t { None, Drafts, Sent, Junk, Trash, Archive, All, Flagged };
 std::string_view name(SpecialUse use);  // "\\Sent"; empty for None
@@ -81,8 +84,7 @@ class Mailbox {
  private:
   friend class View;
   friend class MailboxWriter;  // mailbox_writer.h: how Account publishes
-  // UIDs of entries_, made when first asked for after a change and shared by the views that see all of it.
-  std::shared_ptr<const std::vector<uint32_t>> uid_list();
+  void keep_for_views();       // before entries go: see View
   // What the last changes touched, so that a view finds it without reading a million entries. Anything that is older than
   // the front is found by comparing everything.
   struct Touched {
@@ -99,10 +101,8 @@ class Mailbox {
   std::deque<Touched> touched_;
   uint64_t touched_since_ = 0;                  // touched_ holds every expunge and flag change after this
   uint64_t last_expunge_ = 0, last_flags_ = 0;  // modseq of the latest of the kind since loading
-  std::weak_ptr<const std::vector<uint32_t>> uid_list_;
-  uint64_t listed_expunge_ = 0;  // last_expunge_ and uid_next that uid_list_ was made for
-  uint32_t listed_uid_next_ = 0;
   std::vector<std::weak_ptr<std::function<void()>>> subscribers_;
+  std::vector<View*> views_;
 };
 
 // Message sequence number, 1..exists(); only meaningful within one view.
@@ -119,6 +119,9 @@ struct Changes {
   bool empty() const { return expunged.empty() && !exists_changed && flags_changed.empty() && !keywords_changed; }
 };
 
+// What one session was told of a mailbox. While nothing was expunged since, that is the mailbox's own first entries and
+// takes no memory per message; the first expunge after it leaves the views a list of the UIDs as they were, one for all of
+// them.
 class View {
  public:
   enum class Mode { ReadWrite, ReadOnly };  // ReadOnly takes no \Recent away
@@ -127,12 +130,14 @@ class View {
   View(const View&) = delete;
 
   Mailbox& mailbox() const { return *mailbox_; }
-  uint32_t exists() const { return static_cast<uint32_t>(uids_->size()); }
+  uint32_t exists() const { return count_; }
   uint32_t recent() const;
   bool is_recent(uint32_t uid) const;
-  uint32_t uid_at(Msn msn) const { return (*uids_)[msn - 1]; }
+  uint32_t uid_at(Msn msn) const { return held_ ? (*held_)[msn - 1] : mailbox_->entries_[msn - 1].uid; }
   std::optional<Msn> msn_of(uint32_t uid) const;
-  const std::vector<uint32_t>& uids() const { return *uids_; }
+  uint32_t highest_uid() const { return count_ == 0 ? 0 : uid_at(count_); }
+  uint32_t below(uint32_t uid) const;       // how many messages have a smaller UID
+  UidSet within(UidSet::Range uids) const;  // those messages
   // Expunged by another session and not told yet: null, although msn_of() still knows it.
   const Entry* entry(uint32_t uid) const { return mailbox_->find(uid); }
   // Everything up to here was told, expunges too; what is held back keeps it down (RFC 7162 3.1.1: HIGHESTMODSEQ).
@@ -147,11 +152,12 @@ class View {
   void mark_told(const UidSet& uids, uint64_t modseq);
 
  private:
+  friend class Mailbox;
   struct Own {
     UidSet uids;
     uint64_t modseq;
   };
-  std::vector<size_t> find_expunged() const;  // indexes into uids_, ascending
+  std::vector<Msn> find_expunged() const;  // ascending
   UidSet find_changed_flags() const;
   void take_new(Changes& changes, bool held);
   bool known(uint32_t uid, uint64_t modseq) const;
@@ -159,14 +165,15 @@ class View {
   MailboxPtr mailbox_;
   Mode mode_;
   std::shared_ptr<const std::vector<uint32_t>>
-      uids_;               // of messages told, ascending; the mailbox's own list unless expunges are held
+      held_;  // UIDs, ascending, `count_` of them told; null: the mailbox's entries
+  uint32_t count_ = 0;
   uint32_t last_uid_ = 0;  // the highest UID told ever
   uint64_t told_modseq_ = 0;
   uint64_t seen_modseq_ = 0;    // flags and new messages are told up to here; >= told_modseq_
   uint64_t told_expunges_ = 0;  // expunges are told up to here
   uint64_t told_keywords_ = 0;
   std::vector<Own> own_;  // see mark_told
-  UidSet recent_;         // of uids_, and of messages expunged since
+  UidSet recent_;         // of messages told, and of those expunged since
   uint32_t recent_count_ = 0;
 };
 

@@ -178,7 +178,7 @@ Task<Result<bool>> AccountImpl::transfer_part(MailboxPtr from, SelectPlan plan, 
     for (Entry e : picked) {
       e.uid = uid++;
       e.flags = map_flags(e.flags, change.keyword_map);
-      e.set_saved(change.saved);
+      e.saved = change.saved;
       e.modseq = tx.modseq;
       MailboxWriter(*loaded).append(e);
     }

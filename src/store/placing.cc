@@ -168,11 +168,11 @@ void AccountImpl::put_added(Tx& tx, Placing& placing, const Incoming& incoming, 
   change.mailbox = info.id;
   change.entry = Entry{.uid = info.uid_next++,
                        .size = static_cast<uint32_t>(message.size()),
+                       .saved = static_cast<uint32_t>(clock_.unix_seconds()),
                        .flags = placing.bits,
                        .modseq = tx.modseq,
-                       .email = tx.account.next_email++,
-                       .internal_date = placing.arrival->internal_date};
-  change.entry.set_saved(static_cast<uint32_t>(clock_.unix_seconds()));
+                       .email = tx.account.next_email++};
+  change.entry.set_internal_date(placing.arrival->internal_date);
   const Entry& entry = *(placing.entry = change.entry);
   Totals totals;
   totals.add(entry);

@@ -13,7 +13,7 @@ namespace {
 class Client {
  public:
   Client(MailboxPtr mailbox, int number) : view_(mailbox, number % 2 ? View::Mode::ReadOnly : View::Mode::ReadWrite) {
-    for (uint32_t uid : view_.uids()) fetch(uid);
+    view_.within({1, UINT32_MAX}).for_each([&](uint32_t uid) { fetch(uid); });
   }
   View& view() { return view_; }
   const std::vector<std::pair<uint32_t, FlagBits>>& model() const { return model_; }

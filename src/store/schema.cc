@@ -81,9 +81,9 @@ void put_entry(std::string& out, const Entry& e) {  // without the UID
   base::put_varint(out, e.flags);
   base::put_varint(out, e.modseq);
   base::put_varint(out, e.email);
-  put_signed(out, e.internal_date);
+  put_signed(out, e.internal_date());
 }
-uint64_t u48_of(Reader& in) {
+uint64_t counter_of(Reader& in) {
   const uint64_t v = in.varint();
   if (v > kMaxModSeq) in.fail();
   return v & kMaxModSeq;
@@ -91,9 +91,11 @@ uint64_t u48_of(Reader& in) {
 void entry_of(Reader& in, Entry& e) {
   e.size = u32_of(in);
   e.flags = in.varint();
-  e.modseq = u48_of(in);
-  e.email = u48_of(in);
-  e.internal_date = signed_of(in);
+  e.modseq = counter_of(in);
+  e.email = counter_of(in);
+  const int64_t date = signed_of(in);
+  e.set_internal_date(date);
+  if (e.internal_date() != date) in.fail();
 }
 
 }  // namespace
@@ -270,8 +272,8 @@ std::string encode_page(const std::vector<Entry>& entries) {
   for (const Entry& e : entries) {
     base::put_u8(out, static_cast<uint8_t>(e.uid % kPageUids));
     put_entry(out, e);
-    put_signed(out, e.saved() - last_saved);
-    last_saved = e.saved();
+    put_signed(out, e.saved - last_saved);
+    last_saved = e.saved;
   }
   return out;
 }
@@ -290,7 +292,7 @@ Result<std::vector<Entry>> decode_page(uint32_t page, std::string_view bytes) {
       const int64_t step = signed_of(in);
       if (step < -saved || step > int64_t{UINT32_MAX} - saved) in.fail();
       saved = in.ok() ? saved + step : 0;
-      e.set_saved(static_cast<uint32_t>(saved));
+      e.saved = static_cast<uint32_t>(saved);
     }
     if (e.uid == 0 || (!entries.empty() && entries.back().uid >= e.uid)) in.fail();
     entries.push_back(e);
@@ -306,7 +308,7 @@ std::string Change::encode() const {
   if (kind == Kind::Append) {
     base::put_varint(out, entry.uid);
     put_entry(out, entry);
-    base::put_varint(out, entry.saved());
+    base::put_varint(out, entry.saved);
     return out;
   }
   put_ranges(out, ranges);
@@ -336,7 +338,7 @@ Result<Change> Change::decode(std::string_view bytes) {
   if (c.kind == Kind::Append) {
     c.entry.uid = u32_of(in);
     entry_of(in, c.entry);
-    if (version == kWithSaved) c.entry.set_saved(u32_of(in));
+    if (version == kWithSaved) c.entry.saved = u32_of(in);
     if (c.entry.uid == 0) in.fail();
   } else {
     c.ranges = ranges_of(in);

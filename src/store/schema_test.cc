@@ -32,8 +32,8 @@ Change a_move() {
 }
 
 Entry entry(uint32_t uid, uint32_t size, FlagBits flags, uint64_t modseq, uint64_t email, int64_t date, uint32_t saved) {
-  Entry e{.uid = uid, .size = size, .flags = flags, .modseq = modseq, .email = email, .internal_date = date};
-  e.set_saved(saved);
+  Entry e{.uid = uid, .size = size, .saved = saved, .flags = flags, .modseq = modseq, .email = email};
+  e.set_internal_date(date);
   return e;
 }
 
@@ -64,7 +64,7 @@ TEST(Schema, records_come_back_and_damage_is_refused) {
   EXPECT_EQ(MailboxRecord::decode(MailboxId(1), m.encode())->info.size, m.info.size);
   refuses_damage(encode_keywords({"a", "$Forwarded"}), decode_keywords);
   refuses_damage(encode_page({entry(257, 1, 2, 3, 4, -5, UINT32_MAX),
-                              entry(511, UINT32_MAX, UINT64_MAX, kMaxModSeq, kMaxModSeq, INT64_MIN, 0)}),
+                              entry(511, UINT32_MAX, UINT64_MAX, kMaxModSeq, kMaxModSeq, -(int64_t{1} << 39), 0)}),
                  [](std::string_view b) { return decode_page(1, b); });
   refuses_damage(a_move().encode(), [](std::string_view b) { return Change::decode(b); });
   auto move = *Change::decode(a_move().encode());
@@ -86,8 +86,8 @@ TEST(Schema, records_from_before_the_time_of_saving_are_read) {
   ASSERT_TRUE(page.has_value());
   ASSERT_EQ(page->size(), 2u);
   EXPECT_EQ((*page)[0].email, 9u);
-  EXPECT_EQ((*page)[1].internal_date, 64);
-  EXPECT_EQ((*page)[0].saved(), 0u);
+  EXPECT_EQ((*page)[1].internal_date(), 64);
+  EXPECT_EQ((*page)[0].saved, 0u);
   auto move = Change::decode(base::from_hex("010503020100ab02d4cdacf30e09110205083f06").value());
   ASSERT_TRUE(move.has_value());
   EXPECT_EQ(move->ranges, a_move().ranges);
@@ -95,16 +95,32 @@ TEST(Schema, records_from_before_the_time_of_saving_are_read) {
   Change append;
   append.mailbox = MailboxId(3);
   append.entry = entry(5, 10, 0, 7, 8, 9, 4'000'000'000);
-  EXPECT_EQ(Change::decode(append.encode())->entry.saved(), 4'000'000'000);
+  EXPECT_EQ(Change::decode(append.encode())->entry.saved, 4'000'000'000);
+}
+
+TEST(Schema, dates_of_every_year_fit_into_an_entry) {
+  const int64_t year_9999 = 253'402'300'799, year_0 = -62'167'219'200;
+  for (int64_t date : {int64_t{0}, int64_t{-1}, (int64_t{1} << 20) - 1, year_9999, year_0}) {
+    auto page = decode_page(0, encode_page({entry(1, 1, 0, 1, 1, date, 0)}));
+    ASSERT_TRUE(page.has_value());
+    EXPECT_EQ((*page)[0].internal_date(), date);
+  }
+  Change beyond;
+  beyond.mailbox = MailboxId(3);
+  beyond.entry = entry(5, 10, 0, 7, 8, 0, 0);
+  std::string bytes = beyond.encode();
+  EXPECT_TRUE(Change::decode(bytes));
+  bytes.replace(bytes.size() - 2, 1, base::from_hex("808080808040").value());  // the date: 2^40 s
+  EXPECT_FALSE(Change::decode(bytes));
 }
 
 TEST(Schema, times_of_saving_may_go_back) {
   auto page = decode_page(0, encode_page({entry(1, 1, 0, 1, 1, 0, UINT32_MAX), entry(2, 1, 0, 1, 2, 0, 0),
                                           entry(3, 1, 0, 1, 3, 0, 1'700'000'000), entry(4, 1, 0, 1, 4, 0, 1'600'000'000)}));
   ASSERT_TRUE(page.has_value());
-  EXPECT_EQ((*page)[0].saved(), UINT32_MAX);
-  EXPECT_EQ((*page)[1].saved(), 0u);
-  EXPECT_EQ((*page)[3].saved(), 1'600'000'000u);
+  EXPECT_EQ((*page)[0].saved, UINT32_MAX);
+  EXPECT_EQ((*page)[1].saved, 0u);
+  EXPECT_EQ((*page)[3].saved, 1'600'000'000u);
 }
 
 std::vector<Entry> entries_of(uint32_t count) {

@@ -42,7 +42,7 @@ struct Candidate {
 int64_t utc_day(int64_t seconds) { return seconds >= 0 ? seconds / 86400 : -((-seconds + 86399) / 86400); }
 
 // RFC 8514 section 4.3: without a save date, the internal date.
-int64_t saved_day(const Entry& e) { return utc_day(e.saved() != 0 ? int64_t{e.saved()} : e.internal_date); }
+int64_t saved_day(const Entry& e) { return utc_day(e.saved != 0 ? int64_t{e.saved} : e.internal_date()); }
 
 Node compile(const imap::SearchKey& key, const View& view) {
   Node node{&key, 0, {}, {}, {}};
@@ -51,7 +51,7 @@ Node compile(const imap::SearchKey& key, const View& view) {
       node.numbers = key.set.resolve(view.exists());
       break;
     case Kind::Uids:
-      node.numbers = key.set.resolve(view.exists() ? view.uids().back() : 0);
+      node.numbers = key.set.resolve(view.highest_uid());
       break;
     case Kind::Flag:
       node.bits = key.flag;
@@ -177,11 +177,11 @@ Verdict judge(const Node& node, Candidate& message, int64_t now) {
     case Kind::Smaller:
       return verdict(e.size < key.number);
     case Kind::Before:
-      return verdict(utc_day(e.internal_date) < key.date.days());
+      return verdict(utc_day(e.internal_date()) < key.date.days());
     case Kind::On:
-      return verdict(utc_day(e.internal_date) == key.date.days());
+      return verdict(utc_day(e.internal_date()) == key.date.days());
     case Kind::Since:
-      return verdict(utc_day(e.internal_date) >= key.date.days());
+      return verdict(utc_day(e.internal_date()) >= key.date.days());
     case Kind::SavedBefore:
       return verdict(saved_day(e) < key.date.days());
     case Kind::SavedOn:
@@ -195,9 +195,9 @@ Verdict judge(const Node& node, Candidate& message, int64_t now) {
     case Kind::SentSince:
       return judge_sent(node, message);
     case Kind::Older:
-      return verdict(now - e.internal_date >= static_cast<int64_t>(std::min<uint64_t>(key.number, INT64_MAX)));
+      return verdict(now - e.internal_date() >= static_cast<int64_t>(std::min<uint64_t>(key.number, INT64_MAX)));
     case Kind::Younger:
-      return verdict(now - e.internal_date <= static_cast<int64_t>(std::min<uint64_t>(key.number, INT64_MAX)));
+      return verdict(now - e.internal_date() <= static_cast<int64_t>(std::min<uint64_t>(key.number, INT64_MAX)));
     case Kind::EmailId:
       return verdict(e.email == key.number);
     case Kind::ModSeq:
@@ -255,20 +255,20 @@ Task<Result<SearchOutcome>> search(Account& account, const View& view, const ima
   const Node root = compile(key, view);
   const bool with_modseq = asks_modseq(key);
   SearchOutcome outcome;
-  for (size_t i = 0; i < view.uids().size(); ++i) {
-    if (i % kSlice == kSlice - 1) {
+  for (Msn msn = 1; msn <= view.exists(); ++msn) {
+    if (msn % kSlice == 0) {
       base::Completion<bool> turn;
       executor.post([promise = turn.promise()] { promise.set(true); });
       auto turned = co_await turn;
       if (!turned) co_return std::move(turned).error();
-      if (i >= view.uids().size()) break;
+      if (msn > view.exists()) break;
     }
-    const uint32_t uid = view.uids()[i];
+    const uint32_t uid = view.uid_at(msn);
     const Entry* entry = view.entry(uid);
     if (!entry) continue;
     Candidate message;
     message.entry = *entry;  // a copy: entries move while we wait
-    message.msn = static_cast<Msn>(i + 1);
+    message.msn = msn;
     message.recent = view.is_recent(uid);
     const uint64_t modseq = entry->modseq;
     auto matching = matches(account, root, message, now_unix);

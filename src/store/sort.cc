@@ -75,7 +75,7 @@ Task<Result<Row>> load(Account& account, Entry entry, const std::vector<imap::So
   }
   for (const imap::SortKey& key : keys) {
     if (key.kind == Kind::Arrival)
-      row.numbers.push_back(entry.internal_date);
+      row.numbers.push_back(entry.internal_date());
     else if (key.kind == Kind::Size)
       row.numbers.push_back(entry.size);
     else if (key.kind == Kind::Date)

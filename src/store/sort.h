@@ -14,7 +14,7 @@ Task<Result<std::vector<uint32_t>>> sort(Account& account, const View& view, std
 
 // The time a message was sent, by its Date: field, else when it came in (RFC 5256 section 2.2).
 inline int64_t sent_seconds(const Entry& entry, const mime::ParsedMessage& record) {
-  return record.sent ? record.sent->unix_seconds : entry.internal_date;
+  return record.sent ? record.sent->unix_seconds : entry.internal_date();
 }
 // Lets others on the lane; fails when the loop ends.
 Task<Result<void>> take_turn(base::Executor& executor);

@@ -187,7 +187,7 @@ void Verifier::apply(const Change& change, key::ChangeKey at, bool partly) {
   for (Entry e : picked) {
     e.uid = uid++;
     e.flags = map_flags(e.flags, change.keyword_map);
-    e.set_saved(change.saved);
+    e.saved = change.saved;
     e.modseq = at.modseq;
     if (last_uid_[change.target] >= e.uid) found(where, "it gives out a UID again");
     last_uid_[change.target] = e.uid;

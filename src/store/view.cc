@@ -8,21 +8,42 @@ constexpr uint64_t kScanInstead = 4096;  // touched messages from which on readi
 }
 
 View::View(MailboxPtr mailbox, Mode mode) : mailbox_(std::move(mailbox)), mode_(mode) {
+  mailbox_->views_.push_back(this);
   Changes unused;
   take_new(unused, false);
   told_modseq_ = seen_modseq_ = told_expunges_ = mailbox_->info().highest_modseq;
   told_keywords_ = mailbox_->keyword_generation_;
 }
 
-View::~View() = default;
+View::~View() { std::erase(mailbox_->views_, this); }
 
 uint32_t View::recent() const { return recent_count_; }
 bool View::is_recent(uint32_t uid) const { return recent_.contains(uid); }
 
 std::optional<Msn> View::msn_of(uint32_t uid) const {
-  auto at = std::lower_bound(uids_->begin(), uids_->end(), uid);
-  if (at == uids_->end() || *at != uid) return std::nullopt;
-  return static_cast<Msn>(at - uids_->begin() + 1);
+  const uint32_t before = below(uid);
+  if (before == count_ || uid_at(before + 1) != uid) return std::nullopt;
+  return before + 1;
+}
+
+uint32_t View::below(uint32_t uid) const {
+  uint32_t first = 0, left = count_;
+  while (left > 0) {
+    const uint32_t half = left / 2;
+    if (uid_at(first + half + 1) < uid) {
+      first += half + 1;
+      left -= half + 1;
+    } else {
+      left = half;
+    }
+  }
+  return first;
+}
+
+UidSet View::within(UidSet::Range uids) const {
+  UidSet out;
+  for (Msn msn = below(uids.first) + 1; msn <= count_ && uid_at(msn) <= uids.last; ++msn) out.add(uid_at(msn));
+  return out;
 }
 
 bool View::has_changes() const {
@@ -61,11 +82,13 @@ void View::take_new(Changes& changes, bool held) {
       std::upper_bound(entries.begin(), entries.end(), last_uid_, [](uint32_t uid, const Entry& e) { return uid < e.uid; });
   changes.exists_changed = at != entries.end();
   if (!held) {
-    uids_ = mailbox_->uid_list();  // this session now sees what is there, as others do: one list for all of them
+    held_.reset();
+    count_ = static_cast<uint32_t>(entries.size());
   } else if (changes.exists_changed) {
-    auto own = std::make_shared<std::vector<uint32_t>>(*uids_);
+    auto own = std::make_shared<std::vector<uint32_t>>(held_->begin(), held_->begin() + count_);
     for (auto e = at; e != entries.end(); ++e) own->push_back(e->uid);
-    uids_ = std::move(own);
+    count_ = static_cast<uint32_t>(own->size());
+    held_ = std::move(own);
   }
   for (; at != entries.end(); ++at) {
     if (at->uid < mailbox_->first_recent_) continue;
@@ -77,24 +100,22 @@ void View::take_new(Changes& changes, bool held) {
   if (mode_ == Mode::ReadWrite && mailbox_->first_recent_ <= last_uid_) mailbox_->first_recent_ = last_uid_ + 1;
 }
 
-std::vector<size_t> View::find_expunged() const {
-  std::vector<size_t> found;
-  if (mailbox_->last_expunge_ <= told_expunges_) return found;
+std::vector<Msn> View::find_expunged() const {
+  std::vector<Msn> found;
+  if (!held_) return found;
   if (mailbox_->touched_since_ <= told_expunges_) {
     UidSet expunged;
     for (const auto& t : mailbox_->touched_)
       if (t.modseq > told_expunges_)
         for (UidSet::Range r : t.expunged.ranges()) expunged.add(r.first, r.last);
-    for (UidSet::Range r : expunged.ranges()) {
-      auto at = std::lower_bound(uids_->begin(), uids_->end(), r.first);
-      for (; at != uids_->end() && *at <= r.last; ++at) found.push_back(static_cast<size_t>(at - uids_->begin()));
-    }
+    for (UidSet::Range r : expunged.ranges())
+      for (Msn msn = below(r.first) + 1; msn <= count_ && uid_at(msn) <= r.last; ++msn) found.push_back(msn);
     return found;
   }
   auto entry = mailbox_->entries().begin(), end = mailbox_->entries().end();
-  for (size_t i = 0; i < uids_->size(); ++i) {
-    while (entry != end && entry->uid < (*uids_)[i]) ++entry;
-    if (entry == end || entry->uid != (*uids_)[i]) found.push_back(i);
+  for (Msn msn = 1; msn <= count_; ++msn) {
+    while (entry != end && entry->uid < uid_at(msn)) ++entry;
+    if (entry == end || entry->uid != uid_at(msn)) found.push_back(msn);
   }
   return found;
 }
@@ -127,14 +148,14 @@ Changes View::sync(Expunges expunges) {
   if (expunges == Expunges::Report) {
     auto gone = find_expunged();
     for (size_t k = 0; k < gone.size(); ++k) {
-      uint32_t uid = (*uids_)[gone[k]];
-      changes.expunged.push_back(static_cast<Msn>(gone[k] + 1 - k));
+      uint32_t uid = uid_at(gone[k]);
+      changes.expunged.push_back(static_cast<Msn>(gone[k] - k));
       changes.vanished.add(uid);
       if (recent_.contains(uid)) --recent_count_;
     }
     told_expunges_ = highest;
   } else {
-    held = mailbox_->last_expunge_ > told_expunges_;
+    held = held_ != nullptr;
   }
   changes.flags_changed = find_changed_flags();
   take_new(changes, held);

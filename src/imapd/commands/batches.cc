@@ -18,11 +18,10 @@ bool operator==(const imap::UidBatches& a, const imap::UidBatches& b) {
 
 // Section 3.1.1: to ask the same again makes sense only when half a batch has come or gone.
 bool asked_too_soon(BatchHistory& history, const store::View& view, const imap::UidBatches& command) {
-  const auto& uids = view.uids();
-  const auto news = static_cast<uint64_t>(uids.end() - std::lower_bound(uids.begin(), uids.end(), history.uid_next));
+  const uint64_t news = view.exists() - view.below(history.uid_next);
   const uint64_t gone = history.exists + news - view.exists();
   if (history.asked.empty() || news >= command.size / 2 || gone >= command.size / 2)
-    history = {uids.empty() ? 1 : uids.back() + 1, view.exists(), {}};
+    history = {view.highest_uid() + 1, view.exists(), {}};
   const bool again = std::any_of(history.asked.begin(), history.asked.end(), [&](const auto& a) { return a == command; });
   if (again || history.asked.size() == kMostAsked) return true;
   history.asked.push_back(command);
@@ -37,7 +36,7 @@ std::vector<UidSet::Range> batches_of(const store::View& view, const imap::UidBa
     return batch * command.size >= exists ? 1 : view.uid_at(static_cast<store::Msn>(exists - batch * command.size + 1));
   };
   for (uint64_t batch = command.first; batch <= last && (batch - 1) * command.size < exists; ++batch) {
-    const uint32_t highest = batch == 1 ? view.uids().back() : lowest(batch - 1) - 1;
+    const uint32_t highest = batch == 1 ? view.highest_uid() : lowest(batch - 1) - 1;
     ranges.push_back({lowest(batch), highest});
   }
   return ranges;

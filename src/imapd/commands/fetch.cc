@@ -56,7 +56,7 @@ bool write_simple(imap::FetchWriter& w, const imap::FetchItem& item, const store
       w.modseq(ModSeq(e.modseq));
       return true;
     case Kind::InternalDate:
-      w.internal_date(e.internal_date);
+      w.internal_date(e.internal_date());
       return true;
     case Kind::Size:
       w.size(e.size);
@@ -68,7 +68,7 @@ bool write_simple(imap::FetchWriter& w, const imap::FetchItem& item, const store
       w.no_thread_id();
       return true;
     case Kind::SaveDate:
-      w.save_date(e.saved() != 0 ? std::optional(int64_t{e.saved()}) : std::nullopt);
+      w.save_date(e.saved != 0 ? std::optional(int64_t{e.saved}) : std::nullopt);
       return true;
     default:
       return false;

@@ -12,14 +12,12 @@ constexpr size_t kSlice = 256;  // messages between two turns of the lane
 
 // Without what this session holds as existing: another session may have expunged it a moment ago, and that is news to come.
 UidSet without_present(const UidSet& vanished, const store::View& view) {
-  const auto& uids = view.uids();
   UidSet out;
   for (const UidSet::Range& range : vanished.ranges()) {
     uint64_t next = range.first;
-    auto at = std::lower_bound(uids.begin(), uids.end(), range.first);
-    for (; at != uids.end() && *at <= range.last; ++at) {
-      if (*at > next) out.add(static_cast<uint32_t>(next), *at - 1);
-      next = uint64_t{*at} + 1;
+    for (const UidSet::Range& here : view.within(range).ranges()) {
+      if (here.first > next) out.add(static_cast<uint32_t>(next), here.first - 1);
+      next = uint64_t{here.last} + 1;
     }
     if (next <= range.last) out.add(static_cast<uint32_t>(next), range.last);
   }

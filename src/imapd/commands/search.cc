@@ -48,11 +48,10 @@ void insert_saved(imap::SearchKey& key, const UidSet& saved) {
 // The messages that a search looks at: all, or those that its sets name.
 UidSet looked_at(Session& s, const imap::SearchKey& key) {
   const store::View& view = s.view();
-  UidSet uids;
-  for (uint32_t uid : view.uids()) uids.add(uid);
+  UidSet uids = view.within({1, UINT32_MAX});
   for (const imap::SearchKey& child : key.children) {
     if (uids.empty()) break;
-    if (child.kind == imap::SearchKey::Kind::Uids) uids = uids.intersection(child.set.resolve(view.uids().back()));
+    if (child.kind == imap::SearchKey::Kind::Uids) uids = uids.intersection(child.set.resolve(view.highest_uid()));
     if (child.kind != imap::SearchKey::Kind::SequenceNumbers) continue;
     UidSet named;
     child.set.resolve(view.exists()).for_each([&](uint32_t n) {
