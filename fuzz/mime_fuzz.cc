@@ -4,6 +4,7 @@
 // walk.
 #include <cstdlib>
 
+#include "mime/header.h"
 #include "mime/preview.h"
 #include "mime/record.h"
 #include "mime/text.h"
@@ -66,6 +67,15 @@ void walk(const ParsedMessage& message) {
   }
 }
 
+// The fields found by the record are those that reading the header finds.
+void check_fields(const ParsedMessage& message, std::string_view raw) {
+  const Range header = message.parts[0].header;
+  const std::string_view octets = slice(raw, header);
+  for (const bool negate : {false, true})
+    need(header_fields(octets, header.at, message, {"From", "SUBJECT", "x"}, negate) ==
+         header_fields(octets, {"From", "SUBJECT", "x"}, negate));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -74,6 +84,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   limits.depth = 20;
   limits.parts = 200;
   if (auto message = parse_message(raw, limits)) {
+    check_fields(*message, raw);
     check_imap_text(message->envelope);
     check_imap_text(message->bodystructure);
     check_imap_text(message->body);

@@ -49,6 +49,7 @@ struct FetchItem {
   std::optional<Partial> partial;
   bool peek = false;  // Section, Binary: .PEEK
   bool lazy = false;  // Preview: NIL will do when it would have to be made first
+  std::string label;  // FetchWriter::label(), made once for many messages; empty: item() makes it each time
   bool binary() const { return kind == Kind::Binary || kind == Kind::BinarySize; }
   bool sets_seen() const {
     return ((kind == Kind::Section || kind == Kind::Binary) && !peek) || kind == Kind::Rfc822 || kind == Kind::Rfc822Text;

@@ -569,48 +569,62 @@ void put_section(Encoder& e, std::string_view name, const BodySection& section) 
   e.raw("]");
 }
 
-}  // namespace
-
-FetchWriter& FetchWriter::item(const FetchItem& item) {
-  next();
+void put_label(Encoder& e, const FetchItem& item) {
   switch (item.kind) {
     case FetchItem::Kind::Section:
-      put_section(encoder_, "BODY", item.section);
-      if (item.partial) encoder_.raw("<").number(item.partial->offset).raw(">");
+      put_section(e, "BODY", item.section);
+      if (item.partial) e.raw("<").number(item.partial->offset).raw(">");
       break;
     case FetchItem::Kind::Binary:
-      put_section(encoder_, "BINARY", item.section);
-      if (item.partial) encoder_.raw("<").number(item.partial->offset).raw(">");
+      put_section(e, "BINARY", item.section);
+      if (item.partial) e.raw("<").number(item.partial->offset).raw(">");
       break;
     case FetchItem::Kind::BinarySize:
-      put_section(encoder_, "BINARY.SIZE", item.section);
+      put_section(e, "BINARY.SIZE", item.section);
       break;
     case FetchItem::Kind::Rfc822:
-      encoder_.raw("RFC822");
+      e.raw("RFC822");
       break;
     case FetchItem::Kind::Rfc822Header:
-      encoder_.raw("RFC822.HEADER");
+      e.raw("RFC822.HEADER");
       break;
     case FetchItem::Kind::Rfc822Text:
-      encoder_.raw("RFC822.TEXT");
+      e.raw("RFC822.TEXT");
       break;
     case FetchItem::Kind::Envelope:
-      encoder_.raw("ENVELOPE");
+      e.raw("ENVELOPE");
       break;
     case FetchItem::Kind::Body:
-      encoder_.raw("BODY");
+      e.raw("BODY");
       break;
     case FetchItem::Kind::BodyStructure:
-      encoder_.raw("BODYSTRUCTURE");
+      e.raw("BODYSTRUCTURE");
       break;
     case FetchItem::Kind::Preview:
-      encoder_.raw("PREVIEW");
+      e.raw("PREVIEW");
       break;
     default:
       BZ_CHECK(false, "item() of an item with a function of its own");
   }
-  encoder_.sp();
+  e.sp();
+}
+
+}  // namespace
+
+FetchWriter& FetchWriter::item(const FetchItem& item) {
+  next();
+  if (item.label.empty())
+    put_label(encoder_, item);
+  else
+    encoder_.raw(item.label);
   return *this;
+}
+
+std::string FetchWriter::label(const FetchItem& item, bool utf8) {
+  std::string out;
+  Encoder e(out, utf8);
+  put_label(e, item);
+  return out;
 }
 
 void FetchWriter::end() { encoder_.raw(")").crlf(); }

@@ -134,6 +134,7 @@ class FetchWriter {
   FetchWriter& no_thread_id();
   // "BODY[1.2]<0> ": name of the item as the client must see it; the value follows through encoder().
   FetchWriter& item(const FetchItem& item);
+  static std::string label(const FetchItem& item, bool utf8);  // that name
   Encoder& encoder() { return encoder_; }
   void end();  // ")" CRLF
 

@@ -99,6 +99,18 @@ std::vector<std::string> message_ids(std::string_view field) {
   return ids;
 }
 
+std::string header_fields(std::string_view raw_header, uint64_t at, const ParsedMessage& message,
+                          const std::vector<std::string>& names, bool negate) {
+  std::string out;
+  for (const RecordField& field : message.fields) {
+    const bool named = std::any_of(names.begin(), names.end(), [&](const auto& n) { return base::iequals(n, field.name); });
+    if (named == negate || field.at < at || field.at - at > raw_header.size()) continue;
+    out += raw_header.substr(field.at - at, field.size);
+    if (!out.ends_with('\n')) out += "\r\n";
+  }
+  return out += "\r\n";
+}
+
 std::optional<uint32_t> find_part(const ParsedMessage& message, const std::vector<uint32_t>& numbers) {
   const auto& parts = message.parts;
   if (parts.empty()) return std::nullopt;

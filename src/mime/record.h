@@ -86,6 +86,10 @@ std::vector<std::string> message_ids(std::string_view field);
 
 // The octets of the message that a section names; nullopt if there is no such part, for FETCH to say NIL.
 std::optional<Range> section(const ParsedMessage& message, const SectionPath& path);
+// header_fields() of mime/header.h for the message's own header, without looking for its fields: `raw_header` is that
+// header, which begins at octet `at` of the message.
+std::string header_fields(std::string_view raw_header, uint64_t at, const ParsedMessage& message,
+                          const std::vector<std::string>& names, bool negate);
 // The part that the numbers name (RFC 3501 section 6.4.5); index into `parts`. Empty numbers: the message, 0.
 std::optional<uint32_t> find_part(const ParsedMessage& message, const std::vector<uint32_t>& numbers);
 

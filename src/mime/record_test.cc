@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/text.h"
+#include "mime/header.h"
 
 namespace bz::mime {
 namespace {
@@ -23,6 +24,24 @@ constexpr std::string_view kNested =
     "--sub1\r\nContent-Type: text/html\r\n\r\n<p>Hello</p>\r\n\r\n--sub1\r\nContent-Type: text/plain\r\n\r\nHello "
     "another\r\n\r\n"
     "--sub1--\r\nSub epilogue\r\n\r\n--foo bar--\r\nRoot epilogue\r\n";
+
+TEST(Record, FieldsOfTheHeaderAreFoundWithoutReadingItAgain) {
+  constexpr std::string_view kHeaders[] = {"From: a\r\nTo: b\r\n c\r\nfrom: d\r\n\r\nFrom: body\r\n",
+                                           "From a mbox line\r\nFrom: a\r\nno field\r\n folded\r\nTo : b\r\n\r\n",
+                                           "Content-Type: text/plain;\r\nname=x\r\nTo: b",
+                                           "\r\nFrom: body\r\n",
+                                           "From: a\nTo: b\n\n",
+                                           ""};
+  for (std::string_view raw : kHeaders) {
+    const ParsedMessage message = parse(raw);
+    const Range header = message.parts[0].header;
+    for (const bool negate : {false, true})
+      EXPECT_EQ(header_fields(slice(raw, header), header.at, message, {"FROM", "to"}, negate),
+                header_fields(slice(raw, header), {"FROM", "to"}, negate))
+          << raw;
+  }
+  EXPECT_EQ(header_fields(kHeaders[0], 0, parse(kHeaders[0]), {"FROM"}, false), "From: a\r\nfrom: d\r\n\r\n");
+}
 
 TEST(Record, SectionsFollowRfc3501) {
   EXPECT_EQ(text_of(kNested, {}), kNested);

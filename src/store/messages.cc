@@ -192,9 +192,12 @@ Task<Result<bool>> AccountImpl::transfer_part(MailboxPtr from, SelectPlan plan, 
 // --- reading
 
 Task<Result<std::shared_ptr<const mime::ParsedMessage>>> AccountImpl::record(EmailId email) {
-  auto getting = records_.get(email);
-  auto got = co_await std::move(getting);
-  BZ_CO_TRY(StoredPtr message, std::move(got));
+  StoredPtr message = records_.cached(email);
+  if (!message) {
+    auto getting = records_.get(email);
+    auto got = co_await std::move(getting);
+    BZ_CO_TRY(message, std::move(got));
+  }
   co_return std::shared_ptr<const mime::ParsedMessage>(message, &message->parsed);
 }
 

@@ -4,12 +4,15 @@
 
 namespace bz::store {
 
-Task<Result<StoredPtr>> Records::get(EmailId email) {
+StoredPtr Records::cached(EmailId email) {
   auto found = index_.find(email.value());
-  if (found != index_.end()) {
-    recent_.splice(recent_.begin(), recent_, found->second);
-    co_return recent_.front().message;
-  }
+  if (found == index_.end()) return nullptr;
+  recent_.splice(recent_.begin(), recent_, found->second);
+  return recent_.front().message;
+}
+
+Task<Result<StoredPtr>> Records::get(EmailId email) {
+  if (StoredPtr message = cached(email)) co_return message;
   auto getting = partition_.get(key::record(email.value()));
   auto got = co_await getting;
   BZ_CO_TRY(auto bytes, std::move(got));
@@ -42,9 +45,12 @@ void Records::keep(EmailId email, StoredPtr message, size_t parsed_bytes) {
 }
 
 Task<Result<std::string>> Records::read(EmailId email, uint64_t offset, uint64_t length) {
-  auto getting = get(email);
-  auto got = co_await std::move(getting);
-  BZ_CO_TRY(StoredPtr message, std::move(got));
+  StoredPtr message = cached(email);
+  if (!message) {
+    auto getting = get(email);
+    auto got = co_await std::move(getting);
+    BZ_CO_TRY(message, std::move(got));
+  }
   const uint64_t prefix = message->prefix.size();
   std::string out;
   if (offset < prefix) {

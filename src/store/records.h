@@ -24,6 +24,7 @@ class Records {
   static constexpr size_t kCacheBytes = 4 << 20;
   explicit Records(kv::Partition& partition) : partition_(partition) {}
   Task<Result<StoredPtr>> get(EmailId email);
+  StoredPtr cached(EmailId email);  // null: only get() can tell
   Task<Result<std::string>> read(EmailId email, uint64_t offset, uint64_t length);
   void keep(EmailId email, StoredPtr message, size_t parsed_bytes);
 

@@ -18,9 +18,10 @@ using Kind = imap::FetchItem::Kind;
 constexpr size_t kSlice = 256;
 
 struct Plan {
-  const imap::Fetch& command;
-  bool uid_first = false;   // UID FETCH, or with CONDSTORE one that sets \Seen, without UID among the items
-  bool add_modseq = false;  // CHANGEDSINCE implies MODSEQ
+  std::vector<imap::FetchItem> items;  // with their labels
+  bool uid_first = false;              // UID FETCH, or with CONDSTORE one that sets \Seen, without UID among the items
+  bool add_modseq = false;             // CHANGEDSINCE implies MODSEQ
+  bool wants_modseq = false;
   bool needs_record = false;
   bool sets_seen = false;
   bool wants_flags = false;
@@ -28,8 +29,11 @@ struct Plan {
 };
 
 Plan make_plan(const Session& s, const imap::Fetch& command) {
-  Plan plan{command};
-  plan.add_modseq = command.changed_since && !command.has(Kind::ModSeq);
+  Plan plan{command.items};
+  for (imap::FetchItem& item : plan.items)
+    if (item.kind >= Kind::Envelope) item.label = imap::FetchWriter::label(item, s.utf8());
+  plan.wants_modseq = command.has(Kind::ModSeq);
+  plan.add_modseq = command.changed_since && !plan.wants_modseq;
   plan.wants_flags = command.has(Kind::Flags);
   for (const imap::FetchItem& item : command.items) {
     plan.needs_record |= item.kind >= Kind::Envelope;
@@ -120,7 +124,7 @@ Task<Result<bool>> write_message(Session& s, const Plan& plan, store::Msn msn, s
     if (!loaded) co_return std::move(loaded).error();
     record = std::move(*loaded);
   }
-  for (const imap::FetchItem& item : plan.command.items) {
+  for (const imap::FetchItem& item : plan.items) {
     if (!item.binary()) continue;
     auto checked = co_await check_binary(s, item, email, record);
     if (!checked) co_return std::move(checked).error();
@@ -131,7 +135,7 @@ Task<Result<bool>> write_message(Session& s, const Plan& plan, store::Msn msn, s
   if (plan.uid_first) w.uid(Uid(entry.uid));
   // Before the literals: Perl's Mail::IMAPClient takes what stands behind one for its end.
   if (seen_now && !plan.wants_flags) w.flags(entry.flags, keywords, recent);
-  for (const imap::FetchItem& item : plan.command.items) {
+  for (const imap::FetchItem& item : plan.items) {
     if (write_simple(w, item, entry, keywords, recent) || (record && write_ready(w, item, *record, s.utf8()))) continue;
     if (item.kind == Kind::Preview) {
       auto made = co_await make_preview(s, w, item, email, record);
@@ -142,7 +146,7 @@ Task<Result<bool>> write_message(Session& s, const Plan& plan, store::Msn msn, s
     auto written = co_await std::move(writing);
     if (!written) co_return std::move(written).error();
   }
-  if (plan.add_modseq || (s.condstore() && seen_now && !plan.command.has(Kind::ModSeq))) w.modseq(ModSeq(entry.modseq));
+  if (plan.add_modseq || (s.condstore() && seen_now && !plan.wants_modseq)) w.modseq(ModSeq(entry.modseq));
   w.end();
   co_return plan.wants_text && record->utf8.has_value() && !s.utf8();
 }

@@ -50,12 +50,16 @@ mime::Range window(mime::Range whole, const std::optional<imap::Partial>& partia
   return {whole.at + partial->offset, std::min<uint64_t>(partial->count, whole.size - partial->offset)};
 }
 
-// HEADER.FIELDS: the header is read and filtered, then the window is cut from what is left (section 6.4.5).
+// HEADER.FIELDS: the header is read and filtered, then the window is cut from what is left (section 6.4.5). Where the
+// fields of the message's own header lie is known.
 Task<Result<void>> write_fields(Session& s, imap::FetchWriter& writer, const imap::FetchItem& item, EmailId email,
-                                mime::Range header) {
+                                mime::Range header, std::shared_ptr<const mime::ParsedMessage> record) {
   auto raw = co_await s.account().read(email, header.at, header.size);
   if (!raw) co_return std::move(raw).error();
-  std::string fields = mime::header_fields(*raw, item.section.fields, item.section.what == What::HeaderFieldsNot);
+  const bool negate = item.section.what == What::HeaderFieldsNot;
+  const std::string fields = item.section.part.empty()
+                                 ? mime::header_fields(*raw, header.at, *record, item.section.fields, negate)
+                                 : mime::header_fields(*raw, item.section.fields, negate);
   mime::Range part = window({0, fields.size()}, item.partial);
   imap::Encoder& e = writer.item(item).encoder();
   e.literal_head(part.size);
@@ -95,7 +99,7 @@ Task<Result<void>> write_section(Session& s, imap::FetchWriter& writer, const im
     co_return Result<void>();
   }
   if (item.section.what == What::HeaderFields || item.section.what == What::HeaderFieldsNot)
-    co_return co_await write_fields(s, writer, item, email, *range);
+    co_return co_await write_fields(s, writer, item, email, *range, std::move(record));
   co_return co_await write_octets(s, writer, item, email, *range);
 }
 
