@@ -10,7 +10,7 @@
 namespace bz::authd {
 
 // The kinds of SaslFail that more than one file says.
-inline constexpr uint8_t kRefusedKind = 0, kTemporaryKind = 1, kNotAllowedKind = 4;
+inline constexpr uint8_t kRefusedKind = 0, kTemporaryKind = 1, kNotOfferedKind = 3, kNotAllowedKind = 4;
 
 struct Service::Exchange {
   PeerId peer;

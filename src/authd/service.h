@@ -134,21 +134,26 @@ class Service {
   void sasl_step(const PeerId& from, std::string_view payload);
   void sasl_abort(const PeerId& from, std::string_view payload);
   Task<void> run_exchange(ExchangePtr exchange);
+  Task<Result<std::string>> next_response(ExchangePtr exchange, std::string challenge);
+  // admission.cc
   std::optional<sasl::Step> admit(Exchange& exchange, std::string user);
-  Task<sasl::Step> judge_password(ExchangePtr exchange, sasl::NeedPassword need);
   Task<std::optional<sasl::Step>> wait_turn(ExchangePtr exchange, bool remembered);
   void end_turn(Exchange& exchange);
+  // password.cc
+  Task<sasl::Step> judge_password(ExchangePtr exchange, sasl::NeedPassword need);
   Task<Result<directory::PasswordVerdict>> ask_source(ExchangePtr exchange, directory::LoginRecord record, Secret password,
                                                       bool remembered);
   Task<Result<bool>> check_by_source(ExchangePtr exchange, directory::LoginRecord record, Secret password,
                                      std::optional<base::Millis> age);
   Task<sasl::Step> supply_credentials(ExchangePtr exchange, std::string user);
-  Task<sasl::Step> judge_token(ExchangePtr exchange, sasl::NeedToken need);              // identity.cc
-  Task<sasl::Step> judge_certificate(ExchangePtr exchange, sasl::NeedCertificate need);  // identity.cc
-  Task<sasl::Step> call_gss(ExchangePtr exchange, sasl::NeedGss need);                   // kerberos.cc
-  Task<sasl::Step> judge_principal(ExchangePtr exchange, sasl::NeedPrincipal need);      // kerberos.cc
-  Task<Result<bool>> find_account(ExchangePtr exchange, std::string user);               // identity.cc
-  Task<Result<std::string>> next_response(ExchangePtr exchange, std::string challenge);
+  // identity.cc
+  Task<sasl::Step> judge_token(ExchangePtr exchange, sasl::NeedToken need);
+  Task<sasl::Step> judge_certificate(ExchangePtr exchange, sasl::NeedCertificate need);
+  Task<Result<bool>> find_account(ExchangePtr exchange, std::string user);
+  // kerberos.cc
+  Task<sasl::Step> call_gss(ExchangePtr exchange, sasl::NeedGss need);
+  Task<sasl::Step> judge_principal(ExchangePtr exchange, sasl::NeedPrincipal need);
+  // outcome.cc
   Task<void> accept(ExchangePtr exchange, sasl::Done done);
   Task<void> refuse(ExchangePtr exchange, uint8_t kind, std::string reason);
   // The role that serves the session, after telling egress what it needs. Errors: SaslFail's kind and reason.
