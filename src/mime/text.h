@@ -20,6 +20,9 @@ std::string guess_utf8(std::string_view bytes);
 // At most `max` octets from the start, no UTF-8 character torn.
 std::string_view cut_utf8(std::string_view text, size_t max);
 
+// Normalization Form C (RFC 5198); what is no UTF-8 stays as it is.
+std::string nfc(std::string_view utf8);
+
 // --- searching: case and diacritics folded UTF-8 ("Ñandú" -> "nandu", "STRASSE" and "straße" -> "strasse").
 std::string fold(std::string_view utf8);
 // The same of octets in a charset (to_utf8).

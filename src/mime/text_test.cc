@@ -23,6 +23,16 @@ TEST(Charset, ConvertsAndGuesses) {
   EXPECT_EQ(to_utf8(long_text + "\xFF", "utf-8"), long_text + "\xEF\xBF\xBD");  // no pair is cut between pieces
 }
 
+TEST(Nfc, ComposesWhatCanBeComposed) {
+  EXPECT_EQ(nfc("plain"), "plain");
+  EXPECT_EQ(nfc("Entwu\xCC\x88rfe"), "Entw\xC3\xBCrfe");
+  EXPECT_EQ(nfc("Entw\xC3\xBCrfe"), "Entw\xC3\xBCrfe");
+  EXPECT_EQ(nfc("\xE2\x84\xAB"), "\xC3\x85") << "the sign of the angstrom is a letter";
+  EXPECT_EQ(nfc("\xEF\xAC\x81"), "\xEF\xAC\x81") << "a ligature is not another spelling";
+  EXPECT_EQ(nfc("\xFA\xFB\xCC\x88"), "\xFA\xFB\xCC\x88") << "no UTF-8";
+  EXPECT_EQ(nfc("\xF0\x9D\x85\xA0"), "\xF0\x9D\x85\x98\xF0\x9D\x85\xA5\xF0\x9D\x85\xAE") << "one becomes three";
+}
+
 TEST(Fold, DropsCaseAndAccents) {
   EXPECT_EQ(fold("Ñandú ÁRBOL"), "nandu arbol");
   EXPECT_EQ(fold("STRASSE"), fold("straße"));

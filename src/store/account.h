@@ -95,6 +95,7 @@ class Account {
   // --- mailbox tree ---
   virtual std::vector<MailboxInfo> mailboxes() const = 0;            // sorted by name, INBOX first; always in memory
   virtual const MailboxInfo* find(std::string_view name) const = 0;  // "inbox" in any case is INBOX
+  virtual bool has_children(std::string_view name) const = 0;        // a name below this one; "INBOX" in this spelling
   virtual Task<Result<MailboxId>> create(std::string name, SpecialUse use) = 0;  // makes missing parents
   virtual Task<Result<void>> remove(std::string name) = 0;
   virtual Task<Result<void>> rename(std::string from, std::string to) = 0;  // INBOX: moves its messages (RFC 3501 6.3.5)

@@ -38,6 +38,7 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
 
   std::vector<MailboxInfo> mailboxes() const override;
   const MailboxInfo* find(std::string_view name) const override;
+  bool has_children(std::string_view name) const override;
   Task<Result<MailboxId>> create(std::string name, SpecialUse use) override;
   Task<Result<void>> remove(std::string name) override;
   Task<Result<void>> rename(std::string from, std::string to) override;
@@ -148,6 +149,9 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
 
   // tree.cc
   State* state_of(std::string_view normal);
+  // The name of the mailbox that a normal name means: as it stands when it is there, else in Normalization Form C, which
+  // all new names have (RFC 9051 section 5.1). Parents that are there keep their spelling.
+  std::string spelled(const std::string& normal) const;
   State* state_of(MailboxId id);
   MailboxInfo new_mailbox(Tx& tx, const std::string& name, SpecialUse use) const;
   void add_state(const MailboxInfo& info);

@@ -341,6 +341,24 @@ TEST(Tree, rename_takes_the_children_along_and_inbox_leaves_an_empty_inbox) {
   EXPECT_EQ(w.verify(), "");
 }
 
+TEST(Tree, new_names_are_composed_and_found_in_either_spelling) {
+  World w;
+  w.open();
+  const std::string apart = "Entwu\xCC\x88rfe", composed = "Entw\xC3\xBCrfe";
+  ASSERT_TRUE(w.run(w.account->create(apart + "/u\xCC\x88", SpecialUse::None)).has_value());
+  EXPECT_EQ(w.run(w.account->create(composed, SpecialUse::None)).error().code(), Errc::Exists);
+  ASSERT_NE(w.account->find(apart), nullptr);
+  EXPECT_EQ(w.account->find(apart)->name, composed);
+  EXPECT_EQ(w.account->find(apart + "/u\xCC\x88")->name, composed + "/\xC3\xBC");
+  ASSERT_TRUE(w.run(w.account->rename(apart, "e\xCC\x81")).has_value());
+  EXPECT_EQ(w.account->find("\xC3\xA9")->name, "\xC3\xA9");
+  ASSERT_TRUE(w.run(w.account->subscribe("o\xCC\x88", true)).has_value());
+  EXPECT_TRUE(w.run(w.account->subscribe("\xC3\xB6", true)).has_value());
+  ASSERT_TRUE(w.run(w.account->subscribe("o\xCC\x88", false)).has_value());
+  EXPECT_EQ(w.account->subscriptions().size(), 6u);
+  EXPECT_EQ(w.verify(), "");
+}
+
 TEST(Tree, subscriptions_may_name_what_is_not_there_and_outlive_the_mailbox) {
   World w;
   w.open();

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "mime/text.h"
 #include "store/account_impl.h"
 
 namespace bz::store {
@@ -18,6 +19,15 @@ AccountImpl::State* AccountImpl::state_of(MailboxId id) {
   return found == trees_.end() ? nullptr : &found->second;
 }
 
+std::string AccountImpl::spelled(const std::string& normal) const {
+  size_t known = normal.size();
+  while (known > 0 && !names_.contains(std::string_view(normal).substr(0, known))) {
+    known = normal.rfind('/', known - 1);
+    if (known == std::string::npos) known = 0;
+  }
+  return normal.substr(0, known) + mime::nfc(std::string_view(normal).substr(known));
+}
+
 std::vector<MailboxInfo> AccountImpl::mailboxes() const {
   std::vector<MailboxInfo> out;
   out.reserve(trees_.size());
@@ -29,8 +39,14 @@ std::vector<MailboxInfo> AccountImpl::mailboxes() const {
 const MailboxInfo* AccountImpl::find(std::string_view name) const {
   auto normal = normal_name(name);
   if (!normal) return nullptr;
-  auto found = names_.find(*normal);
+  auto found = names_.find(spelled(*normal));
   return found == names_.end() ? nullptr : &trees_.at(found->second).info;
+}
+
+bool AccountImpl::has_children(std::string_view name) const {
+  const std::string prefix = std::string(name) + "/";
+  auto next = names_.lower_bound(prefix);
+  return next != names_.end() && next->first.starts_with(prefix);
 }
 
 MailboxInfo AccountImpl::new_mailbox(Tx& tx, const std::string& name, SpecialUse use) const {
@@ -61,7 +77,8 @@ Task<Result<MailboxId>> AccountImpl::create(std::string name, SpecialUse use) {
 }
 
 Task<Result<MailboxId>> AccountImpl::do_create(std::string raw_name, SpecialUse use) {
-  BZ_CO_TRY(auto name, normal_name(raw_name));
+  BZ_CO_TRY(auto normal, normal_name(raw_name));
+  BZ_CO_TRY(auto name, normal_name(spelled(normal)));  // a few characters get longer
   State* old = state_of(name);
   if (old && old->info.selectable) co_return fail(Errc::Exists, "the mailbox is there");
   for (const auto& [id, state] : trees_)
@@ -98,11 +115,12 @@ Task<Result<void>> AccountImpl::remove(std::string name) {
 
 // A mailbox with children stays as a name that cannot be selected (RFC 3501 6.3.4).
 Task<Result<bool>> AccountImpl::do_remove(std::string raw_name) {
-  BZ_CO_TRY(auto name, normal_name(raw_name));
+  BZ_CO_TRY(auto normal, normal_name(raw_name));
+  const std::string name = spelled(normal);
   State* state = state_of(name);
   if (!state) co_return fail(Errc::NotFound, "no such mailbox");
   if (name == "INBOX") co_return fail(Errc::Denied, "INBOX cannot be deleted");
-  const bool parent = std::any_of(names_.begin(), names_.end(), [&](const auto& n) { return is_below(n.first, name); });
+  const bool parent = has_children(name);
   if (parent && !state->info.selectable) co_return fail(Errc::Denied, "the name has children");
   const MailboxId id = state->info.id;
   Tx tx = begin_change();
@@ -140,8 +158,10 @@ Task<Result<void>> AccountImpl::rename(std::string from, std::string to) {
 }
 
 Task<Result<bool>> AccountImpl::do_rename(std::string raw_from, std::string raw_to) {
-  BZ_CO_TRY(auto from, normal_name(raw_from));
-  BZ_CO_TRY(auto to, normal_name(raw_to));
+  BZ_CO_TRY(auto normal_from, normal_name(raw_from));
+  BZ_CO_TRY(auto normal_to, normal_name(raw_to));
+  const std::string from = spelled(normal_from);
+  BZ_CO_TRY(auto to, normal_name(spelled(normal_to)));
   if (!state_of(from)) co_return fail(Errc::NotFound, "no such mailbox");
   if (state_of(to)) co_return fail(Errc::Exists, "the new name is taken");
   if (is_below(to, from) && from != "INBOX") co_return fail(Errc::Invalid, "a mailbox cannot go below itself");
@@ -201,6 +221,9 @@ Task<Result<void>> AccountImpl::subscribe(std::string name, bool subscribed) {
 
 Task<Result<bool>> AccountImpl::do_subscribe(std::string raw_name, bool subscribed) {
   BZ_CO_TRY(auto name, normal_name(raw_name));
+  if (!std::binary_search(subscriptions_.begin(), subscriptions_.end(), name)) {
+    BZ_CO_TRY(name, normal_name(spelled(name)));
+  }
   auto at = std::lower_bound(subscriptions_.begin(), subscriptions_.end(), name);
   const bool there = at != subscriptions_.end() && *at == name;
   if (there == subscribed) co_return true;
