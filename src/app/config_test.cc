@@ -279,6 +279,13 @@ TEST(Config, what_is_enforced_is_not_under_what_is_shown) {
   EXPECT_THAT(refusal(kGood + "[mailstore]\nmessage_limit = 1000\nmessage_limit_enforced = 2000\n"), "accepted");
 }
 
+TEST(Config, imap4rev2_is_for_clients_that_name_themselves) {
+  EXPECT_EQ(parse_config(kGood, "f")->mailstore.imap4rev2, imap::Offer::ToNamed);
+  EXPECT_EQ(parse_config("mailstore.imap4rev2 = \"always\"\n" + kGood, "f")->mailstore.imap4rev2, imap::Offer::Always);
+  EXPECT_EQ(parse_config("mailstore.imap4rev2 = \"never\"\n" + kGood, "f")->mailstore.imap4rev2, imap::Offer::Never);
+  EXPECT_THAT(refusal("mailstore.imap4rev2 = \"yes\"\n" + kGood), HasSubstr("\"never\" \"named\" \"always\""));
+}
+
 TEST(Config, clients_are_a_table_of_rules_with_reasons) {
   const std::string rule = "[[client]]\nname = \"Old*\"\n";
   auto config = parse_config(kGood + rule + "hide = [\"COMPRESS\", \"IMAP4rev2\"]\nreason = \"crashes\"\n", "buzon.toml");

@@ -25,6 +25,8 @@ inline constexpr std::string_view kDeflateActive = "DEFLATE active";
 // ENABLE knows these names (RFC 5161).
 inline constexpr std::string_view kEnableCondstore = "CONDSTORE", kEnableQresync = "QRESYNC", kEnableUtf8 = "UTF8=ACCEPT";
 inline constexpr std::string_view kEnableUidOnly = "UIDONLY";
+// RFC 9051, beside IMAP4rev1: a client that wants it says ENABLE (Appendix A). The session decides whom it is shown to.
+inline constexpr std::string_view kRev2 = "IMAP4rev2";
 
 // RFC 7888: a server offers one of the two. LITERAL- allows non-synchronizing literals up to kMinusLiteral octets only.
 enum class Literals : unsigned char { Plus, Minus };

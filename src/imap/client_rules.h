@@ -21,6 +21,10 @@ struct ClientRule {
   std::string reason;
 };
 
+// To whom a capability is offered that a rule may have to hide. Phones log in before they send ID and have read the list by
+// then, so no rule can keep a client from it that has not said what it is.
+enum class Offer : unsigned char { Never, ToNamed, Always };
+
 std::span<const ClientRule> our_client_rules();
 
 // The administrator's rules, then ours. Of several that fit, the first that names a capability decides about it.

@@ -352,5 +352,12 @@ TEST(Search, depth_never_exceeds_what_the_parser_promises) {
   EXPECT_TRUE(p.error());
 }
 
+TEST(Parser, enable_takes_names_in_any_case) {
+  const ParsedCommand parsed = parse_command("a ENABLE imap4REV2 UTF8=ACCEPT");
+  ASSERT_NE(parsed.command(), nullptr);
+  EXPECT_EQ(std::get<Enable>(*parsed.command()).capabilities, (std::vector<std::string>{"IMAP4REV2", "UTF8=ACCEPT"}));
+  EXPECT_EQ(parse_command("a ENABLE").command(), nullptr);
+}
+
 }  // namespace
 }  // namespace bz::imap

@@ -276,7 +276,9 @@ void list_response(std::string& out, std::string_view name, const ListEntry& ent
   attribute(entry.subscribed, "\\Subscribed");
   attribute(!entry.special_use.empty(), entry.special_use);
   e.raw(") \"/\" ").mailbox(entry.mailbox);
-  if (entry.child_info_subscribed) e.raw(" (\"CHILDINFO\" (\"SUBSCRIBED\"))");
+  const bool both = entry.child_info_subscribed && !entry.old_name.empty();
+  if (entry.child_info_subscribed) e.raw(" (\"CHILDINFO\" (\"SUBSCRIBED\")").raw(both ? "" : ")");
+  if (!entry.old_name.empty()) e.raw(both ? " " : " (").raw("\"OLDNAME\" (").mailbox(entry.old_name).raw("))");
   e.crlf();
 }
 

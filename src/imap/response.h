@@ -32,6 +32,7 @@ enum class Condition : unsigned char { Ok, No, Bad, Bye, PreAuth };
 class Encoder {
  public:
   // utf8: the client has ENABLEd UTF8=ACCEPT and reads UTF-8 in quoted strings and mailbox names (RFC 6855).
+  // Or IMAP4rev2 (RFC 9051 section 4.3.1).
   explicit Encoder(std::string& out, bool utf8 = false) : out_(out), utf8_(utf8), line_start_(out.size()) {}
   std::string& out() { return out_; }
 
@@ -88,6 +89,7 @@ struct ListEntry {
   bool subscribed = false;
   std::string_view special_use = {};   // "\Sent" or empty
   bool child_info_subscribed = false;  // RFC 5258 CHILDINFO
+  std::string_view old_name = {};      // RFC 9051 section 6.3.9.7 OLDNAME, UTF-8; empty: none
   bool utf8 = false;                   // of Encoder
 };
 void list_response(std::string& out, std::string_view name /* LIST or LSUB */, const ListEntry& entry);

@@ -161,5 +161,16 @@ TEST(Response, esearch_in_part) {
             "* ESEARCH (TAG \"A1\") UID COUNT 4 PARTIAL (-1:-2 3,7)\r\n"
             "* ESEARCH (TAG \"A2\") UID COUNT 3 PARTIAL (9:12 NIL)\r\n");
 }
+TEST(ListResponse, extended_data_stand_in_one_list) {
+  auto line = [](const ListEntry& entry) {
+    std::string out;
+    list_response(out, "LIST", entry);
+    return out;
+  };
+  EXPECT_EQ(line({.mailbox = "b", .old_name = "a b"}), "* LIST () \"/\" b (\"OLDNAME\" (\"a b\"))\r\n");
+  EXPECT_EQ(line({.mailbox = "b", .child_info_subscribed = true, .old_name = "\xC3\xBC", .utf8 = true}),
+            "* LIST () \"/\" b (\"CHILDINFO\" (\"SUBSCRIBED\") \"OLDNAME\" (\"\xC3\xBC\"))\r\n");
+}
+
 }  // namespace
 }  // namespace bz::imap

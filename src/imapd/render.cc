@@ -10,7 +10,7 @@ void render_flags(std::string& out, const store::View& view, const UidSet& uids,
     if (!entry || !msn) return;
     imap::FetchWriter w = fetch_writer(out, *msn, uid, form.uid_only);
     if (form.uid && !form.uid_only) w.uid(Uid(uid));
-    w.flags(entry->flags, keywords, view.is_recent(uid));
+    w.flags(entry->flags, keywords, form.recent && view.is_recent(uid));
     if (form.modseq) w.modseq(ModSeq(entry->modseq));
     w.end();
   });
@@ -23,7 +23,7 @@ void render_changes(std::string& out, const store::View& view, const store::Chan
     for (store::Msn msn : changes.expunged) imap::expunge(out, msn);
   if (changes.exists_changed) {
     imap::exists(out, changes.exists);
-    imap::recent(out, changes.recent);
+    if (form.recent) imap::recent(out, changes.recent);
   }
   render_flags(out, view, changes.flags_changed, form);
 }

@@ -9,10 +9,13 @@
 namespace bz::imapd {
 
 struct FetchForm {
-  bool uid = false;       // responses of a UID command name the UID (RFC 3501 section 6.4.8)
+  // Responses of a UID command name the UID (RFC 3501 section 6.4.8), and what nobody asked for does with IMAP4rev2 (RFC
+  // 9051 section 7.5.2).
+  bool uid = false;
   bool modseq = false;    // CONDSTORE is enabled: UID and MODSEQ always (RFC 7162 section 3.2.4)
   bool vanished = false;  // QRESYNC is enabled: VANISHED instead of EXPUNGE (RFC 7162 section 3.2.10)
   bool uid_only = false;  // UIDONLY is enabled: UIDFETCH, and VANISHED too (RFC 9586 section 3)
+  bool recent = true;     // RECENT and \Recent: not with IMAP4rev2
 };
 
 // The begin of one FETCH or UIDFETCH response.

@@ -162,7 +162,7 @@ void Session::refuse(std::string tag, std::string_view text) {
 }
 
 Task<void> Session::run_command(std::string_view text) {
-  imap::ParsedCommand parsed = imap::parse_command(text, utf8_);
+  imap::ParsedCommand parsed = imap::parse_command(text, utf8());
   const imap::Command* command = parsed.command();
   if (!command && parsed.error()->well_formed) {
     tag_ = std::move(parsed.tag);
@@ -211,12 +211,20 @@ std::string Session::capabilities() const {
   if (config_.compress_level > 0 && !compression_) words += " COMPRESS=DEFLATE";
   if (const MessageLimit& limit = config_.message_limit; limit.shown > 0)
     words += (limit.saves_only ? " SAVELIMIT=" : " MESSAGELIMIT=") + std::to_string(limit.shown);
+  if (offers(imap::kRev2)) words.append(" ").append(imap::kRev2);
   return imap::without(words, hidden_);
+}
+
+bool Session::offers(std::string_view capability) const {
+  using enum imap::Offer;
+  if (capability == imap::kRev2 && config_.rev2 != Always && (config_.rev2 == Never || !named_)) return false;
+  return !imap::is_hidden(capability, hidden_);
 }
 
 void Session::identify(const imap::IdFields& id) {
   static const imap::ClientRules ours;
   hidden_ = (config_.client_rules ? *config_.client_rules : ours).hidden_from(id);
+  named_ = !id.empty();
 }
 
 void Session::bye(std::string_view text, std::string_view code) {
@@ -276,7 +284,11 @@ void Session::report(store::View::Expunges expunges) {
   announce_keywords();
   store::Changes changes = view_->sync(expunges);
   render_changes(out_, *view_, changes,
-                 {.uid = uid_command_ || condstore_, .modseq = condstore_, .vanished = qresync_, .uid_only = uid_only_});
+                 {.uid = uid_command_ || condstore_ || rev2_,
+                  .modseq = condstore_,
+                  .vanished = qresync_,
+                  .uid_only = uid_only_,
+                  .recent = !rev2_});
 }
 
 void Session::announce_url_key() {

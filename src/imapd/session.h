@@ -52,6 +52,7 @@ struct SessionConfig {
   imap::Literals literals = imap::Literals::Plus;
   unsigned max_bad = 20;  // ill-formed commands in a row before BYE
   MessageLimit message_limit{};
+  imap::Offer rev2 = imap::Offer::ToNamed;
   // What clients known by their ID get otherwise; null: ours.
   std::shared_ptr<const imap::ClientRules> client_rules{};
   int compress_level = 3;             // COMPRESS=DEFLATE: 1 to 9; 0: not offered
@@ -120,12 +121,18 @@ class Session {
   void start_compression() { compress_next_ = true; }  // of everything behind the running command's tagged response
   const Compression* compression() const { return compression_.get(); }
   std::string capabilities() const;  // what this client is offered now, without the word CAPABILITY
-  bool offers(std::string_view capability) const { return !imap::is_hidden(capability, hidden_); }
+  bool offers(std::string_view capability) const;
   // ID: the client is one of these from now on.
   void identify(const imap::IdFields& id);
 
-  bool utf8() const { return utf8_; }  // ENABLE UTF8=ACCEPT (RFC 6855)
-  void enable_utf8() { utf8_ = true; }
+  bool utf8_accept() const { return utf8_accept_; }  // ENABLE UTF8=ACCEPT (RFC 6855)
+  void enable_utf8_accept() { utf8_accept_ = true; }
+  bool rev2() const { return rev2_; }  // ENABLE IMAP4rev2 (RFC 9051)
+  void enable_rev2() { rev2_ = true; }
+  // The client reads UTF-8 in quoted strings, its names of mailboxes are UTF-8: either of the two.
+  bool utf8() const { return utf8_accept_ || rev2_; }
+  // \Recent is no flag of IMAP4rev2 (Appendix E, 12).
+  bool shows_recent(uint32_t uid) const { return !rev2_ && view_->is_recent(uid); }
 
   // ID: at most one line, and the first one only.
   void client_named(std::string client) {
@@ -180,8 +187,9 @@ class Session {
   store::MailboxPtr mailbox_;
   std::unique_ptr<store::View> view_;
   bool read_only_ = false;
-  bool condstore_ = false, qresync_ = false, utf8_ = false, uid_only_ = false;
+  bool condstore_ = false, qresync_ = false, utf8_accept_ = false, uid_only_ = false, rev2_ = false;
   std::vector<std::string> hidden_;  // capabilities, from this client
+  bool named_ = false;               // the client has said what it is
   UidSet saved_result_;
   std::unique_ptr<DecodedPart> decoded_part_;
   BatchHistory batch_history_;

@@ -132,11 +132,12 @@ struct MailstoreConfig {
   unsigned lanes = 0;                                      // threads; 0: one per core
   uint64_t cache = 0;                                      // bytes of block cache
   unsigned max_sessions_per_account = 0;
-  bool refuse_eight_bit_headers = false;  // in APPEND, of clients that do not enable UTF8=ACCEPT
-  bool imap_literal_minus = false;        // LITERAL- instead of LITERAL+ (RFC 7888 section 5)
-  Millis pop3_idle_time{};                // RFC 1939 section 3: 10 minutes at least
-  Millis pop3_take_over{};                // 0: never
-  bool pop3_marks_seen = false;           // what POP3 retrieved
+  bool refuse_eight_bit_headers = false;       // in APPEND, of clients that do not enable UTF8=ACCEPT
+  bool imap_literal_minus = false;             // LITERAL- instead of LITERAL+ (RFC 7888 section 5)
+  imap::Offer imap4rev2 = imap::Offer::Never;  // RFC 9051
+  Millis pop3_idle_time{};                     // RFC 1939 section 3: 10 minutes at least
+  Millis pop3_take_over{};                     // 0: never
+  bool pop3_marks_seen = false;                // what POP3 retrieved
 };
 
 struct SmartHostConfig {

@@ -35,6 +35,7 @@ MailLaneConfig lane_config(const Config& config) {
   lane.imap.compress_level = config.mailstore.compress_level;
   lane.imap.message_limit = {config.mailstore.message_limit, config.mailstore.message_limit_enforced,
                              config.mailstore.message_limit_saves_only};
+  lane.imap.rev2 = config.mailstore.imap4rev2;
   lane.imap.client_rules = std::make_shared<const imap::ClientRules>(config.clients, config.mailstore.client_rules);
   lane.pop3.idle_timeout = config.mailstore.pop3_idle_time;
   lane.pop3_take_over = config.mailstore.pop3_take_over;

@@ -14,6 +14,8 @@ LOGIN = [HELLO, "C a LOGIN u p", "S a OK [CAPABILITY IMAP4rev1 IDLE] Logged in"]
 SELECT = [*LOGIN, "C b SELECT INBOX", "S * FLAGS (\\Seen \\Deleted)", "S * OK [PERMANENTFLAGS (\\Seen \\*)] Ok", "S * 3 EXISTS", "S * 0 RECENT",
           "S * OK [UIDVALIDITY 7] Ok", "S * OK [UIDNEXT 10] Ok", "S b OK [READ-WRITE] Selected"]
 RESYNC = [*LOGIN, "C e ENABLE QRESYNC", "S * ENABLED QRESYNC", "S e OK Enabled", *SELECT[3:]]
+REV2 = [*LOGIN, "C e ENABLE IMAP4rev2", "S * ENABLED IMAP4rev2", "S e OK Enabled",
+        *('S * LIST () "/" INBOX' if "RECENT" in line else line for line in SELECT[3:])]
 ONE = '("TEXT" "PLAIN" ("CHARSET" "us-ascii") NIL NIL "7BIT" 12 1)'
 ENVELOPE = '("d" "s" (("N" NIL "a" "b")) (("N" NIL "a" "b")) (("N" NIL "a" "b")) NIL NIL NIL NIL "<m>")'
 
@@ -26,7 +28,7 @@ GOOD = [
     '* 1 FETCH (BODY[1.2.HEADER.FIELDS (SUBJECT "From")]<0> {5}\r\nA\r\nBC BODY[] "" BINARY[1] ~{2}\r\n\0\1 BINARY.SIZE[1] 7)',
     "* 1 FETCH (MODSEQ (12) EMAILID (M1-x_) THREADID NIL SAVEDATE NIL PREVIEW {2}\r\nab)",
     "* LIST (\\HasNoChildren \\Sent) \"/\" Sent", '* LIST (\\Noselect) "/" ""', '* LIST () NIL {3}\r\na"b ("CHILDINFO" ("SUBSCRIBED"))',
-    '* LIST () "/" "Entw&APw-rfe &- mehr"', '* LIST (\\NonExistent) "/" x (OLDNAME ("y z"))',
+    '* LIST () "/" x ("CHILDINFO" ("SUBSCRIBED") OLDNAME (y))', '* LIST () "/" "Entw&APw-rfe &- mehr"', '* LIST (\\NonExistent) "/" x (OLDNAME ("y z"))',
     "* STATUS Box (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 1 HIGHESTMODSEQ 0 SIZE 9 MAILBOXID (F1) APPENDLIMIT NIL)",
     "* SEARCH", "* SEARCH 2 3 (MODSEQ 9)", "* SORT 5 2", "* THREAD (2)(3 6 (4 23)(44 7 96))", "* THREAD ((3)(5))", "* THREAD",
     '* ESEARCH (TAG "a") UID MIN 2 MAX 9 COUNT 4 ALL 2:3,8:9 MODSEQ 7', '* ESEARCH (TAG "a") UID', '* ESEARCH (TAG "a") PARTIAL (-1:-50 NIL)',
@@ -57,7 +59,7 @@ BAD = [
     "* 1 FETCH (BODY[] {2}\r\na\0)", "* 1 FETCH (MODSEQ 12)", "* 1 FETCH (MODSEQ (0))", "* 1 FETCH (EMAILID (a.b))", "* 1 FETCH (THREADID ())", "* 1 FETCH (NEW 1)",
     "* LIST (\\HasNoChildren \\HasChildren) \"/\" x", "* LIST (\\Sent \\Sent) \"/\" x", "* LIST (\\Sent \\Drafts) \"/\" x", '* LIST () / x', '* LIST () "/" ""',
     '* LIST () "/" x ', '* LIST () "/" a b', '* LIST (Sent) "/" x', '* LIST (\\Sentt) "/" x', '* LIST () "/" "Entw\u00fcrfe"', '* LIST () "/" "a&b"', '* LIST () "/" "&AGEAYg-"',
-    '* LIST () "/" "a\\nb"', '* LIST () "//" x', '* LIST () "/" x (NEWS (a))', '* LIST ( \\Sent) "/" x',
+    '* LIST () "/" x (OLDNAME (a) OLDNAME (b))', '* LIST () "/" x (OLDNAME a)', '* LIST () "/" "a\\nb"', '* LIST () "//" x', '* LIST () "/" x (NEWS (a))', '* LIST ( \\Sent) "/" x',
     "* STATUS Box (MESSAGES 3 )", "* STATUS Box (MESSAGES 3 MESSAGES 3)", "* STATUS Box (UIDNEXT 0)", "* STATUS Box (MESSAGE 3)", "* STATUS Box MESSAGES 3", "* STATUS Box (MAILBOXID F1)",
     "* SEARCH ", "* SEARCH 0", "* SEARCH 2 2", "* SEARCH (MODSEQ 9)", "* SEARCH 2  3", "* THREAD (3 (5 6))", "* THREAD (3) (4)", "* THREAD (3 4", "* THREAD ()", "* THREAD (2)(2)",
     '* THREAD ((3 4))', '* ESEARCH UID ALL 3', '* ESEARCH (TAG "a") UID ALL 1:*', '* ESEARCH (TAG "a") UID ALL', '* ESEARCH (TAG "a") COUNT 0 ALL 3', '* ESEARCH (TAG "a") ALL 3 UID',
@@ -84,6 +86,9 @@ FINE = {
                 "C d NOOP", "S * VANISHED 4", "S * 2 EXISTS", "S d OK x"],
     "sasl": [HELLO, "C a AUTHENTICATE PLAIN", "S + ", "C AGEAYg==", "S a OK [CAPABILITY IMAP4rev1] Logged in"],
     "utf-8": [*LOGIN, "C b ENABLE UTF8=ACCEPT", "S * ENABLED UTF8=ACCEPT", "S b OK x", 'C c LIST "" *', 'S * LIST () "/" "Entw\u00fcrfe"', "S c OK x"],
+    "rev2": [*REV2, "C c SEARCH ALL", 'S * ESEARCH (TAG "c") ALL 1:3', "S c OK x", "C d NOOP", "S * 1 FETCH (UID 4 FLAGS (\\Seen))", "S d OK x",
+             "C f STORE 1 FLAGS ()", "S * 1 FETCH (FLAGS ())", "S f OK x", 'C g RENAME a b', 'S * LIST () "/" "b\u00fc" ("OLDNAME" (a))', "S g OK x"],
+    "status behind list": [*LOGIN, 'C b LIST "" * RETURN (STATUS (UNSEEN))', 'S * LIST () "/" a', "S * STATUS a (UNSEEN 1)", 'S * LIST (\\NoSelect) "/" b', "S b OK x"],
     "nonsense": [HELLO, "C ", "C *", "S * BAD What", "C x y z", "S x BAD What", "C a NOOP", "S a OK x"],
     "logout": [*LOGIN, "C b LOGOUT", "S * BYE bye", "S b OK x"],
     "long literal": [*SELECT, "C c FETCH 1 BODY[]", "S * 1 FETCH (BODY[] {9000}\r\n" + "a" * 9000 + ")", "S c OK x"],
@@ -126,6 +131,15 @@ FORGED = {
     "ESEARCH with UID": [*SELECT, "C c SEARCH RETURN () ALL", 'S * ESEARCH (TAG "c") UID ALL 1'],
     "ESEARCH of another tag": [*SELECT, "C c UID SEARCH RETURN () ALL", 'S * ESEARCH (TAG "b") UID ALL 1'],
     "UTF-8 unasked": [*LOGIN, "C b LIST \"\" *", 'S * LIST () "/" "Entw\u00fcrfe"'],
+    "status before list": [*LOGIN, 'C b LIST "" * RETURN (STATUS (UNSEEN))', 'S * LIST () "/" a', 'S * LIST () "/" b', "S * STATUS a (UNSEEN 1)"],
+    "status of no mailbox": [*LOGIN, 'C b LIST "" * RETURN (STATUS (UNSEEN))', 'S * LIST (\\NoSelect) "/" a', "S * STATUS a (UNSEEN 1)"],
+    "OLDNAME unasked": [*LOGIN, "C b RENAME a b", 'S * LIST () "/" b ("OLDNAME" (a))'],
+    "rev2 and SEARCH": [*REV2, "C c SEARCH ALL", "S * SEARCH 1"],
+    "rev2 and RECENT": [*REV2, "C c NOOP", "S * 0 RECENT"],
+    "rev2 and \\Recent": [*REV2, "C c FETCH 1 FLAGS", "S * 1 FETCH (FLAGS (\\Recent))"],
+    "rev2 and UNSEEN": [*REV2[:-1], "S * OK [UNSEEN 1] First"],
+    "rev2 and news without UID": [*REV2, "C c NOOP", "S * 1 FETCH (FLAGS (\\Seen))"],
+    "rev2 and no LIST": [line for line in REV2 if "* LIST" not in line],
     "after BYE": [*LOGIN, "C b LOGOUT", "S * BYE bye", "S * 3 EXISTS"],
     "LOGOUT without BYE": [*LOGIN, "C b LOGOUT", "S b OK x"],
     "EXISTS falls with UIDONLY": [*LOGIN, "C e ENABLE UIDONLY", "S * ENABLED UIDONLY", "S e OK x", *SELECT[3:], "C d NOOP", "S * VANISHED 4", "S * 1 EXISTS"],

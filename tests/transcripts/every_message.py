@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Every message of the corpus, broken ones too, and some made to hurt, fetched with every item that is offered: each reply keeps the rules of
-imap_rules. Once as IMAP4rev1, and once for each of UTF8=ACCEPT and IMAP4rev2 that is offered."""
+imap_rules. Once as IMAP4rev1, and once with each of UTF8=ACCEPT and IMAP4rev2 enabled."""
 import pathlib
 import re
 import sys
@@ -71,7 +71,7 @@ def read_all(phone, count, offered):
 
 
 def main():
-    with Buzon(accounts=["ana"]) as mail:
+    with Buzon(accounts=["ana"], settings='[mailstore]\nimap4rev2 = "always"\n') as mail:
         def login():
             phone = Phone(mail.connect("imaps"))
             phone.send(f"a AUTHENTICATE PLAIN {plain(mail, 'ana')}")
@@ -81,6 +81,7 @@ def main():
         assert count > 1500, (count, refused)
         read_all(phone, count, offered)
         modes = [name for name in ("UTF8=ACCEPT", "IMAP4rev2") if name in offered]
+        assert len(modes) == 2, offered
         for mode in modes:
             phone, _ = login()
             phone.ok("e", f"ENABLE {mode}")

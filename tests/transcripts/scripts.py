@@ -1,4 +1,4 @@
-"""The session scripts of an iPhone and a Mac, T1 to T13, as functions of (server, framing). Order and bytes follow what is known of the two
+"""The session scripts of an iPhone and a Mac, T1 to T13, and T14 of nobody, as functions of (server, framing). Order and bytes follow what is known of the two
 stacks: "L" (settings, plain numbers as tags) and "M" (sync, letters and numbers, several commands in one packet)."""
 import base64
 import re
@@ -395,6 +395,34 @@ def t13_macos(mail, framing):
     phone.ok("8.6", "FETCH 1:5 (FLAGS UID)")
 
 
+def t14_rev2(mail, framing):
+    """No phone: a client that says what it is, and means RFC 9051."""
+    phone = connect(mail, framing, "ana", "R.")
+    phone.ok("R.2", 'ID ("name" "modern" "version" "1")')
+    find(rb"^\* CAPABILITY IMAP4rev1 .* IMAP4rev2\r\n", phone.ok("R.3", "CAPABILITY")[0])
+    fresh_mailbox(phone, "T14", 3)
+    phone.packet("R.4 ENABLE IMAP4rev2", "R.5 DELETE \"T14 \u00fc\"", "R.6 RENAME T14 \"T14 \u00fc\"", 'R.7 LIST "" T14% RETURN (STATUS (MESSAGES DELETED SIZE))',
+                 "R.8 SELECT \"T14 \u00fc\"", "R.9 UID SEARCH UNSEEN")
+    find(rb"^\* ENABLED IMAP4rev2\r\n", phone.until("R.4")[0])
+    phone.until("R.5")
+    untagged, result = phone.until("R.6")
+    find(' "/" "T14 \u00fc" \\("OLDNAME" \\(T14\\)\\)'.encode(), untagged)
+    assert b" OK " in result, result
+    untagged, _ = phone.until("R.7")
+    assert [u.split()[1] for u in untagged] == [b"LIST", b"STATUS"] and b"(MESSAGES 3 DELETED 0 SIZE " in untagged[1], untagged
+    untagged, result = phone.until("R.8")
+    find(' "/" "T14 \u00fc"\r\n'.encode(), untagged)
+    assert not [u for u in untagged if b"RECENT" in u or b"[UNSEEN" in u] and b" OK [READ-WRITE] " in result, (untagged, result)
+    find(rb'^\* ESEARCH \(TAG "R.9"\) UID ALL 1:3\r\n', phone.until("R.9")[0])
+    find(rb"^\* 2 FETCH \(FLAGS \(\)\)", phone.ok("R.10", "FETCH 2 FLAGS")[0])
+    find(rb'^\* ESEARCH \(TAG "R.11"\)\r\n', phone.ok("R.11", "SEARCH DELETED")[0])
+    append(phone, "R.12", "T14 \u00fc", message("h\u00e9"))
+    find(rb"^\* 4 EXISTS", phone.ok("R.13", "NOOP")[0])
+    find("\"h\u00e9\"".encode(), phone.ok("R.14", "FETCH 4 ENVELOPE")[0])
+    find(rb"^\* OK \[CLOSED\] ", phone.ok("R.15", "SELECT INBOX")[0])
+    phone.ok("R.16", "DELETE \"T14 \u00fc\"")
+
+
 def t11_pop3(mail, framing):
     """A POP3 account: CAPA, login, STAT, UIDL, LIST, TOP, RETR, DELE, QUIT, each way to log in."""
     with mail.imap("ben", "INBOX") as imap:
@@ -480,4 +508,4 @@ def wait_free(login, way, count):
 
 
 ALL = [t1_account_verification, t2_first_sync, t3_incremental_sync, t4_idle, t5_windows, t6_search, t7_flag_move, t8_append, t9_drafts,
-       t11_pop3, t12_old_loop, t13_macos]
+       t11_pop3, t12_old_loop, t13_macos, t14_rev2]

@@ -43,6 +43,8 @@ Task<Result<void>> write_status(Session& s, std::string name, imap::StatusItems 
 // commands/list.cc
 Task<Reply> handle(Session& s, const imap::List& command);
 Task<Reply> handle(Session& s, const imap::Lsub& command);
+// The LIST response of one mailbox, which no LIST asked for. `old_name`: OLDNAME (RFC 9051 section 6.3.9.7); empty: none.
+void tell_mailbox(Session& s, const store::MailboxInfo& info, std::string_view old_name);
 // commands/append.cc
 // From the first event of the command (its first literal, or all of it) to its tagged response.
 Task<void> run_append(Session& s, imap::Framer::Event event);

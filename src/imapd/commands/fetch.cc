@@ -130,7 +130,7 @@ Task<Result<bool>> write_message(Session& s, const Plan& plan, store::Msn msn, s
     if (!checked) co_return std::move(checked).error();
   }
   const auto& keywords = s.mailbox().keywords();
-  bool recent = s.view().is_recent(entry.uid);
+  bool recent = s.shows_recent(entry.uid);
   imap::FetchWriter w = fetch_writer(s.out(), msn, entry.uid, s.uid_only(), s.utf8());
   if (plan.uid_first) w.uid(Uid(entry.uid));
   // Before the literals: Perl's Mail::IMAPClient takes what stands behind one for its end.

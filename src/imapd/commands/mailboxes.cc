@@ -1,4 +1,5 @@
-// Commands that change the tree of mailboxes: RFC 3501 sections 6.3.3 to 6.3.7, RFC 6154 section 3, RFC 8474 section 4.1.
+// Commands that change the tree of mailboxes: RFC 3501 sections 6.3.3 to 6.3.7, RFC 9051 sections 6.3.4 to 6.3.8, RFC 6154
+// section 3, RFC 8474 section 4.1.
 #include "base/text.h"
 #include "imapd/commands/commands.h"
 
@@ -26,6 +27,14 @@ std::string without_separator(std::string name) {
   return name;
 }
 
+// The mailbox that the client calls `supplied` is called otherwise here, or no more: IMAP4rev2 clients hear of it by LIST
+// with OLDNAME (RFC 9051 section 6.3.9.7).
+void tell_name(Session& s, const std::string& supplied, const std::string& name) {
+  if (!s.rev2() || supplied == name) return;
+  if (const store::MailboxInfo* info = s.account().find(name)) return tell_mailbox(s, *info, supplied);
+  imap::list_response(s.out(), "LIST", {.mailbox = name, .non_existent = true, .old_name = supplied, .utf8 = s.utf8()});
+}
+
 }  // namespace
 
 Task<Reply> handle(Session& s, const imap::Create& command) {
@@ -37,19 +46,26 @@ Task<Reply> handle(Session& s, const imap::Create& command) {
     if (!known || is_taken(s, *known)) co_return no("Special use not possible", "USEATTR");
     use = *known;
   }
-  std::string name = without_separator(command.mailbox);
+  const std::string supplied = without_separator(command.mailbox);
+  std::string name = supplied;
   auto created = co_await s.account().create(std::move(name), use);
   if (!created) co_return reply_for(created.error());
+  if (const store::MailboxInfo* info = s.account().find(supplied)) tell_name(s, supplied, info->name);
   co_return ok("CREATE completed", imap::code_mailbox_id(*created));
 }
 
 Task<Reply> handle(Session& s, const imap::Delete& command) {
   const store::MailboxInfo* info = s.account().find(command.mailbox);
+  // RFC 9051 section 6.3.5. One that can be selected goes, and its name stays for the children.
+  if (info && !info->selectable && s.account().has_children(info->name))
+    co_return no("The name has mailboxes below it", "HASCHILDREN");
   bool own = info && s.selected() && s.mailbox().info().id == info->id;
+  const std::string named = info ? info->name : std::string();
   std::string name = command.mailbox;
   auto removed = co_await s.account().remove(std::move(name));
   if (!removed) co_return reply_for(removed.error());
   if (own) s.unselect();
+  tell_name(s, command.mailbox, named);
   co_return ok("DELETE completed");
 }
 
@@ -57,6 +73,8 @@ Task<Reply> handle(Session& s, const imap::Rename& command) {
   std::string from = command.from, to = without_separator(command.to);
   auto renamed = co_await s.account().rename(std::move(from), std::move(to));
   if (!renamed) co_return reply_for(renamed.error());
+  const store::MailboxInfo* info = s.account().find(command.to);
+  if (info && command.from != "INBOX") tell_name(s, command.from, info->name);
   co_return ok("RENAME completed");
 }
 

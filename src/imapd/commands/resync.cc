@@ -76,7 +76,7 @@ Task<Result<void>> resynchronize(Session& s, imap::QResync known) {
   for (size_t at = 0; at < changed.size(); at += kSlice) {
     UidSet slice;
     for (size_t i = at; i < std::min(at + kSlice, changed.size()); ++i) slice.add(changed[i]);
-    render_flags(s.out(), s.view(), slice, {.uid = true, .modseq = true, .uid_only = s.uid_only()});
+    render_flags(s.out(), s.view(), slice, {.uid = true, .modseq = true, .uid_only = s.uid_only(), .recent = !s.rev2()});
     if (!co_await s.flush_if_large()) co_return Result<void>();
     base::Yield yield(s.loop());
     co_await yield;

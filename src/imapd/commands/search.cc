@@ -108,7 +108,7 @@ Task<Found> find(Session& s, const imap::Search& command) {
 
 Task<Reply> handle(Session& s, const imap::Search& command) {
   // RFC 6855 section 3: the charset is settled.
-  if (s.utf8() && !command.charset.empty()) co_return bad("No CHARSET behind ENABLE UTF8=ACCEPT");
+  if (s.utf8_accept() && !command.charset.empty()) co_return bad("No CHARSET behind ENABLE UTF8=ACCEPT");
   Found found = co_await find(s, command);
   if (found.refusal) co_return std::move(*found.refusal);
   UidSet uids, numbers;
@@ -122,8 +122,9 @@ Task<Reply> handle(Session& s, const imap::Search& command) {
   if (command.has_modseq) modseq = modseq_of(s, command, found.outcome);
   if (command.esearch && !command.esearch->answers())
     co_return cut_reply(s, ok("SEARCH completed, result saved"), found.lowest);
-  if (command.esearch)
-    imap::esearch_response(s.out(), s.tag(), command.uid, *command.esearch, hits, modseq);
+  if (command.esearch || s.rev2())  // RFC 9051 section 6.4.4: ESEARCH always, of all when nothing else is wanted
+    imap::esearch_response(s.out(), s.tag(), command.uid, command.esearch.value_or(imap::SearchReturn{.all = true}), hits,
+                           modseq);
   else
     imap::search_response(s.out(), hits, modseq);
   co_return cut_reply(s, ok("SEARCH completed"), found.lowest);

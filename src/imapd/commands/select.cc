@@ -1,5 +1,5 @@
-// SELECT and EXAMINE (RFC 3501 sections 6.3.1 and 6.3.2, RFC 7162 sections 3.1.2 and 3.2.11, RFC 8474 section 4.2), CLOSE,
-// UNSELECT (RFC 3691).
+// SELECT and EXAMINE (RFC 3501 sections 6.3.1 and 6.3.2, RFC 9051 sections 6.3.2 and 6.3.3, RFC 7162 sections 3.1.2 and
+// 3.2.11, RFC 8474 section 4.2), CLOSE, UNSELECT (RFC 3691).
 #include "imapd/commands/commands.h"
 
 namespace bz::imapd {
@@ -14,7 +14,8 @@ std::optional<store::Msn> first_unseen(const store::View& view) {
   return std::nullopt;
 }
 
-void describe(Session& s) {
+// `name`: as the client wrote it. IMAP4rev2 has LIST instead of RECENT and UNSEEN (RFC 9051 Appendix E, 10 to 12).
+void describe(Session& s, const std::string& name) {
   std::string& out = s.out();
   const store::View& view = s.view();
   const store::MailboxInfo& info = s.mailbox().info();
@@ -23,9 +24,13 @@ void describe(Session& s) {
   imap::flags_response(out, keywords);
   imap::untagged(out, Condition::Ok, imap::code_permanent_flags(keywords, !s.read_only(), more), "Flags permitted");
   imap::exists(out, view.exists());
-  imap::recent(out, view.recent());
-  if (auto unseen = s.uid_only() ? std::nullopt : first_unseen(view))
-    imap::untagged(out, Condition::Ok, imap::code_number("UNSEEN", *unseen), "First unseen");
+  if (s.rev2()) {
+    tell_mailbox(s, info, name == info.name ? "" : name);
+  } else {
+    imap::recent(out, view.recent());
+    if (auto unseen = s.uid_only() ? std::nullopt : first_unseen(view))
+      imap::untagged(out, Condition::Ok, imap::code_number("UNSEEN", *unseen), "First unseen");
+  }
   imap::untagged(out, Condition::Ok, imap::code_number("UIDVALIDITY", info.uid_validity.value()), "UIDs valid");
   imap::untagged(out, Condition::Ok, imap::code_number("UIDNEXT", info.uid_next), "Predicted next UID");
   imap::untagged(out, Condition::Ok, imap::code_number("HIGHESTMODSEQ", info.highest_modseq), "Highest");
@@ -49,7 +54,7 @@ Task<Reply> handle(Session& s, const imap::Select& command) {
   auto mailbox = co_await s.account().open(info->id);
   if (!mailbox) co_return reply_for(mailbox.error());
   s.select(std::move(*mailbox), command.examine);
-  describe(s);
+  describe(s, command.mailbox);
   if (command.qresync && command.qresync->uid_validity == s.mailbox().info().uid_validity.value()) {
     auto resynced = co_await resynchronize(s, *command.qresync);
     if (!resynced) {

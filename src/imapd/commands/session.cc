@@ -60,19 +60,22 @@ Task<Reply> handle(Session&, const imap::Done&) { co_return bad("DONE without ID
 Task<Reply> handle(Session& s, const imap::Enable& command) {
   const auto& names = command.capabilities;
   auto asked = [&](std::string_view name) {
-    return std::find(names.begin(), names.end(), name) != names.end() && s.offers(name);
+    return std::find(names.begin(), names.end(), base::upper(name)) != names.end() && s.offers(name);
   };
   const bool qresync = asked(imap::kEnableQresync) && !s.qresync();
   const bool condstore = asked(imap::kEnableCondstore) && !s.condstore();
-  const bool utf8 = asked(imap::kEnableUtf8) && !s.utf8();
+  const bool utf8 = asked(imap::kEnableUtf8) && !s.utf8_accept();
   const bool uid_only = asked(imap::kEnableUidOnly) && !s.uid_only();
+  const bool rev2 = asked(imap::kRev2) && !s.rev2();
   s.out().append("* ENABLED");
   if (condstore) s.out().append(" CONDSTORE");
   if (qresync) s.out().append(" QRESYNC");
   if (utf8) s.out().append(" UTF8=ACCEPT");
   if (uid_only) s.out().append(" UIDONLY");
+  if (rev2) s.out().append(" IMAP4rev2");
   s.out().append("\r\n");
-  if (utf8) s.enable_utf8();
+  if (utf8) s.enable_utf8_accept();
+  if (rev2) s.enable_rev2();
   if (qresync) s.enable_qresync();  // RFC 7162 section 3.2.3: enables CONDSTORE too
   if (condstore || qresync) s.enable_condstore();
   if (uid_only) s.enable_uid_only();

@@ -31,7 +31,7 @@ void tell_result(Session& s, const imap::Store& command, const UidSet& uids, con
     if (!entry || !msn) return;
     imap::FetchWriter w = fetch_writer(s.out(), *msn, uid, s.uid_only());
     if ((command.uid || s.condstore()) && !s.uid_only()) w.uid(Uid(uid));
-    if (!command.silent) w.flags(entry->flags, keywords, s.view().is_recent(uid));
+    if (!command.silent) w.flags(entry->flags, keywords, s.shows_recent(uid));
     if (s.condstore()) w.modseq(ModSeq(entry->modseq));
     w.end();
   });

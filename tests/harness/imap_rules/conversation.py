@@ -24,6 +24,7 @@ class Conversation:
         self.inflate = self.deflate = None
         self.greeted = self.finished = self.opaque = False
         self.enabled, self.view, self.closing = set(), None, None
+        self.listed = None      # the LIST response before this reply
         self.utf8 = self.text_utf8 = self.condstore = self.notify = False
         self.own, self.count = own, 0
         self.heard = lambda reply, command: None   # of each reply that kept the rules, and the command under way
@@ -112,6 +113,11 @@ class Conversation:
                 raise Deviation("an untagged reply after BYE")
         if command:
             command.seen.append(reply.code if reply.kind == "OK" and reply.code else reply.kind)
+        listed, self.listed = self.listed, reply if reply.kind == "LIST" else None
+        if reply.kind == "STATUS" and verb == "LIST":
+            self.status_of_list(reply, listed)
+        if reply.code == "UNSEEN" and "IMAP4REV2" in self.enabled:
+            raise Deviation("UNSEEN after ENABLE IMAP4rev2")   # RFC 9051 Appendix E, 11
         handler = getattr(self, "on_" + reply.kind.lower(), None)
         if handler:
             handler(reply, command)
@@ -147,6 +153,19 @@ class Conversation:
     def on_exists(self, reply, command):
         self.selecting(command).exists(reply.number)
 
+    def on_list(self, reply, command):
+        if reply.old_name is not None and "IMAP4REV2" not in self.enabled and not self.notify:
+            raise Deviation("OLDNAME for a client that knows none")   # RFC 9051 section 6.3.9.7, RFC 5465 section 5.4
+        if command and command.verb in ("SELECT", "EXAMINE") and b"\\noselect" in reply.attributes:
+            raise Deviation("a selected mailbox that cannot be selected")
+
+    def status_of_list(self, reply, listed):
+        """RFC 5819 section 2, RFC 9051 section 6.3.9.2."""
+        if listed is None or listed.mailbox != reply.mailbox:
+            raise Deviation("STATUS that does not follow its LIST")
+        if {b"\\noselect", b"\\nonexistent"} & set(listed.attributes):
+            raise Deviation("STATUS of a mailbox that cannot be selected")
+
     def on_recent(self, reply, command):
         if "IMAP4REV2" in self.enabled:
             raise Deviation("RECENT after ENABLE IMAP4rev2")
@@ -177,6 +196,9 @@ class Conversation:
         if "UIDONLY" in self.enabled:
             raise Deviation("FETCH after ENABLE UIDONLY")
         verb, items = command.verb if command else "", reply.items
+        if "IMAP4REV2" in self.enabled and (b"\\recent" in (f.lower() for f in items.get(b"FLAGS", ())) or
+                                            verb not in ("FETCH", "STORE") and b"UID" not in items):
+            raise Deviation("\\Recent, or news without UID, after ENABLE IMAP4rev2")   # RFC 9051 Appendix E, 12 and 21
         if verb.startswith("UID ") and b"UID" not in items:
             raise Deviation("FETCH without UID in answer to a UID command")
         if "QRESYNC" in self.enabled and b"FLAGS" in items and verb not in ("FETCH", "UID FETCH") and not {b"UID", b"MODSEQ"} <= set(items):

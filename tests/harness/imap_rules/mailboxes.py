@@ -24,21 +24,25 @@ def mailbox_list(c, known, extended):
     name = c.mailbox()
     if not name and delimiter and b"\\noselect" not in attributes:
         c.fail("a mailbox without name")   # LIST "" "" alone names the root
+    items = {}
     if extended and c.peek(b" "):
         c.sp()
-        c.parenthesized(lambda: extended_item(c))
-    return dict(mailbox=name, attributes=attributes)
+        c.parenthesized(lambda: extended_item(c, items))
+    return dict(mailbox=name, attributes=attributes, old_name=items.get(b"OLDNAME"))
 
 
-def extended_item(c):
+def extended_item(c, items):
     tag = c.astring().upper()
+    if tag in items:
+        c.fail(f"{tag!r} twice")
+    items[tag] = None
     c.sp()
     if tag == b"CHILDINFO":
         if set(x.upper() for x in c.parenthesized(c.string, least=1)) - {b"SUBSCRIBED"}:
             c.fail("CHILDINFO")
     elif tag == b"OLDNAME":
         c.need(b"(")
-        c.mailbox()
+        items[tag] = c.mailbox()
         c.need(b")")
     else:
         c.fail(f"unknown extended item {tag!r}")
