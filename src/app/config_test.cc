@@ -69,7 +69,7 @@ TEST(Config, small_file_gets_defaults) {
 TEST(Config, literal_minus_is_shown_before_login_too) {
   const std::string minus = "mailstore.imap_literals = \"minus\"\n" + kGood;
   EXPECT_EQ(parse_config(kGood, "f")->listeners[0].imap_capabilities, "");
-  EXPECT_EQ(parse_config(minus, "f")->listeners[0].imap_capabilities, "IMAP4rev1 LITERAL- SASL-IR ID ENABLE IDLE");
+  EXPECT_EQ(parse_config(minus, "f")->listeners[0].imap_capabilities, "IMAP4rev1 LITERAL- SASL-IR ID ENABLE IDLE LANGUAGE");
   EXPECT_EQ(parse_config(minus + "imap_capabilities = \"IMAP4rev1\"\n", "f")->listeners[0].imap_capabilities, "IMAP4rev1");
   EXPECT_THAT(refusal("mailstore.imap_literals = \"none\"\n" + kGood), HasSubstr("\"plus\" \"minus\""));
 }

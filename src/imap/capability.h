@@ -7,7 +7,7 @@
 
 namespace bz::imap {
 
-inline constexpr std::string_view kCapabilitiesBeforeLogin = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE";
+inline constexpr std::string_view kCapabilitiesBeforeLogin = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE LANGUAGE";
 // While the session may go to another server: what the gateway itself understands, and no promise for what comes after. The
 // tagged OK of the login says the rest.
 inline constexpr std::string_view kCapabilitiesOfAnyServer = "IMAP4rev1 SASL-IR ID";
@@ -19,6 +19,7 @@ inline constexpr std::string_view kCapabilitiesAfterLogin =
     "URLAUTH URLAUTH=BINARY URL-PARTIAL UTF8=ACCEPT "
     "SPECIAL-USE CREATE-SPECIAL-USE "
     "LIST-EXTENDED LIST-STATUS STATUS=SIZE OBJECTID PREVIEW ESEARCH SEARCHRES WITHIN PARTIAL CONDSTORE QRESYNC "
+    "LANGUAGE "
     "SAVEDATE SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS";
 // The text of COMPRESS's tagged OK (RFC 4978): what follows on the connection is no IMAP to those who only pass it on.
 inline constexpr std::string_view kDeflateActive = "DEFLATE active";

@@ -152,11 +152,14 @@ struct UidBatches {    // RFC 10022
   uint32_t first = 1;  // batches asked for, counted from the newest messages
   uint32_t last = 0;   // 0: all
 };
+struct SetLanguage {                // RFC 5255 section 3.2
+  std::vector<std::string> ranges;  // in order of preference; none: which languages are there?
+};
 
 using Command =
     std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename, Subscribe,
                  Unsubscribe, Status, List, Lsub, Namespace, Idle, Done, Enable, Check, Close, Unselect, Expunge, Search,
-                 Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth, UrlFetch, Compress, UidBatches>;
+                 Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth, UrlFetch, Compress, UidBatches, SetLanguage>;
 
 std::string_view name(const Command& command);  // "UID FETCH" is "FETCH"; for logs
 

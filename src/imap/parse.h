@@ -12,6 +12,7 @@ namespace bz::imap::detail {
 inline constexpr size_t kMaxFetchItems = 256, kMaxHeaderFields = 256, kMaxPartDepth = 128;
 inline constexpr size_t kMaxKeyword = 100;  // 59 keywords fit into a line of a response
 inline constexpr size_t kMaxUrls = 256;     // of GENURLAUTH or URLFETCH
+inline constexpr size_t kMaxLanguages = 32;
 inline constexpr size_t kMaxIdFields = 30, kMaxPatterns = 256, kMaxFlags = 256;
 
 class Parse {
@@ -42,6 +43,7 @@ Read read_authenticate(Parse& p);
 Read read_login(Parse& p);
 Read read_enable(Parse& p);
 Read read_compress(Parse& p);
+Read read_language(Parse& p);
 Read read_select(Parse& p, bool examine);
 Read read_create(Parse& p);
 Read read_rename(Parse& p);

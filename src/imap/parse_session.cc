@@ -1,5 +1,6 @@
 // Commands about the session and about whole mailboxes.
 #include "base/text.h"
+#include "imap/language.h"
 #include "imap/parse.h"
 
 namespace bz::imap::detail {
@@ -63,6 +64,19 @@ Read read_compress(Parse& p) {
   Compress compress{base::upper(p.lex.atom())};
   if (compress.algorithm.empty()) return p.fail("No compression algorithm");
   return compress;
+}
+
+// RFC 5255 section 3.5: language-cmd = "LANGUAGE" *(SP lang-range-quoted)
+Read read_language(Parse& p) {
+  SetLanguage command;
+  while (p.sp()) {
+    auto range = p.lex.astring();
+    if (!range && p.lex.take('*')) range = "*";
+    if (!range || !is_language_range(*range)) return p.fail("Invalid language range");
+    if (command.ranges.size() == kMaxLanguages) return p.fail("Too many languages");
+    command.ranges.push_back(std::move(*range));
+  }
+  return command;
 }
 
 namespace {

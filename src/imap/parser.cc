@@ -39,6 +39,7 @@ constexpr Entry kCommands[] = {
     {"GENURLAUTH", detail::read_genurlauth},
     {"ID", detail::read_id},
     {"IDLE", plain<Idle>},
+    {"LANGUAGE", detail::read_language},
     {"LIST", detail::read_list},
     {"LOGIN", detail::read_login},
     {"LOGOUT", plain<Logout>},
@@ -126,11 +127,11 @@ ParsedCommand parse_command(std::string_view text, bool utf8) {
 
 std::string_view name(const Command& command) {
   static constexpr std::array<std::string_view, std::variant_size_v<Command>> kNames = {
-      "CAPABILITY", "NOOP",     "LOGOUT",   "ID",        "STARTTLS",    "AUTHENTICATE", "LOGIN",    "SELECT",
-      "CREATE",     "DELETE",   "RENAME",   "SUBSCRIBE", "UNSUBSCRIBE", "STATUS",       "LIST",     "LSUB",
-      "NAMESPACE",  "IDLE",     "DONE",     "ENABLE",    "CHECK",       "CLOSE",        "UNSELECT", "EXPUNGE",
-      "SEARCH",     "FETCH",    "STORE",    "COPY",      "MOVE",        "SORT",         "THREAD",   "RESETKEY",
-      "GENURLAUTH", "URLFETCH", "COMPRESS", "UIDBATCHES"};
+      "CAPABILITY", "NOOP",     "LOGOUT",   "ID",         "STARTTLS",    "AUTHENTICATE", "LOGIN",    "SELECT",
+      "CREATE",     "DELETE",   "RENAME",   "SUBSCRIBE",  "UNSUBSCRIBE", "STATUS",       "LIST",     "LSUB",
+      "NAMESPACE",  "IDLE",     "DONE",     "ENABLE",     "CHECK",       "CLOSE",        "UNSELECT", "EXPUNGE",
+      "SEARCH",     "FETCH",    "STORE",    "COPY",       "MOVE",        "SORT",         "THREAD",   "RESETKEY",
+      "GENURLAUTH", "URLFETCH", "COMPRESS", "UIDBATCHES", "LANGUAGE"};
   return kNames[command.index()];
 }
 

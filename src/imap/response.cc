@@ -30,10 +30,12 @@ bool quotable(std::string_view text, bool utf8) {
   return ascii || (utf8 && base::is_utf8(text));
 }
 
-// resp-text: printable ASCII, never empty, never beginning with "[" by accident of an argument.
-void put_text(std::string& out, std::string_view text) {
+// resp-text: printable ASCII or UTF-8, never empty, never beginning with "[" by accident of an argument.
+void put_text(std::string& out, std::string_view text, bool utf8 = false) {
   if (text.empty()) text = "Done";
-  for (char c : text.substr(0, kMaxText)) out += c >= ' ' && c < 0x7f ? c : '?';
+  text = text.substr(0, kMaxText);
+  utf8 = utf8 && base::is_utf8(text);
+  for (char c : text) out += (c >= ' ' && c < 0x7f) || (utf8 && static_cast<unsigned char>(c) >= 0x80) ? c : '?';
 }
 
 std::string_view word(Condition condition) {
@@ -52,10 +54,10 @@ std::string_view word(Condition condition) {
   return "BAD";
 }
 
-void put_condition(std::string& out, Condition condition, std::string_view code, std::string_view text) {
+void put_condition(std::string& out, Condition condition, std::string_view code, std::string_view text, bool utf8) {
   out.append(" ").append(word(condition)).append(" ");
   if (!code.empty()) out.append("[").append(code).append("] ");
-  put_text(out, text);
+  put_text(out, text, utf8);
   out.append("\r\n");
 }
 
@@ -178,14 +180,15 @@ Encoder& Encoder::crlf() {
   return *this;
 }
 
-void tagged(std::string& out, std::string_view tag, Condition condition, std::string_view code, std::string_view text) {
+void tagged(std::string& out, std::string_view tag, Condition condition, std::string_view code, std::string_view text,
+            bool utf8) {
   out.append(tag);
-  put_condition(out, condition, code, text);
+  put_condition(out, condition, code, text, utf8);
 }
 
-void untagged(std::string& out, Condition condition, std::string_view code, std::string_view text) {
+void untagged(std::string& out, Condition condition, std::string_view code, std::string_view text, bool utf8) {
   out += '*';
-  put_condition(out, condition, code, text);
+  put_condition(out, condition, code, text, utf8);
 }
 
 void continuation(std::string& out, std::string_view text) {

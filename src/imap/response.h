@@ -60,9 +60,11 @@ class Encoder {
   size_t line_start_;
 };
 
-// Status responses (RFC 3501 section 7.1). code: "" or "READ-WRITE", without brackets; text is never empty.
-void tagged(std::string& out, std::string_view tag, Condition condition, std::string_view code, std::string_view text);
-void untagged(std::string& out, Condition condition, std::string_view code, std::string_view text);
+// Status responses (RFC 3501 section 7.1). code: "" or "READ-WRITE", without brackets; text is never empty. utf8: the
+// client has chosen a language (RFC 5255 section 3.5); else what is not ASCII becomes "?".
+void tagged(std::string& out, std::string_view tag, Condition condition, std::string_view code, std::string_view text,
+            bool utf8 = false);
+void untagged(std::string& out, Condition condition, std::string_view code, std::string_view text, bool utf8 = false);
 void continuation(std::string& out, std::string_view text);  // "+ text"
 
 // Response codes that carry data.

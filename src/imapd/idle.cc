@@ -44,7 +44,7 @@ Task<Reply> idle(Session& s) {
       co_return Reply{};
     }
     if (waited == Session::Waited::TimedOut) {
-      imap::untagged(s.out(), imap::Condition::Ok, {}, "Still here");
+      s.say(imap::Condition::Ok, {}, "Still here");
     } else if (waited == Session::Waited::Woken) {
       co_await s.loop().sleep(net::Deadline::in(s.config().coalesce));
     } else if (!co_await s.read_more(s.config().literal_timeout)) {

@@ -199,10 +199,8 @@ Task<Reply> Session::dispatch(const imap::Command& command) {
 
 void Session::greet() {
   const std::string code = "CAPABILITY " + capabilities();
-  if (start_.tag.empty())
-    imap::untagged(out_, imap::Condition::PreAuth, code, "Logged in");
-  else
-    imap::tagged(out_, start_.tag, imap::Condition::Ok, code, "Logged in");
+  tag_ = start_.tag;
+  write_tagged({tag_.empty() ? imap::Condition::PreAuth : imap::Condition::Ok, code, "Logged in"});
   log::event(log::Info, "imap_start").field("sid", start_.id).field("account", account_->account_name());
 }
 
@@ -228,7 +226,7 @@ void Session::identify(const imap::IdFields& id) {
 }
 
 void Session::bye(std::string_view text, std::string_view code) {
-  if (!ended_) imap::untagged(out_, imap::Condition::Bye, code, text);
+  if (!ended_) say(imap::Condition::Bye, code, text);
   ended_ = true;
 }
 
@@ -238,10 +236,14 @@ void Session::stop(std::string text) {
 }
 
 void Session::write_tagged(const Reply& reply) {
-  if (tag_.empty())
-    imap::untagged(out_, reply.condition, reply.code, reply.text);
-  else
-    imap::tagged(out_, tag_, reply.condition, reply.code, reply.text);
+  if (tag_.empty()) return say(reply.condition, reply.code, reply.text);
+  const std::string text = imap::in_language(start_.language, reply.condition, reply.text);
+  imap::tagged(out_, tag_, reply.condition, reply.code, text, start_.language != imap::Language::Default);
+}
+
+void Session::say(imap::Condition condition, std::string_view code, std::string_view text) {
+  const std::string said = imap::in_language(start_.language, condition, text);
+  imap::untagged(out_, condition, code, said, start_.language != imap::Language::Default);
 }
 
 void Session::select(store::MailboxPtr mailbox, bool read_only) {
@@ -261,7 +263,7 @@ void Session::unselect() {
 
 void Session::enable_condstore() {
   if (std::exchange(condstore_, true) || !selected()) return;
-  imap::untagged(out_, imap::Condition::Ok, imap::code_number("HIGHESTMODSEQ", view_->told_modseq()), "CONDSTORE is on");
+  say(imap::Condition::Ok, imap::code_number("HIGHESTMODSEQ", view_->told_modseq()), "CONDSTORE is on");
 }
 
 void Session::announce_keywords() {
@@ -270,7 +272,7 @@ void Session::announce_keywords() {
   announced_keywords_ = keywords.size();
   imap::flags_response(out_, keywords);
   bool more = keywords.size() < static_cast<size_t>(kMaxKeywords);
-  imap::untagged(out_, imap::Condition::Ok, imap::code_permanent_flags(keywords, !read_only_, more), "Flags permitted");
+  say(imap::Condition::Ok, imap::code_permanent_flags(keywords, !read_only_, more), "Flags permitted");
 }
 
 void Session::report(store::View::Expunges expunges) {
@@ -294,7 +296,7 @@ void Session::report(store::View::Expunges expunges) {
 void Session::announce_url_key() {
   if (told_url_key_ == mailbox_->url_key_resets()) return;
   url_key_told();
-  imap::untagged(out_, imap::Condition::Ok, kUrlMechanisms, "The mailbox has a new key");
+  say(imap::Condition::Ok, kUrlMechanisms, "The mailbox has a new key");
 }
 
 Task<bool> Session::flush() {

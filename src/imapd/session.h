@@ -25,6 +25,7 @@
 #include "imap/client_rules.h"
 #include "imap/command.h"
 #include "imap/framer.h"
+#include "imap/language.h"
 #include "imap/parser.h"
 #include "imapd/compression.h"
 #include "imapd/reply.h"
@@ -64,7 +65,8 @@ struct SessionStart {
   std::string tag;    // of the LOGIN or AUTHENTICATE to be answered; empty: PREAUTH
   std::string input;  // octets the gateway has read and not consumed
   std::vector<std::pair<std::string, std::string>> id_fields;  // ID given before login, for the log
-  std::function<void(std::string client)> named{};  // told what the client calls itself by ID after login; may be empty
+  std::function<void(std::string client)> named{};    // told what the client calls itself by ID after login; may be empty
+  imap::Language language = imap::Language::Default;  // chosen before login
 };
 
 struct DecodedPart;
@@ -163,6 +165,9 @@ class Session {
   void run_next(std::string line) { next_line_ = std::move(line); }  // before anything else that is buffered
   std::string set_tag(std::string tag) { return std::exchange(tag_, std::move(tag)); }
   void write_tagged(const Reply& reply);
+  // An untagged status response; `text` is English and goes out in the session's language.
+  void say(imap::Condition condition, std::string_view code, std::string_view text);
+  void set_language(imap::Language language) { start_.language = language; }
 
  private:
   Task<void> next_step();

@@ -24,13 +24,13 @@ ImapFront::ImapFront(Client& client) : client_(client), framer_(kLimits) {}
 Task<FrontEnd> ImapFront::run() {
   auto sniffed = co_await client_.sniff_tls();
   if (!sniffed) co_return FrontEnd{nullptr, sniffed.error().to_string()};
-  imap::untagged(client_.out, Condition::Ok, "CAPABILITY " + capabilities(), "buzon ready");
+  say("", Condition::Ok, "CAPABILITY " + capabilities(), "buzon ready");
   for (;;) {
     auto next = co_await step();
     if (!next) {
       end_ = next.error().to_string();
       if (next.error().code() == Errc::Timeout) {
-        imap::untagged(client_.out, Condition::Bye, "", "Login took too long");
+        say("", Condition::Bye, "", "Login took too long");
       }
     }
     if (next && *next == Next::Go) continue;
@@ -71,7 +71,7 @@ Task<Result<ImapFront::Next>> ImapFront::step() {
     default:
       break;
   }
-  imap::untagged(client_.out, Condition::Bye, "", event.text.empty() ? "Too much" : event.text);
+  say("", Condition::Bye, "", event.text.empty() ? "Too much" : event.text);
   end_ = "input over the limits";
   co_return Next::End;
 }
@@ -88,14 +88,16 @@ Task<Result<ImapFront::Next>> ImapFront::dispatch(const imap::ParsedCommand& par
   std::string& out = client_.out;
   if (std::holds_alternative<imap::Capability>(command)) {
     imap::capability_response(out, capabilities());
-    imap::tagged(out, tag, Condition::Ok, "", "Done");
+    say(tag, Condition::Ok, "", "Done");
   } else if (std::holds_alternative<imap::Noop>(command)) {
-    imap::tagged(out, tag, Condition::Ok, "", "Done");
+    say(tag, Condition::Ok, "", "Done");
   } else if (const auto* its_id = std::get_if<imap::Id>(&command)) {
     id(tag, *its_id);
+  } else if (const auto* its_language = std::get_if<imap::SetLanguage>(&command)) {
+    language(tag, *its_language);
   } else if (std::holds_alternative<imap::Logout>(command)) {
-    imap::untagged(out, Condition::Bye, "", "Goodbye");
-    imap::tagged(out, tag, Condition::Ok, "", "Done");
+    say("", Condition::Bye, "", "Goodbye");
+    say(tag, Condition::Ok, "", "Done");
     co_return Next::End;
   } else if (std::holds_alternative<imap::StartTls>(command)) {
     auto next = co_await start_tls(tag);
@@ -114,12 +116,13 @@ Task<Result<ImapFront::Next>> ImapFront::dispatch(const imap::ParsedCommand& par
 
 Task<Result<ImapFront::Next>> ImapFront::start_tls(std::string tag) {
   if (client_.secure() || client_.door->tls != TlsMode::StartTls) co_return bad(tag, "STARTTLS is not possible now");
-  imap::tagged(client_.out, tag, Condition::Ok, "", "Begin TLS");
+  say(tag, Condition::Ok, "", "Begin TLS");
   auto flushed = co_await client_.flush();
   if (!flushed) co_return std::move(flushed).error();
   // Whatever came in clear behind the command was not said under TLS and is forgotten, and so is the ID (RFC 3501 6.2.1).
   framer_ = imap::Framer(kLimits);
   id_pairs_.clear();
+  language_ = imap::Language::Default;  // RFC 5255 section 3.1: somebody in between may have chosen it
   auto secured = co_await client_.start_tls("tls");
   if (!secured) co_return std::move(secured).error();
   co_return Next::Go;
@@ -127,8 +130,7 @@ Task<Result<ImapFront::Next>> ImapFront::start_tls(std::string tag) {
 
 Task<Result<ImapFront::Next>> ImapFront::login(std::string tag, const imap::Login& login) {
   if (!client_.may_log_in() || !offers("PLAIN")) {
-    imap::tagged(client_.out, tag, Condition::No, client_.may_log_in() || client_.secure() ? "CANNOT" : "PRIVACYREQUIRED",
-                 "LOGIN is disabled");
+    say(tag, Condition::No, client_.may_log_in() || client_.secure() ? "CANNOT" : "PRIVACYREQUIRED", "LOGIN is disabled");
     ++client_.bad_commands;
     co_return Next::Go;
   }
@@ -142,8 +144,8 @@ Task<Result<ImapFront::Next>> ImapFront::login(std::string tag, const imap::Logi
 
 Task<Result<ImapFront::Next>> ImapFront::authenticate(std::string tag, const imap::Authenticate& command) {
   if (!client_.may_log_in() || !offers(command.mechanism)) {
-    imap::tagged(client_.out, tag, Condition::No, client_.may_log_in() || client_.secure() ? "CANNOT" : "PRIVACYREQUIRED",
-                 "Mechanism is not offered");
+    say(tag, Condition::No, client_.may_log_in() || client_.secure() ? "CANNOT" : "PRIVACYREQUIRED",
+        "Mechanism is not offered");
     ++client_.bad_commands;
     co_return Next::Go;
   }
@@ -177,6 +179,7 @@ Task<Result<ImapFront::Next>> ImapFront::pass_on(std::string tag, SaslOutcome ou
   wire::Handoff header = client_.handoff();
   header.tag = tag;
   header.id_pairs = id_pairs_;
+  if (language_ != imap::Language::Default) header.language = imap::tag(language_);
   header.mechanism = std::move(mechanism);
   header.account = outcome.done.account;
   header.device = outcome.done.device;
@@ -185,7 +188,7 @@ Task<Result<ImapFront::Next>> ImapFront::pass_on(std::string tag, SaslOutcome ou
   auto leg = co_await hand_over(client_, header, rest, outcome.done.route);
   if (!leg) {
     log::event(log::Warn, "handoff_failed").field("sid", client_.sid).error(leg.error());
-    imap::tagged(client_.out, tag, Condition::No, "UNAVAILABLE", "The mail store is not available, try again later");
+    say(tag, Condition::No, "UNAVAILABLE", "The mail store is not available, try again later");
     end_ = leg.error().to_string();
     co_return Next::End;
   }
@@ -194,41 +197,40 @@ Task<Result<ImapFront::Next>> ImapFront::pass_on(std::string tag, SaslOutcome ou
 }
 
 ImapFront::Next ImapFront::refuse(const std::string& tag, const SaslOutcome& outcome) {
-  std::string& out = client_.out;
   switch (outcome.kind) {
     case Kind::Temporary:
-      imap::tagged(out, tag, Condition::No, "UNAVAILABLE", "Login is not possible now, try again later");
+      say(tag, Condition::No, "UNAVAILABLE", "Login is not possible now, try again later");
       return Next::Go;
     case Kind::Cancelled:
-      imap::tagged(out, tag, Condition::Bad, "", "Cancelled");
+      say(tag, Condition::Bad, "", "Cancelled");
       return Next::Go;
     case Kind::Malformed:
       return bad(tag, "Malformed SASL message");
     case Kind::NotOffered:
-      imap::tagged(out, tag, Condition::No, "CANNOT", "Mechanism is not offered");
+      say(tag, Condition::No, "CANNOT", "Mechanism is not offered");
       return Next::Go;
     default:
       break;
   }
   if (outcome.kind == Kind::NotAllowed) {  // RFC 5530: the secret is right, and no other one will help
-    imap::tagged(out, tag, Condition::No, "AUTHORIZATIONFAILED", outcome.reason);
+    say(tag, Condition::No, "AUTHORIZATIONFAILED", outcome.reason);
   } else {
-    imap::tagged(out, tag, Condition::No, "AUTHENTICATIONFAILED", "Name or password is wrong");
+    say(tag, Condition::No, "AUTHENTICATIONFAILED", "Name or password is wrong");
   }
   if (++client_.failed_logins < client_.settings->limits.login_tries) return Next::Go;
-  imap::untagged(out, Condition::Bye, "", "Too many failed logins");
+  say("", Condition::Bye, "", "Too many failed logins");
   end_ = "too many failed logins";
   return Next::End;
 }
 
 ImapFront::Next ImapFront::bad(std::string_view tag, std::string_view text) {
   if (tag.empty() || tag == "*") {
-    imap::untagged(client_.out, Condition::Bad, "", text);
+    say("", Condition::Bad, "", text);
   } else {
-    imap::tagged(client_.out, tag, Condition::Bad, "", text);
+    say(tag, Condition::Bad, "", text);
   }
   if (++client_.bad_commands < client_.settings->limits.bad_commands) return Next::Go;
-  imap::untagged(client_.out, Condition::Bye, "", "Too many errors");
+  say("", Condition::Bye, "", "Too many errors");
   end_ = "too many bad commands";
   return Next::End;
 }
@@ -240,7 +242,29 @@ void ImapFront::id(const std::string& tag, const imap::Id& id) {
     id_pairs_.emplace_back(key, value.value_or(""));
   }
   imap::Encoder(client_.out).raw("* ID (\"name\" \"buzon\")").crlf();
-  imap::tagged(client_.out, tag, Condition::Ok, "", "Done");
+  say(tag, Condition::Ok, "", "Done");
+}
+
+void ImapFront::language(const std::string& tag, const imap::SetLanguage& command) {
+  if (command.ranges.empty()) {
+    imap::language_response(client_.out, imap::language_tags());
+    return say(tag, Condition::Ok, "", "Done");
+  }
+  const auto chosen = imap::choose_language(command.ranges);
+  if (!chosen) return say(tag, Condition::No, "", "None of these languages is spoken here");
+  language_ = *chosen;
+  const std::string_view name = imap::tag(language_);
+  imap::language_response(client_.out, {&name, 1});
+  say(tag, Condition::Ok, "", "Language changed");
+}
+
+void ImapFront::say(std::string_view tag, Condition condition, std::string_view code, std::string_view text) {
+  const std::string said = imap::in_language(language_, condition, text);
+  const bool utf8 = language_ != imap::Language::Default;
+  if (tag.empty())
+    imap::untagged(client_.out, condition, code, said, utf8);
+  else
+    imap::tagged(client_.out, tag, condition, code, said, utf8);
 }
 
 // "iPhone Mail 22C161 iOS 18.2.1 (22C161)": which device it is, for the administrator and the guard.

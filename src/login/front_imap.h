@@ -1,10 +1,12 @@
-// IMAP before login: CAPABILITY, NOOP, ID, STARTTLS, LOGIN, AUTHENTICATE, LOGOUT (RFC 3501 6.1, 6.2; RFC 2971; RFC 4959).
+// IMAP before login: CAPABILITY, NOOP, ID, LANGUAGE, STARTTLS, LOGIN, AUTHENTICATE, LOGOUT (RFC 3501 6.1, 6.2; RFC 2971;
+// RFC 4959; RFC 5255).
 #pragma once
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "imap/framer.h"
+#include "imap/language.h"
 #include "imap/parser.h"
 #include "login/sasl_exchange.h"
 
@@ -29,6 +31,9 @@ class ImapFront : private Prompter {
   Next refuse(const std::string& tag, const SaslOutcome& outcome);
   Next bad(std::string_view tag, std::string_view text);
   void id(const std::string& tag, const imap::Id& id);
+  void language(const std::string& tag, const imap::SetLanguage& command);
+  // A status response; `text` is English and goes out in the client's language. tag "": untagged.
+  void say(std::string_view tag, imap::Condition condition, std::string_view code, std::string_view text);
   std::string described() const;
   std::string capabilities() const;
   bool offers(std::string_view mechanism) const;
@@ -37,6 +42,7 @@ class ImapFront : private Prompter {
   Client& client_;
   imap::Framer framer_;
   std::vector<std::pair<std::string, std::string>> id_pairs_;
+  imap::Language language_ = imap::Language::Default;
   std::unique_ptr<net::Stream> leg_;
   std::string end_ = "logout";
 };

@@ -31,6 +31,23 @@ TEST(ImapFront, says_what_it_can_before_login) {
   rig.run(says_what_it_can(rig));
 }
 
+Task<void> speaks_spanish(Rig& rig) {
+  auto phone = rig.connect(kOpen);
+  auto hearing = hear(*phone, "ready\r\n");
+  std::string greeting = co_await std::move(hearing);
+  EXPECT_THAT(greeting, HasSubstr(" LANGUAGE "));
+  auto talking =
+      talk(*phone, "1 LANGUAGE\r\n2 LANGUAGE fr\r\n3 LANGUAGE es-ES\r\n4 SELECT x\r\n5 LOGOUT\r\n", "5 OK Hecho\r\n");
+  std::string text = co_await std::move(talking);
+  EXPECT_THAT(text, HasSubstr("* LANGUAGE (i-default en es)\r\n1 OK Done\r\n2 NO None of these"));
+  EXPECT_THAT(text,
+              HasSubstr("* LANGUAGE (es)\r\n3 OK Idioma cambiado\r\n4 BAD Primero hay que iniciar sesi\xC3\xB3n\r\n"));
+}
+TEST(ImapFront, speaks_the_language_that_is_chosen_before_login) {
+  Rig rig;
+  rig.run(speaks_spanish(rig));
+}
+
 Task<void> shows_what_the_connection_can(Rig& rig) {
   Door door = kOpen;
   door.mechanisms = {"PLAIN", "EXTERNAL", "SCRAM-SHA-256-PLUS", "APOP", "NTLM"};

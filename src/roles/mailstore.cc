@@ -252,6 +252,7 @@ Result<void> MailstoreRole::place_imap(const wire::Handoff& handoff, std::string
   leg->device = ticket.device;
   leg->address = ticket.client_address;
   leg->start = {handoff.session_id, handoff.tag, std::move(rest), handoff.id_pairs};
+  leg->start.language = imap::language_of(handoff.language).value_or(imap::Language::Default);
   if (!ticket.device.empty()) leg->start.named = tell_auth(ticket.account, ticket.device);
   MailLane& lane = lane_of(lanes_, ticket.account);
   auto kept = std::make_shared<net::OwnedFd>(std::move(fd));

@@ -29,6 +29,7 @@ enum Tlv : uint8_t {
   kAccount = 0xE8,
   kDevice = 0xE9,
   kTicket = 0xEA,
+  kLanguage = 0xEB,
 };
 constexpr uint8_t kBitEsmtp = 1;
 constexpr uint8_t kSslClient = 1;  // PP2_CLIENT_SSL
@@ -156,6 +157,8 @@ Result<void> take_tlv(Handoff& h, uint8_t type, std::string_view value) {
       return take_text(h.account, value);
     case kDevice:
       return take_text(h.device, value);
+    case kLanguage:
+      return take_text(h.language, value);
     case kTicket:
       return take_raw(h.ticket, value, kMaxHandoffTicket);
     default:
@@ -199,6 +202,7 @@ std::string Handoff::encode() const {
   put_text(body, kMechanism, mechanism);
   put_text(body, kAccount, account);
   put_text(body, kDevice, device);
+  put_text(body, kLanguage, language);
   std::string ids = id_bytes(*this);
   if (!ids.empty() && overhead + body.size() + 3 + ids.size() <= kMaxHandoff) put_tlv(body, kIdPairs, ids);
   if (overhead + body.size() > kMaxHandoff) return {};

@@ -26,6 +26,7 @@ struct Handoff {
   std::string ehlo;                                           // SMTP: the client's EHLO or HELO name
   bool esmtp = true;                                          // SMTP: EHLO, not HELO
   std::vector<std::pair<std::string, std::string>> id_pairs;  // IMAP ID sent before login; at most 30
+  std::string language;                                       // IMAP: chosen by LANGUAGE before login, its tag; or empty
   std::string mechanism;                                      // "PLAIN", "LOGIN", ...
   std::string account;                                        // name, for logs; the ticket is what counts
   std::string device;

@@ -76,6 +76,13 @@ TEST(Handoff, comes_back_and_leaves_the_bytes_behind_it) {
   EXPECT_EQ(h.encode(), bytes);
 }
 
+TEST(Handoff, a_language_comes_along_when_one_was_chosen) {
+  Handoff sent = example();
+  EXPECT_EQ(parse(sent.encode()).handoff.language, "");
+  sent.language = "es";
+  EXPECT_EQ(parse(sent.encode()).handoff.language, "es");
+}
+
 TEST(Handoff, is_incremental_at_every_byte) {
   std::string bytes = example().encode();
   for (size_t i = 0; i < bytes.size(); ++i) {

@@ -202,7 +202,7 @@ Task<Reply> replace(Session& s, Upload& upload) {
   auto replaced =
       co_await s.account().replace(std::move(from), upload.replaced, *upload.to, std::move(upload.messages.front()));
   if (!replaced) co_return store_error(replaced.error());
-  imap::untagged(s.out(), imap::Condition::Ok, code_of({*replaced}), "The new message is there");
+  s.say(imap::Condition::Ok, code_of({*replaced}), "The new message is there");
   s.report(store::View::Expunges::Report);
   if (s.ended()) co_return Reply{};
   if (s.condstore())

@@ -19,6 +19,7 @@ Task<Reply> handle(Session& s, const imap::Login& command);
 Task<Reply> handle(Session& s, const imap::Enable& command);
 Task<Reply> handle(Session& s, const imap::Compress& command);
 Task<Reply> handle(Session& s, const imap::Namespace& command);
+Task<Reply> handle(Session& s, const imap::SetLanguage& command);
 Task<Reply> handle(Session& s, const imap::Check& command);
 Task<Reply> handle(Session& s, const imap::Done& command);
 // commands/select.cc

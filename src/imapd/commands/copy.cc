@@ -58,7 +58,7 @@ Task<Reply> handle(Session& s, const imap::Move& command) {
   auto moved = co_await s.account().move(std::move(from), std::move(*uids), target.id);
   if (!moved) co_return destination_error(moved.error());
   if (moved->source.empty()) co_return cut_reply(s, ok("The messages are gone already"), lowest);
-  imap::untagged(s.out(), imap::Condition::Ok, copy_code(*moved), "Moved");
+  s.say(imap::Condition::Ok, copy_code(*moved), "Moved");
   co_return cut_reply(s, ok("MOVE completed"), lowest);
 }
 

@@ -24,7 +24,7 @@ Reply cut_reply(Session& s, Reply reply, std::optional<uint32_t> lowest) {
     reply.code = std::move(code);
     reply.text = "Completed for the last " + std::to_string(limit) + " messages";
   } else {
-    imap::untagged(s.out(), imap::Condition::No, code, "Only the last messages were taken");
+    s.say(imap::Condition::No, code, "Only the last messages were taken");
   }
   return reply;
 }

@@ -22,20 +22,20 @@ void describe(Session& s, const std::string& name) {
   const auto& keywords = s.mailbox().keywords();
   bool more = keywords.size() < static_cast<size_t>(kMaxKeywords);
   imap::flags_response(out, keywords);
-  imap::untagged(out, Condition::Ok, imap::code_permanent_flags(keywords, !s.read_only(), more), "Flags permitted");
+  s.say(Condition::Ok, imap::code_permanent_flags(keywords, !s.read_only(), more), "Flags permitted");
   imap::exists(out, view.exists());
   if (s.rev2()) {
     tell_mailbox(s, info, name == info.name ? "" : name);
   } else {
     imap::recent(out, view.recent());
     if (auto unseen = s.uid_only() ? std::nullopt : first_unseen(view))
-      imap::untagged(out, Condition::Ok, imap::code_number("UNSEEN", *unseen), "First unseen");
+      s.say(Condition::Ok, imap::code_number("UNSEEN", *unseen), "First unseen");
   }
-  imap::untagged(out, Condition::Ok, imap::code_number("UIDVALIDITY", info.uid_validity.value()), "UIDs valid");
-  imap::untagged(out, Condition::Ok, imap::code_number("UIDNEXT", info.uid_next), "Predicted next UID");
-  imap::untagged(out, Condition::Ok, imap::code_number("HIGHESTMODSEQ", info.highest_modseq), "Highest");
-  imap::untagged(out, Condition::Ok, imap::code_mailbox_id(info.id), "Mailbox");
-  imap::untagged(out, Condition::Ok, kUrlMechanisms, "URLs may be authorized");
+  s.say(Condition::Ok, imap::code_number("UIDVALIDITY", info.uid_validity.value()), "UIDs valid");
+  s.say(Condition::Ok, imap::code_number("UIDNEXT", info.uid_next), "Predicted next UID");
+  s.say(Condition::Ok, imap::code_number("HIGHESTMODSEQ", info.highest_modseq), "Highest");
+  s.say(Condition::Ok, imap::code_mailbox_id(info.id), "Mailbox");
+  s.say(Condition::Ok, kUrlMechanisms, "URLs may be authorized");
 }
 
 }  // namespace
@@ -45,7 +45,7 @@ Task<Reply> handle(Session& s, const imap::Select& command) {
   if (command.qresync && !s.qresync()) co_return bad("QRESYNC is not enabled");
   if (s.selected()) {
     s.unselect();
-    imap::untagged(s.out(), Condition::Ok, "CLOSED", "Previous mailbox closed");
+    s.say(Condition::Ok, "CLOSED", "Previous mailbox closed");
   }
   const store::MailboxInfo* info = s.account().find(command.mailbox);
   if (!info) co_return no("No such mailbox", "NONEXISTENT");

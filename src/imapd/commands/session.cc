@@ -23,7 +23,7 @@ Task<Reply> handle(Session&, const imap::Noop&) { co_return ok("NOOP completed")
 Task<Reply> handle(Session&, const imap::Check&) { co_return ok("CHECK completed"); }
 
 Task<Reply> handle(Session& s, const imap::Logout&) {
-  imap::untagged(s.out(), imap::Condition::Bye, {}, "Logging out");
+  s.say(imap::Condition::Bye, {}, "Logging out");
   s.unselect();
   s.log_out();
   co_return ok("LOGOUT completed");
@@ -90,6 +90,20 @@ Task<Reply> handle(Session& s, const imap::Compress& command) {
   if (s.framer().buffered() > 0) co_return bad("Nothing may follow COMPRESS before its response");
   s.start_compression();
   co_return ok(imap::kDeflateActive);
+}
+
+// RFC 5255 section 3.2. The languages speak from the response on that names the one chosen.
+Task<Reply> handle(Session& s, const imap::SetLanguage& command) {
+  if (command.ranges.empty()) {
+    imap::language_response(s.out(), imap::language_tags());
+    co_return ok("LANGUAGE completed");
+  }
+  const auto chosen = imap::choose_language(command.ranges);
+  if (!chosen) co_return no("None of these languages is spoken here");
+  const std::string_view tag = imap::tag(*chosen);
+  imap::language_response(s.out(), {&tag, 1});
+  s.set_language(*chosen);
+  co_return ok("Language changed");
 }
 
 // RFC 2342: one personal namespace, nothing of others yet.

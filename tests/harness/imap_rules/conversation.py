@@ -135,7 +135,11 @@ class Conversation:
         self.condstore = self.condstore or bool({"CONDSTORE", "QRESYNC"} & self.enabled)
 
     def on_language(self, reply, command):
-        self.text_utf8 = True
+        """RFC 5255 section 3.3: one tag is the language from here on, several are those there are."""
+        if not command or command.verb != "LANGUAGE":
+            raise Deviation("LANGUAGE that nobody asked for")
+        if len(reply.tags) == 1:
+            self.text_utf8 = reply.tags[0].lower() != b"i-default"
 
     def selecting(self, command):
         """SELECT begins a new view at its first word; what stands before CLOSED is of the old one (RFC 7162 section 3.2.11)."""

@@ -1,0 +1,123 @@
+// The texts in Spanish.
+#include "imap/language.h"
+
+namespace bz::imap::detail {
+namespace {
+
+struct Text {
+  std::string_view english, spanish;
+};
+constexpr Text kTexts[] = {
+    // before and around the login
+    {"buzon ready", "buzon listo"},
+    {"Logged in", "Sesión iniciada"},
+    {"Log in first", "Primero hay que iniciar sesión"},
+    {"Already logged in", "La sesión ya está iniciada"},
+    {"Login took too long", "El inicio de sesión ha tardado demasiado"},
+    {"Name or password is wrong", "El nombre o la contraseña no son correctos"},
+    {"Login is not possible now, try again later", "Ahora no se puede iniciar sesión; inténtelo más tarde"},
+    {"LOGIN is disabled", "LOGIN está desactivado"},
+    {"Mechanism is not offered", "Ese mecanismo no se ofrece"},
+    {"Too many failed logins", "Demasiados intentos fallidos"},
+    {"The mail store is not available, try again later", "El almacén de correo no está disponible; inténtelo más tarde"},
+    {"Begin TLS", "Comience TLS"},
+    {"STARTTLS is not possible now", "STARTTLS no es posible ahora"},
+    {"Cancelled", "Cancelado"},
+    {"Goodbye", "Adiós"},
+    {"Done", "Hecho"},
+    {"Logging out", "Cerrando la sesión"},
+    {"Too many errors", "Demasiados errores"},
+    {"Too much", "Demasiados datos"},
+    {"Language changed", "Idioma cambiado"},
+    {"None of these languages is spoken here", "Aquí no se habla ninguno de esos idiomas"},
+    // ends of sessions
+    {"Session ended by the server", "El servidor ha terminado la sesión"},
+    {"Inactive for too long", "Demasiado tiempo sin actividad"},
+    {"Too many ill-formed commands", "Demasiadas órdenes incorrectas"},
+    {"The selected mailbox was deleted", "El buzón seleccionado se ha eliminado"},
+    {"The store has failed, please connect again", "El almacén ha fallado; conéctese de nuevo"},
+    {"The compressed data are damaged", "Los datos comprimidos están dañados"},
+    {"A message could not be read to its end", "Un mensaje no se ha podido leer hasta el final"},
+    {"The server is shutting down", "El servidor se está apagando"},
+    {"Still here", "Sigo aquí"},
+    // mailboxes
+    {"No such mailbox", "No existe ese buzón"},
+    {"The mailbox is gone", "El buzón ya no existe"},
+    {"Mailbox exists already", "Ese buzón ya existe"},
+    {"The mailbox is read-only", "El buzón es de solo lectura"},
+    {"The mailbox holds other mailboxes only", "El buzón solo contiene otros buzones"},
+    {"The name has mailboxes below it", "Ese nombre tiene buzones por debajo"},
+    {"No mailbox is selected", "No hay ningún buzón seleccionado"},
+    {"Previous mailbox closed", "El buzón anterior se ha cerrado"},
+    {"Special use not possible", "Ese uso especial no es posible"},
+    {"One special use per mailbox", "Un solo uso especial por buzón"},
+    {"Mailbox name is not modified UTF-7", "El nombre del buzón no es UTF-7 modificado"},
+    {"Mailbox name is not UTF-8 or holds control characters",
+     "El nombre del buzón no es UTF-8 o contiene caracteres de control"},
+    {"Pattern too long", "El patrón es demasiado largo"},
+    {"Flags permitted", "Marcas permitidas"},
+    {"First unseen", "Primero sin leer"},
+    {"UIDs valid", "UID válidos"},
+    {"Predicted next UID", "Próximo UID previsto"},
+    {"Highest", "El más alto"},
+    {"Mailbox", "Buzón"},
+    {"URLs may be authorized", "Se pueden autorizar URL"},
+    {"The mailbox has a new key", "El buzón tiene una clave nueva"},
+    {"CONDSTORE is on", "CONDSTORE está activado"},
+    // messages
+    {"No such message", "No existe ese mensaje"},
+    {"No such messages", "No existen esos mensajes"},
+    {"No such message number", "No existe ningún mensaje con ese número"},
+    {"The message is gone", "El mensaje ya no existe"},
+    {"The messages are gone already", "Los mensajes ya no existen"},
+    {"Some messages are expunged", "Algunos mensajes se han borrado"},
+    {"Some messages were changed meanwhile", "Algunos mensajes han cambiado entretanto"},
+    {"Some messages could not be read; the administrator finds them in the log",
+     "Algunos mensajes no se han podido leer; el administrador los encontrará en el registro"},
+    {"A part has an unknown transfer encoding", "Una parte tiene una codificación de transferencia desconocida"},
+    {"NUL stands where it cannot be encoded", "Hay un NUL donde no se puede codificar"},
+    {"Message too large", "El mensaje es demasiado grande"},
+    {"Literal too large", "El literal es demasiado grande"},
+    {"Too much in one command", "Demasiado en una sola orden"},
+    {"Too many messages in one command", "Demasiados mensajes en una sola orden"},
+    {"Too many messages", "Demasiados mensajes"},
+    {"Too many messages to put in order", "Demasiados mensajes para ordenarlos"},
+    {"Too many messages to copy, try a smaller subset", "Demasiados mensajes para copiarlos; inténtelo con menos"},
+    {"Only the last messages were taken", "Solo se han tenido en cuenta los últimos mensajes"},
+    {"Cancelled by an empty message", "Cancelado por un mensaje vacío"},
+    {"Header fields with 8-bit need ENABLE UTF8=ACCEPT", "Las cabeceras con 8 bits requieren ENABLE UTF8=ACCEPT"},
+    {"Nothing to copy", "No hay nada que copiar"},
+    {"Nothing to move", "No hay nada que mover"},
+    {"Moved", "Movidos"},
+    {"The new message is there", "El mensaje nuevo está en su sitio"},
+    {"Nothing to be had by this URL", "Con ese URL no se obtiene nada"},
+    {"Only INTERNAL is known", "Solo se conoce INTERNAL"},
+    {"All keys are removed", "Todas las claves se han eliminado"},
+    {"SEARCH completed, result saved", "SEARCH terminado; el resultado se ha guardado"},
+    {"Charset not known", "Juego de caracteres desconocido"},
+    {"DEFLATE is active already", "DEFLATE ya está activo"},
+    // what the store says
+    {"That cannot be done", "Eso no se puede hacer"},
+    {"Not permitted", "No está permitido"},
+    {"Over quota", "Se ha superado la cuota"},
+    {"Too large", "Demasiado grande"},
+    {"A limit is reached", "Se ha alcanzado un límite"},
+    {"In use, try again", "En uso; inténtelo de nuevo"},
+    {"Stored data is damaged; the administrator finds it in the log",
+     "Hay datos almacenados dañados; el administrador los encontrará en el registro"},
+    {"Temporarily unavailable, try again", "No disponible por el momento; inténtelo de nuevo"},
+    {"Internal error", "Error interno"},
+    // syntax
+    {"Unknown command", "Orden desconocida"},
+    {"Syntax error", "Error de sintaxis"},
+};
+
+}  // namespace
+
+std::optional<std::string_view> spanish(std::string_view english) {
+  for (const Text& text : kTexts)
+    if (text.english == english) return text.spanish;
+  return std::nullopt;
+}
+
+}  // namespace bz::imap::detail
