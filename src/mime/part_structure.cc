@@ -55,9 +55,11 @@ std::vector<std::string_view> values_of(std::string_view list) {
 }
 
 bool is_multipart(const std::vector<std::string_view>& values) { return !values.empty() && values[0].starts_with('('); }
+// RFC822, or GLOBAL (RFC 6532); with an encoding neither is taken apart, and there is no body here.
 bool is_message(const std::vector<std::string_view>& values) {
   return values.size() > kMessageBody && base::iequals(values[0], "\"message\"") &&
-         base::iequals(values[1], "\"rfc822\"") && values[kMessageBody].starts_with('(');
+         (base::iequals(values[1], "\"rfc822\"") || base::iequals(values[1], "\"global\"")) &&
+         values[kMessageBody].starts_with('(');
 }
 
 }  // namespace

@@ -46,13 +46,48 @@ TEST(PartStructure, shows_what_decoding_made_of_a_part) {
   const std::string multipart = "((\"a\" \"b\") \"mixed\")";
   EXPECT_EQ(with_decoded(multipart, {"7bit", 1, 1}), multipart);
 }
-TEST(PartStructure, damaged_text_does_no_harm) {
+TEST(PartStructure, of_text_that_is_cut_off_the_part_is_what_there_is_of_it) {
   const auto message = parse_message(kMail);
   const std::string whole = message->bodystructure;
-  for (size_t size = 0; size < whole.size(); ++size) {
-    (void)part_structure(whole.substr(0, size), {2, 2});
-    (void)with_decoded(whole.substr(size), {"7bit", 1, 1});
+  const std::vector<uint32_t> inner = {2, 2};
+  const std::string truth = part(*message, inner);
+  const size_t start = whole.find(truth);
+  ASSERT_NE(start, std::string::npos);
+  for (size_t size = 0; size <= whole.size(); ++size) {
+    const std::string cut = whole.substr(0, size);
+    const auto found = part_structure(cut, inner);
+    ASSERT_EQ(found.has_value(), size >= start + 2) << cut;
+    if (!found) continue;
+    EXPECT_TRUE(found->data() >= cut.data() && found->data() + found->size() <= cut.data() + cut.size());
+    EXPECT_EQ(*found, truth.substr(0, size - start));
   }
+}
+TEST(PartStructure, of_text_that_is_cut_off_only_whole_facts_are_replaced) {
+  const std::string leaf = "(\"text\" \"plain\" (\"a\" \"b)\") NIL {2}\r\n)( \"base64\" 9 3 NIL NIL)";
+  const std::string changed = "(\"text\" \"plain\" (\"a\" \"b)\") NIL {2}\r\n)( \"7bit\" 5 4 NIL NIL)";
+  const DecodedFacts facts{"7bit", 5, 4};
+  EXPECT_EQ(with_decoded(leaf, facts), changed);
+  const size_t at_size = leaf.find(" 9 ") + 1, head = changed.find(" 5 ") + 2;
+  for (size_t size = 0; size < leaf.size(); ++size) {
+    const std::string cut = leaf.substr(0, size), made = with_decoded(cut, facts);
+    if (size < at_size + 2)
+      EXPECT_EQ(made, cut);
+    else
+      EXPECT_TRUE(made.starts_with(changed.substr(0, head)) && made.ends_with(')')) << made;
+  }
+  const std::string whole = parse_message(kMail)->bodystructure;
+  for (size_t from = 0; from < whole.size();
+       ++from) {  // nonsense in front: nothing is made of it but one list, and no more
+    const std::string rest = whole.substr(from), made = with_decoded(rest, facts);
+    EXPECT_TRUE(made == rest || (made.starts_with('(') && made.ends_with(')'))) << made;
+    EXPECT_LE(made.size(), rest.size() + 16);
+  }
+}
+TEST(PartStructure, a_message_may_be_of_either_kind) {
+  std::string mail = kMail;
+  mail.replace(mail.find("message/rfc822"), 14, "message/global");
+  const auto message = parse_message(mail);
+  EXPECT_EQ(part(*message, {2, 2}), "(\"image\" \"png\" NIL NIL NIL \"base64\" 4 NIL NIL NIL NIL)");
 }
 
 }  // namespace
