@@ -252,13 +252,13 @@ class KeyReader {
 
  private:
   struct Frame {
-    enum Type : unsigned char { List, Or, Not } type;
+    enum Type : unsigned char { List, Or, Not, Fuzzy } type;
     std::vector<SearchKey> keys;
     int depth;            // of the deepest of keys
     int first_depth = 0;  // of keys[0]
   };
 
-  // "(", "OR SP", "NOT SP"
+  // "(", "OR SP", "NOT SP", "FUZZY SP"
   bool open_frame() {
     if (p_.lex.take('(')) {
       open_.push_back({Frame::List, {}, 0});
@@ -266,8 +266,10 @@ class KeyReader {
     }
     size_t before = p_.lex.position();
     bool is_or = p_.lex.take("OR"), is_not = !is_or && p_.lex.take("NOT");
-    if ((is_or || is_not) && p_.sp()) {
-      open_.push_back({is_or ? Frame::Or : Frame::Not, {}, 0});
+    bool is_fuzzy = !is_or && !is_not && p_.lex.take("FUZZY");
+    if ((is_or || is_not || is_fuzzy) && p_.sp()) {
+      open_.push_back({is_or ? Frame::Or : is_not ? Frame::Not : Frame::Fuzzy, {}, 0});
+      search_.has_fuzzy |= is_fuzzy;
       return true;
     }
     p_.lex.reset(before);
@@ -303,6 +305,11 @@ class KeyReader {
       SearchKey& operand = frame.keys.front();
       if (operand.kind == Kind::Not) depth = frame.depth - 1;
       return negated(std::move(operand));
+    }
+    if (frame.type == Frame::Fuzzy) {
+      SearchKey out = key_of(Kind::Fuzzy);
+      out.children = std::move(frame.keys);
+      return out;
     }
     if (frame.type == Frame::Or) {
       // An operand that is an Or is taken in, so a chain gets no deeper than its deepest operand.
@@ -349,6 +356,8 @@ bool return_options(Parse& p, Search& search) {
         want.count = true;
       else if (p.lex.take("SAVE"))
         want.save = true;
+      else if (p.lex.take("RELEVANCY"))
+        want.relevancy = true;
       else if (p.lex.take("PARTIAL")) {
         if (p.sp()) want.partial = p.partial_range();
         if (!want.partial) return p.fail("Invalid partial range"), false;
@@ -364,7 +373,12 @@ bool return_options(Parse& p, Search& search) {
   return true;
 }
 
-bool search_keys(Parse& p, Search& search) { return KeyReader(p, search).read(); }
+bool search_keys(Parse& p, Search& search) {
+  if (!KeyReader(p, search).read()) return false;
+  // RFC 6203 section 4
+  if (search.esearch && search.esearch->relevancy && !search.has_fuzzy) return p.fail("RELEVANCY goes with FUZZY"), false;
+  return true;
+}
 
 Read read_search(Parse& p, bool uid) {
   Search search;

@@ -1,4 +1,6 @@
 // SORT and THREAD (RFC 5256 section 5, RFC 5267 section 3.1, RFC 5957): what goes before the search keys.
+#include <algorithm>
+
 #include "base/text.h"
 #include "imap/parse.h"
 
@@ -22,6 +24,7 @@ bool sort_key(Parse& p, std::vector<SortKey>& keys) {
       {"TO", SortKey::Kind::To},
       {"DISPLAYFROM", SortKey::Kind::DisplayFrom},
       {"DISPLAYTO", SortKey::Kind::DisplayTo},
+      {"RELEVANCY", SortKey::Kind::Relevancy},
   };
   SortKey key;
   key.reverse = p.lex.take("REVERSE");
@@ -61,6 +64,9 @@ Read read_sort(Parse& p, bool uid) {
   if (!p.sp()) return std::nullopt;
   if (p.lex.take("RETURN") && (!return_options(p, sort.search) || !p.sp())) return std::nullopt;
   if (!sort_keys(p, sort.keys) || !charset_and_keys(p, sort.search)) return std::nullopt;
+  const bool by_relevancy = std::any_of(sort.keys.begin(), sort.keys.end(),
+                                        [](const SortKey& key) { return key.kind == SortKey::Kind::Relevancy; });
+  if (by_relevancy && !sort.search.has_fuzzy) return p.fail("RELEVANCY goes with FUZZY");  // RFC 6203 section 6
   return sort;
 }
 

@@ -359,5 +359,20 @@ TEST(Parser, enable_takes_names_in_any_case) {
   EXPECT_EQ(parse_command("a ENABLE").command(), nullptr);
 }
 
+TEST(Parser, fuzzy_takes_one_key) {
+  const Search s = ok<Search>("a SEARCH RETURN (RELEVANCY MIN) FUZZY (SUBJECT x SEEN) NOT FUZZY TEXT y");
+  EXPECT_TRUE(s.has_fuzzy);
+  EXPECT_TRUE(s.esearch->relevancy);
+  ASSERT_EQ(s.key.children.size(), 2u);
+  EXPECT_EQ(s.key.children[0].kind, SearchKey::Kind::Fuzzy);
+  EXPECT_EQ(s.key.children[0].children.at(0).kind, SearchKey::Kind::And);
+  EXPECT_EQ(s.key.children[1].children.at(0).kind, SearchKey::Kind::Fuzzy);
+  EXPECT_FALSE(ok<Search>("a SEARCH TEXT FUZZY").has_fuzzy);
+  EXPECT_EQ(ok<Sort>("a SORT (RELEVANCY DATE) UTF-8 FUZZY TEXT y").keys[0].kind, SortKey::Kind::Relevancy);
+  std::string deep = "a SEARCH ";
+  for (int i = 0; i < kMaxSearchDepth; ++i) deep += "FUZZY ";
+  EXPECT_TRUE(parse_command(deep + "SEEN").error());
+}
+
 }  // namespace
 }  // namespace bz::imap

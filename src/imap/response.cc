@@ -357,10 +357,26 @@ void uid_batches_response(std::string& out, std::string_view tag, std::span<cons
   e.crlf();
 }
 
+namespace {
+
+// Of what ALL or PARTIAL names, else of all that matched.
+void put_relevancy(Encoder& e, const SearchReturn& want, std::span<const uint8_t> relevancy) {
+  if (!want.relevancy) return;
+  if (want.partial) {
+    const auto [skip, count] = want.partial->places(relevancy.size());
+    relevancy = relevancy.subspan(skip, count);
+  }
+  e.raw(" RELEVANCY (");
+  for (size_t i = 0; i < relevancy.size(); ++i) e.raw(i > 0 ? " " : "").number(relevancy[i]);
+  e.raw(")");
+}
+
+}  // namespace
+
 // RFC 4731 allows one ESEARCH response only, so ALL of a very scattered set is the one line that may be longer than
 // kMaxLine.
 void esearch_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want, const UidSet& hits,
-                      std::optional<uint64_t> modseq) {
+                      std::optional<uint64_t> modseq, std::span<const uint8_t> relevancy) {
   Encoder e(out);
   e.raw("* ESEARCH (TAG ").string(tag).raw(uid ? ") UID" : ")");
   if (!hits.empty()) {
@@ -381,6 +397,7 @@ void esearch_response(std::string& out, std::string_view tag, bool uid, const Se
       put_set(out, part);
     e.raw(")");
   }
+  put_relevancy(e, want, relevancy);
   if (modseq && !hits.empty()) e.raw(" MODSEQ ").number(*modseq);
   e.crlf();
 }
@@ -402,7 +419,7 @@ uint32_t put_members(std::string& out, const ThreadTree& tree, uint32_t node) {
 }  // namespace
 
 void esort_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want,
-                    std::span<const uint32_t> ordered) {
+                    std::span<const uint32_t> ordered, std::span<const uint8_t> relevancy) {
   Encoder e(out);
   e.raw("* ESEARCH (TAG ").string(tag).raw(uid ? ") UID" : ")");
   if (!ordered.empty()) {
@@ -423,6 +440,7 @@ void esort_response(std::string& out, std::string_view tag, bool uid, const Sear
       put_ordered(out, ordered.subspan(skip, count));
     e.raw(")");
   }
+  put_relevancy(e, want, relevancy);
   e.crlf();
 }
 

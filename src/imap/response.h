@@ -112,13 +112,14 @@ void vanished(std::string& out, const UidSet& uids, bool earlier);
 // RFC 10022 section 3.1.2: each range from its highest UID to its lowest, the newest first; none: nothing behind the tag.
 void uid_batches_response(std::string& out, std::string_view tag, std::span<const UidSet::Range> batches);
 
-// RFC 4731: TAG always, UID for UID SEARCH, only what was asked, also when nothing matched.
+// RFC 4731: TAG always, UID for UID SEARCH, only what was asked, also when nothing matched. relevancy: of each hit, in
+// their order, when it was asked for (RFC 6203 section 4).
 void esearch_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want, const UidSet& hits,
-                      std::optional<uint64_t> modseq);
+                      std::optional<uint64_t> modseq, std::span<const uint8_t> relevancy = {});
 
 // The same for SORT: `ordered` in the order asked for, MIN and MAX the first and last of it (RFC 5267 section 3).
 void esort_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want,
-                    std::span<const uint32_t> ordered);
+                    std::span<const uint32_t> ordered, std::span<const uint8_t> relevancy = {});
 void sort_response(std::string& out, std::span<const uint32_t> ordered);
 // "* THREAD (3 6 (4 23)(44 7 96))" (RFC 5256 section 4).
 void thread_response(std::string& out, const ThreadTree& tree);

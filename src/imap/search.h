@@ -1,5 +1,6 @@
-// What SEARCH asks for (RFC 3501 section 6.4.4, RFC 4731, RFC 7162 section 3.1.5, RFC 5032). The tree owns its text, so it
-// may outlive the command's bytes. OR chains and NOT NOT are folded while parsing: depth() is at most kMaxSearchDepth.
+// What SEARCH asks for (RFC 3501 section 6.4.4, RFC 4731, RFC 7162 section 3.1.5, RFC 5032, RFC 6203). The tree owns its
+// text, so it may outlive the command's bytes. OR chains and NOT NOT are folded while parsing: depth() is at most
+// kMaxSearchDepth.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -16,9 +17,10 @@ inline constexpr int kMaxSearchDepth = 200;
 
 struct SearchKey {
   enum class Kind : unsigned char {
-    And,  // children; none: matches everything (ALL)
-    Or,   // two or more children
-    Not,  // one child
+    And,    // children; none: matches everything (ALL)
+    Or,     // two or more children
+    Not,    // one child
+    Fuzzy,  // one child, in which text is matched fuzzily (RFC 6203)
     SequenceNumbers,
     Uids,
     Flag,           // flag: a system flag's bit is set
@@ -59,9 +61,11 @@ struct SearchKey {
 
 struct SearchReturn {  // RFC 4731 section 3.1
   bool min = false, max = false, all = false, count = false;
-  bool save = false;                                                      // RFC 5182: the result becomes "$"
-  std::optional<PartialRange> partial = std::nullopt;                     // RFC 9394; never with all
-  bool answers() const { return min || max || all || count || partial; }  // SAVE alone has no ESEARCH response
+  bool save = false;                                   // RFC 5182: the result becomes "$"
+  std::optional<PartialRange> partial = std::nullopt;  // RFC 9394; never with all
+  bool relevancy = false;                              // RFC 6203 section 4; only with has_fuzzy
+  // SAVE alone has no ESEARCH response.
+  bool answers() const { return min || max || all || count || partial || relevancy; }
 };
 
 struct Search {
@@ -70,10 +74,11 @@ struct Search {
   std::string charset;                  // upper case; empty: not given, which means US-ASCII (we read UTF-8)
   SearchKey key;                        // And of all keys
   bool has_modseq = false;              // a MODSEQ key somewhere: the reply carries MODSEQ, CONDSTORE is enabled
+  bool has_fuzzy = false;               // a FUZZY key somewhere: messages have a relevancy
 };
 
-struct SortKey {  // RFC 5256 section 3, RFC 5957
-  enum class Kind : unsigned char { Arrival, Cc, Date, From, Size, Subject, To, DisplayFrom, DisplayTo };
+struct SortKey {  // RFC 5256 section 3, RFC 5957, RFC 6203 section 6
+  enum class Kind : unsigned char { Arrival, Cc, Date, From, Size, Subject, To, DisplayFrom, DisplayTo, Relevancy };
   Kind kind = Kind::Arrival;
   bool reverse = false;
   bool operator==(const SortKey&) const = default;

@@ -9,6 +9,7 @@
 #include "mime/date.h"
 #include "mime/header.h"
 #include "mime/text.h"
+#include "store/fuzzy.h"
 
 namespace bz::store {
 namespace {
@@ -25,6 +26,7 @@ struct Node {
   FlagBits bits = 0;
   UidSet numbers;
   std::string needle;  // folded
+  std::optional<FuzzyNeedle> fuzzy;
   std::vector<Node> children;
 };
 
@@ -44,8 +46,9 @@ int64_t utc_day(int64_t seconds) { return seconds >= 0 ? seconds / 86400 : -((-s
 // RFC 8514 section 4.3: without a save date, the internal date.
 int64_t saved_day(const Entry& e) { return utc_day(e.saved != 0 ? int64_t{e.saved} : e.internal_date()); }
 
-Node compile(const imap::SearchKey& key, const View& view) {
-  Node node{&key, 0, {}, {}, {}};
+// fuzzy: FUZZY stands above; fuzzy_left: keys that may still be matched so.
+Node compile(const imap::SearchKey& key, const View& view, bool fuzzy, size_t& fuzzy_left) {
+  Node node{&key, 0, {}, {}, {}, {}};
   switch (key.kind) {
     case Kind::SequenceNumbers:
       node.numbers = key.set.resolve(view.exists());
@@ -63,16 +66,25 @@ Node compile(const imap::SearchKey& key, const View& view) {
     case Kind::Body:
     case Kind::Text:
       node.needle = mime::fold(mime::guess_utf8(key.text));
+      if (fuzzy && !node.needle.empty() && fuzzy_left > 0) {
+        node.fuzzy.emplace(node.needle);
+        --fuzzy_left;
+      }
       break;
     default:
       break;
   }
-  for (const auto& child : key.children) node.children.push_back(compile(child, view));
+  fuzzy |= key.kind == Kind::Fuzzy;
+  for (const auto& child : key.children) node.children.push_back(compile(child, view, fuzzy, fuzzy_left));
   return node;
 }
 
 bool asks_modseq(const imap::SearchKey& key) {
   return key.kind == Kind::ModSeq || std::any_of(key.children.begin(), key.children.end(), asks_modseq);
+}
+
+bool asks_fuzzy(const imap::SearchKey& key) {
+  return key.kind == Kind::Fuzzy || std::any_of(key.children.begin(), key.children.end(), asks_fuzzy);
 }
 
 // RFC 3501 section 6.4.4 lets FROM, TO, CC and BCC search the ENVELOPE, where an address is whole even when comments or
@@ -104,13 +116,53 @@ bool header_matches(const Node& node, const Candidate& message) {
   return false;
 }
 
-bool any_header_matches(const Node& node, Candidate& message) {
+const std::string& whole_header(Candidate& message) {
   if (message.header_folded.empty())
     for (const auto& field : message.record->fields)
       if (field.at <= message.header.size())
         message.header_folded +=
             mime::fold(mime::decode_header(std::string_view(message.header).substr(field.at, field.size))) + '\n';
-  return message.header_folded.find(node.needle) != std::string::npos;
+  return message.header_folded;
+}
+
+bool any_header_matches(const Node& node, Candidate& message) {
+  return whole_header(message).find(node.needle) != std::string::npos;
+}
+
+// All fields of the key's name, folded.
+std::string named_header(const Node& node, const Candidate& message) {
+  std::string text;
+  for (const auto& field : message.record->fields) {
+    if (!base::iequals(field.name, node.key->field) || field.at > message.header.size()) continue;
+    const auto raw = std::string_view(message.header).substr(field.at, field.size);
+    const size_t colon = raw.find(':');
+    if (colon != std::string_view::npos) text += mime::fold(mime::decode_header(raw.substr(colon + 1))) + '\n';
+  }
+  return text;
+}
+
+// Where the words of a fuzzy key are. nullopt: more of the message must be known. TEXT reads the body unless the header has
+// the phrase, so that what a message is worth does not depend on the other keys.
+std::optional<FuzzyFound> look_for(const Node& node, Candidate& message) {
+  const Kind kind = node.key->kind;
+  FuzzyFound found;
+  if (!message.header_known) return std::nullopt;
+  if (kind != Kind::Body) {
+    const std::string named = kind == Kind::Header ? named_header(node, message) : std::string();
+    const std::string& text = kind == Kind::Header ? named : whole_header(message);
+    found.phrase_in_header = node.fuzzy->phrase_in(text);
+    found.header = node.fuzzy->words_in(text);
+    if (kind == Kind::Header || found.phrase_in_header) return found;
+  }
+  if (!message.body_known) return std::nullopt;
+  found.phrase_in_body = node.fuzzy->phrase_in(message.body_folded);
+  found.body = node.fuzzy->words_in(message.body_folded);
+  return found;
+}
+
+Verdict judge_fuzzy(const Node& node, Candidate& message) {
+  const auto found = look_for(node, message);
+  return found ? verdict(found->matches(node.fuzzy->words())) : Verdict::Unknown;
 }
 
 Verdict judge_sent(const Node& node, const Candidate& message) {
@@ -148,11 +200,14 @@ Verdict judge_all(const Node& node, Candidate& message, int64_t now, Verdict sto
 Verdict judge(const Node& node, Candidate& message, int64_t now) {
   const imap::SearchKey& key = *node.key;
   const Entry& e = message.entry;
+  if (node.fuzzy) return judge_fuzzy(node, message);
   switch (key.kind) {
     case Kind::And:
       return judge_all(node, message, now, Verdict::No, Verdict::Yes);
     case Kind::Or:
       return judge_all(node, message, now, Verdict::Yes, Verdict::No);
+    case Kind::Fuzzy:
+      return node.children.empty() ? Verdict::No : judge(node.children[0], message, now);
     case Kind::Not: {
       if (node.children.empty()) return Verdict::No;
       const Verdict one = judge(node.children[0], message, now);
@@ -233,6 +288,35 @@ Task<Result<void>> load_body(Account& account, Candidate& message) {
   co_return Result<void>();
 }
 
+// What a message is worth to a key (SearchOutcome::relevancy); points unset: the key says nothing. A key that nobody had to
+// decide may not be known, and then says nothing either.
+struct Worth {
+  bool matches = false;
+  std::optional<unsigned> points = std::nullopt;
+};
+Worth weigh(const Node& node, Candidate& message, int64_t now) {
+  const Kind kind = node.key->kind;
+  if (node.fuzzy) {
+    const auto found = look_for(node, message);
+    if (!found || !found->matches(node.fuzzy->words())) return {};
+    return {true, found->relevancy(node.fuzzy->words())};
+  }
+  if (kind == Kind::Fuzzy && !node.children.empty()) return weigh(node.children[0], message, now);
+  if (kind != Kind::And && kind != Kind::Or) return {judge(node, message, now) == Verdict::Yes};
+  Worth all{kind == Kind::And};
+  unsigned sum = 0, count = 0, best = 0;
+  for (const Node& child : node.children) {
+    const Worth one = weigh(child, message, now);
+    all.matches = kind == Kind::And ? all.matches && one.matches : all.matches || one.matches;
+    if (!one.matches || !one.points) continue;
+    sum += *one.points;
+    ++count;
+    best = std::max(best, *one.points);
+  }
+  if (count > 0) all.points = kind == Kind::Or ? best : sum / count;
+  return all;
+}
+
 // No also when the message went away meanwhile.
 Task<Result<bool>> matches(Account& account, const Node& root, Candidate& message, int64_t now) {
   Verdict found = judge(root, message, now);
@@ -252,8 +336,9 @@ Task<Result<bool>> matches(Account& account, const Node& root, Candidate& messag
 Task<Result<SearchOutcome>> search(Account& account, const View& view, const imap::SearchKey& key, base::Executor& executor,
                                    int64_t now_unix) {
   if (key.depth() > imap::kMaxSearchDepth) co_return fail(Errc::Limit, "the search is nested too deep");
-  const Node root = compile(key, view);
-  const bool with_modseq = asks_modseq(key);
+  size_t fuzzy_left = kFuzzyKeys;
+  const Node root = compile(key, view, false, fuzzy_left);
+  const bool with_modseq = asks_modseq(key), with_relevancy = asks_fuzzy(key);
   SearchOutcome outcome;
   for (Msn msn = 1; msn <= view.exists(); ++msn) {
     if (msn % kSlice == 0) {
@@ -276,6 +361,8 @@ Task<Result<SearchOutcome>> search(Account& account, const View& view, const ima
     BZ_CO_TRY(bool yes, std::move(matched));
     if (!yes) continue;
     outcome.uids.push_back(uid);
+    if (with_relevancy)
+      outcome.relevancy.push_back(static_cast<uint8_t>(weigh(root, message, now_unix).points.value_or(100)));
     if (with_modseq) outcome.highest_modseq = std::max(outcome.highest_modseq, modseq);
   }
   co_return outcome;

@@ -1,5 +1,6 @@
 #include "store/search.h"
 
+#include "store/fuzzy.h"
 #include "store/world_for_test.h"
 
 namespace bz::store {
@@ -123,6 +124,43 @@ TEST_F(Search, trees_combine_and_cheap_keys_decide_before_costly_ones) {
   auto deep = flag(kSeen);
   for (int i = 0; i < imap::kMaxSearchDepth; ++i) deep = of(Kind::Not, {deep});
   EXPECT_EQ(find(deep).substr(0, 5), "Limit");
+}
+
+TEST_F(Search, fuzzy_keys_take_words_in_any_order_and_with_errors) {
+  auto fuzzy = [](imap::SearchKey k) { return of(Kind::Fuzzy, {std::move(k)}); };
+  EXPECT_EQ(find(key(Kind::Body, "here nothing")), "");
+  EXPECT_EQ(find(fuzzy(key(Kind::Body, "here nothing"))), "2");
+  EXPECT_EQ(find(fuzzy(key(Kind::Text, "nothign"))), "2");
+  EXPECT_EQ(find(fuzzy(key(Kind::Header, "zoe exmaple", "From"))), "1");
+  EXPECT_EQ(find(fuzzy(key(Kind::Header, "zoe nobody", "From"))), "") << "every word must be there";
+  EXPECT_EQ(find(fuzzy(of(Kind::And, {key(Kind::Text, "plian"), flag(kFlagged)}))), "2");
+  EXPECT_EQ(find(of(Kind::Not, {fuzzy(key(Kind::Text, "plian"))})), "3");
+  EXPECT_EQ(find(fuzzy(key(Kind::Header, "", "X-Empty"))), "2") << "the field is there";
+  EXPECT_EQ(find(fuzzy(flag(kSeen))), "1,3");
+  std::vector<imap::SearchKey> many(kFuzzyKeys, key(Kind::Text, "plian"));
+  many.push_back(key(Kind::Text, "mixde"));
+  EXPECT_EQ(find(fuzzy(of(Kind::Or, many))), "1:2") << "the last of them is matched exactly";
+}
+
+TEST_F(Search, relevancy_tells_the_phrase_from_words_and_the_header_from_the_body) {
+  auto worth = [&](imap::SearchKey k) {
+    auto found = w.run(search(*w.account, *view, k, w.lane, 0));
+    std::string out;
+    for (size_t i = 0; found && i < found->relevancy.size(); ++i)
+      out += (i > 0 ? " " : "") + std::to_string(found->uids[i]) + ":" + std::to_string(found->relevancy[i]);
+    return out;
+  };
+  auto fuzzy = [](imap::SearchKey k) { return of(Kind::Fuzzy, {std::move(k)}); };
+  EXPECT_EQ(worth(key(Kind::Text, "plain")), "") << "not asked for";
+  EXPECT_EQ(worth(fuzzy(key(Kind::Text, "plain"))), "1:100 2:100") << "text/plain is in a header, too";
+  EXPECT_EQ(worth(fuzzy(key(Kind::Body, "nothing here"))), "2:50");
+  EXPECT_EQ(worth(fuzzy(key(Kind::Body, "here nothign"))), "2:27");
+  EXPECT_EQ(worth(fuzzy(key(Kind::Header, "plian", "Subject"))), "2:30");
+  EXPECT_EQ(worth(of(Kind::And, {fuzzy(key(Kind::Header, "plain", "Subject")), fuzzy(key(Kind::Body, "nothing"))})),
+            "2:75");
+  EXPECT_EQ(worth(of(Kind::Or, {fuzzy(key(Kind::Header, "mixde", "Subject")), fuzzy(key(Kind::Body, "nothing"))})),
+            "2:50 3:30");
+  EXPECT_EQ(worth(fuzzy(flag(kSeen))), "1:100 3:100") << "nothing says less";
 }
 
 TEST_F(Search, a_message_that_goes_while_we_search_does_not_match) {

@@ -19,7 +19,9 @@ struct Row {
   std::vector<std::string> strings;  // of the keys that are strings
 };
 
-bool is_number(Kind kind) { return kind == Kind::Arrival || kind == Kind::Date || kind == Kind::Size; }
+bool is_number(Kind kind) {
+  return kind == Kind::Arrival || kind == Kind::Date || kind == Kind::Size || kind == Kind::Relevancy;
+}
 
 std::string_view field_name(Kind kind) {
   switch (kind) {
@@ -64,7 +66,8 @@ Task<Result<std::string>> address_value(Account& account, Entry entry, std::shar
 // i;unicode-casemap compares capitals (RFC 5051): "[" and "_" stand behind the letters. Searches fold to small ones.
 std::string collated(const std::string& folded) { return base::upper(folded); }
 
-Task<Result<Row>> load(Account& account, Entry entry, const std::vector<imap::SortKey>& keys, bool with_record) {
+Task<Result<Row>> load(Account& account, Entry entry, const std::vector<imap::SortKey>& keys, bool with_record,
+                       uint8_t relevancy) {
   Row row;
   row.uid = entry.uid;
   std::shared_ptr<const mime::ParsedMessage> record;
@@ -78,6 +81,8 @@ Task<Result<Row>> load(Account& account, Entry entry, const std::vector<imap::So
       row.numbers.push_back(entry.internal_date());
     else if (key.kind == Kind::Size)
       row.numbers.push_back(entry.size);
+    else if (key.kind == Kind::Relevancy)
+      row.numbers.push_back(-int64_t{relevancy});
     else if (key.kind == Kind::Date)
       row.numbers.push_back(sent_seconds(entry, *record));
     else if (key.kind == Kind::Subject)
@@ -115,9 +120,10 @@ Task<Result<void>> take_turn(base::Executor& executor) {
 }
 
 Task<Result<std::vector<uint32_t>>> sort(Account& account, const View& view, std::vector<uint32_t> uids,
-                                         std::vector<imap::SortKey> keys, base::Executor& executor) {
+                                         std::vector<imap::SortKey> keys, base::Executor& executor,
+                                         std::vector<uint8_t> relevancy) {
   const bool with_record = std::any_of(keys.begin(), keys.end(), [](const imap::SortKey& key) {
-    return key.kind != Kind::Arrival && key.kind != Kind::Size;
+    return key.kind != Kind::Arrival && key.kind != Kind::Size && key.kind != Kind::Relevancy;
   });
   std::vector<Row> rows;
   rows.reserve(uids.size());
@@ -129,7 +135,7 @@ Task<Result<std::vector<uint32_t>>> sort(Account& account, const View& view, std
     }
     const Entry* entry = view.entry(uids[i]);
     if (!entry) continue;
-    auto loading = load(account, *entry, keys, with_record);
+    auto loading = load(account, *entry, keys, with_record, i < relevancy.size() ? relevancy[i] : 0);
     auto row = co_await std::move(loading);
     if (!row && row.error().code() == Errc::NotFound) continue;  // expunged while we read it
     BZ_CO_TRY(Row loaded, std::move(row));

@@ -7,10 +7,12 @@
 
 namespace bz::store {
 
-// `uids` in the order of `keys`; equals stay in mailbox order. What was expunged meanwhile is left out. Strings compare
+// `uids` in the order of `keys`; equals stay in mailbox order. `relevancy`: of each, when a key asks for it (RFC 6203: the
+// highest first). What was expunged meanwhile is left out. Strings compare
 // folded, as searches do. Yields to the lane every 256 messages (through `executor`).
 Task<Result<std::vector<uint32_t>>> sort(Account& account, const View& view, std::vector<uint32_t> uids,
-                                         std::vector<imap::SortKey> keys, base::Executor& executor);
+                                         std::vector<imap::SortKey> keys, base::Executor& executor,
+                                         std::vector<uint8_t> relevancy = {});
 
 // The time a message was sent, by its Date: field, else when it came in (RFC 5256 section 2.2).
 inline int64_t sent_seconds(const Entry& entry, const mime::ParsedMessage& record) {

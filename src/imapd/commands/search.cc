@@ -75,6 +75,19 @@ std::optional<uint32_t> limit_search(Session& s, imap::SearchKey& key) {
   return lowest;
 }
 
+// Messages that this view has no more.
+void drop_gone(Session& s, store::SearchOutcome& found) {
+  size_t kept = 0;
+  for (size_t i = 0; i < found.uids.size(); ++i) {
+    if (!s.view().msn_of(found.uids[i])) continue;
+    found.uids[kept] = found.uids[i];
+    if (!found.relevancy.empty()) found.relevancy[kept] = found.relevancy[i];
+    ++kept;
+  }
+  found.uids.resize(kept);
+  if (!found.relevancy.empty()) found.relevancy.resize(kept);
+}
+
 UidSet result_to_save(const imap::SearchReturn& want, const UidSet& found) {
   if (found.empty() || want.all || want.count || !want.answers()) return found;
   UidSet saved;
@@ -102,7 +115,7 @@ Task<Found> find(Session& s, const imap::Search& command) {
   const auto lowest = limit_search(s, key);
   auto found = co_await store::search(s.account(), s.view(), key, s.loop(), s.clock().unix_seconds());
   if (!found) co_return Found{{}, reply_for(found.error()), {}};
-  std::erase_if(found->uids, [&](uint32_t uid) { return !s.view().msn_of(uid); });
+  drop_gone(s, *found);
   co_return Found{std::move(*found), std::nullopt, lowest};
 }
 
@@ -124,7 +137,7 @@ Task<Reply> handle(Session& s, const imap::Search& command) {
     co_return cut_reply(s, ok("SEARCH completed, result saved"), found.lowest);
   if (command.esearch || s.rev2())  // RFC 9051 section 6.4.4: ESEARCH always, of all when nothing else is wanted
     imap::esearch_response(s.out(), s.tag(), command.uid, command.esearch.value_or(imap::SearchReturn{.all = true}), hits,
-                           modseq);
+                           modseq, found.outcome.relevancy);
   else
     imap::search_response(s.out(), hits, modseq);
   co_return cut_reply(s, ok("SEARCH completed"), found.lowest);

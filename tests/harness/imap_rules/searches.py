@@ -89,6 +89,10 @@ def esearch(c):
         data[name] = RETURNED[name](c)
     if found.get("MAILBOX") is not None and not uid:
         c.fail("ESEARCH of a mailbox without UID")
+    scores = data.get("RELEVANCY")   # RFC 6203 section 4: one for each message
+    named = data.get("PARTIAL", (0, 0, 0, None))[3] if "PARTIAL" in data else data.get("ALL")
+    if scores is not None and named is not None and len(scores) != sum(abs(high - low) + 1 for low, high in named):
+        c.fail("RELEVANCY of more or fewer messages")
     if data.get("COUNT") == 0 and {"MIN", "MAX", "ALL"} & set(data):
         c.fail("results where COUNT is 0")
     return dict(correlators=found, uid=uid, data=data)
