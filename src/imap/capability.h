@@ -19,7 +19,7 @@ inline constexpr std::string_view kCapabilitiesAfterLogin =
     "URLAUTH URLAUTH=BINARY URL-PARTIAL UTF8=ACCEPT "
     "SPECIAL-USE CREATE-SPECIAL-USE "
     "LIST-EXTENDED LIST-STATUS STATUS=SIZE OBJECTID PREVIEW ESEARCH SEARCHRES WITHIN PARTIAL CONDSTORE QRESYNC "
-    "LANGUAGE "
+    "LANGUAGE I18NLEVEL=1 "
     "SEARCH=FUZZY SAVEDATE SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS";
 // The text of COMPRESS's tagged OK (RFC 4978): what follows on the connection is no IMAP to those who only pass it on.
 inline constexpr std::string_view kDeflateActive = "DEFLATE active";
