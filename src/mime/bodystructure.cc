@@ -14,16 +14,21 @@ class Writer {
   Writer(std::string_view raw, const std::vector<Part>& parts, bool extended, ImapText::Charset charset)
       : raw_(raw), parts_(parts), extended_(extended), out_(charset) {}
 
+  // RFC 9051 section 7.5.2 and RFC 9755 section 6 show message/global with its envelope and body to those who read UTF-8;
+  // to RFC 3501 it is a leaf like others.
+  bool shows_inside(const Part& part) const { return part.kind != Part::Kind::Leaf && (!part.is_global() || out_.utf8()); }
+
   // Pre-order without recursion: `open` holds the parts whose closing parenthesis is still to come.
   std::string run() {
     std::vector<uint32_t> open;
     for (uint32_t i = 0; i < parts_.size(); ++i) {
       const Part& part = parts_[i];
       begin(part, i);
-      if (part.kind != Part::Kind::Leaf) {
+      if (shows_inside(part)) {
         open.push_back(i);
       } else {
         end(part);
+        i = part.end - 1;
       }
       while (!open.empty() && parts_[open.back()].end == i + 1) {
         end(parts_[open.back()]);
@@ -43,7 +48,7 @@ class Writer {
     out_.raw("(");
     if (part.kind == Part::Kind::Multipart) return;
     const ContentType& type = part.content_type;
-    if (part.opaque) {
+    if (part.opaque && (!part.is_global() || out_.utf8())) {
       out_.raw("\"application\" ");
       out_.string("octet-stream");
     } else if (type.is("text")) {
@@ -51,7 +56,7 @@ class Writer {
       out_.raw(" ");
       out_.string(type.subtype);
     } else if (part.kind == Part::Kind::Message) {
-      out_.raw("\"message\" \"rfc822\"");
+      out_.raw(part.is_global() ? "\"message\" \"global\"" : "\"message\" \"rfc822\"");
     } else {
       out_.string(type.type);
       out_.raw(" ");
@@ -66,7 +71,7 @@ class Writer {
     out_.raw(" ");
     out_.string(part.encoding.empty() ? "7bit" : part.encoding);
     out_.raw(" " + std::to_string(part.body.size));
-    if (part.kind == Part::Kind::Message) {
+    if (part.kind == Part::Kind::Message && shows_inside(part)) {
       const Part& inner = parts_[index + 1];
       out_.raw(" ");
       write_envelope(out_, slice(raw_, inner.header), inner.index);
@@ -84,7 +89,7 @@ class Writer {
         tail(part);
       }
     } else {
-      if (part.kind == Part::Kind::Message || (part.content_type.is("text") && !part.opaque)) {
+      if ((part.kind == Part::Kind::Message && shows_inside(part)) || (part.content_type.is("text") && !part.opaque)) {
         out_.raw(" " + std::to_string(part.lines));
       }
       if (extended_) {

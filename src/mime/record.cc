@@ -44,8 +44,9 @@ RecordPart record_part(const Part& part) {
   return out;
 }
 
-bool has_eight_bit_header(std::string_view raw, const std::vector<Part>& parts) {
-  return std::any_of(parts.begin(), parts.end(), [&](const Part& p) { return !base::is_ascii(slice(raw, p.header)); });
+bool may_look_otherwise_in_utf8(std::string_view raw, const std::vector<Part>& parts) {
+  return std::any_of(parts.begin(), parts.end(),
+                     [&](const Part& p) { return p.is_global() || !base::is_ascii(slice(raw, p.header)); });
 }
 
 Utf8Text utf8_text(std::string_view raw, std::string_view header, const HeaderIndex& index,
@@ -71,7 +72,7 @@ Result<ParsedMessage> parse_message(std::string_view raw, const Limits& limits) 
   out.envelope = envelope.take();
   out.bodystructure = bodystructure(raw, parts, true);
   out.body = bodystructure(raw, parts, false);
-  if (has_eight_bit_header(raw, parts)) out.utf8 = utf8_text(raw, header, index, parts);
+  if (may_look_otherwise_in_utf8(raw, parts)) out.utf8 = utf8_text(raw, header, index, parts);
   if (out.utf8 && out.utf8->envelope == out.envelope && out.utf8->bodystructure == out.bodystructure) out.utf8.reset();
   for (const Part& part : parts) out.parts.push_back(record_part(part));
   for (const HeaderField& field : index.fields) {

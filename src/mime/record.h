@@ -70,7 +70,7 @@ struct ParsedMessage {
   std::vector<RecordField> fields;      // of the message's header
   std::vector<RecordPart> parts;        // pre-order; parts[0] is the message
   std::optional<std::string> preview;   // RFC 8970, UTF-8; unset: a record of before there was one
-  std::optional<Utf8Text> utf8;         // set: raw 8-bit in headers makes it differ from the text above
+  std::optional<Utf8Text> utf8;         // set: 8-bit in headers or message/global makes it differ from the above
 
   std::string encode() const;
   static Result<ParsedMessage> decode(std::string_view bytes);  // Errc::Corrupt, Errc::Unsupported (unknown version)

@@ -109,6 +109,26 @@ TEST(Record, Utf8HeadersHaveAFormForWhoReadsThem) {
   EXPECT_TRUE(part->utf8->bodystructure.find("\"\xC3\xB1\"") != std::string::npos);
   EXPECT_EQ(part->utf8->envelope, part->envelope);
 }
+TEST(Record, MessageGlobalIsAMessageToWhoReadsUtf8AndALeafToOthers) {
+  const std::string inner = "Subject: caf\xC3\xA9\r\n\r\nhi\r\n";
+  const auto plain = parse_message("Content-Type: message/global\r\n\r\n" + inner);
+  ASSERT_TRUE(plain && plain->utf8);
+  EXPECT_EQ(plain->body, "(\"message\" \"global\" NIL NIL NIL \"7bit\" " + std::to_string(inner.size()) + ")");
+  EXPECT_EQ(plain->utf8->body,
+            "(\"message\" \"global\" NIL NIL NIL \"7bit\" " + std::to_string(inner.size()) +
+                " (NIL \"caf\xC3\xA9\" NIL NIL NIL NIL NIL NIL NIL NIL) (\"text\" \"plain\" (\"charset\" "
+                "\"us-ascii\") NIL NIL \"7bit\" 4 1) 3)");
+  const auto among =
+      parse_message("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/global\r\n\r\n" + inner +
+                    "\r\n--b\r\n\r\nlast\r\n--b--\r\n");
+  EXPECT_EQ(among->body, "((\"message\" \"global\" NIL NIL NIL \"7bit\" " + std::to_string(inner.size()) +
+                             ")(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 4 0) \"mixed\")");
+  EXPECT_TRUE(find_part(*among, {1, 1}).has_value());
+  const auto closed =
+      parse_message("Content-Type: message/global\r\nContent-Transfer-Encoding: base64\r\n\r\n" + std::string("aGk=\r\n"));
+  EXPECT_EQ(closed->body, "(\"message\" \"global\" NIL NIL NIL \"base64\" 6)");
+  EXPECT_EQ(closed->utf8->body, "(\"application\" \"octet-stream\" NIL NIL NIL \"base64\" 6)");
+}
 TEST(Record, LongUtf8IsCutBetweenCharacters) {
   std::string subject = "x";
   for (int i = 0; i < 20'000; ++i) subject += "ñ";

@@ -173,7 +173,7 @@ class Scanner {
       } else {
         part.opaque = true;
       }
-    } else if (part.content_type.is("message", "rfc822")) {
+    } else if (part.content_type.is("message", "rfc822") || part.is_global()) {
       if (room && parse_encoding(part.encoding) != Encoding::Base64) {
         part.kind = Part::Kind::Message;
         open_.push_back({index, {}, false});

@@ -49,11 +49,13 @@ struct Part {
   Kind kind = Kind::Leaf;
   bool opaque = false;        // would be a multipart or message, but a limit (or base64) keeps it closed
   uint32_t parent = kNoPart;  // index; a Message has one child: the root of the message inside
-  uint32_t end = 0;           // one past the last descendant: the next sibling, if it has the same parent
-  Range header;               // with the empty line
-  Range body;                 // encoded octets, without the line end that belongs to the boundary
-  uint64_t lines = 0;         // line ends in the body
-  HeaderIndex index;          // offsets from header.at
+  // RFC 6532 section 3.7: a message, in its header UTF-8.
+  bool is_global() const { return content_type.is("message", "global"); }
+  uint32_t end = 0;    // one past the last descendant: the next sibling, if it has the same parent
+  Range header;        // with the empty line
+  Range body;          // encoded octets, without the line end that belongs to the boundary
+  uint64_t lines = 0;  // line ends in the body
+  HeaderIndex index;   // offsets from header.at
   ContentType content_type;
   TokenWithParams disposition;
   std::string encoding;  // token as written; empty: 7bit
