@@ -72,6 +72,7 @@ struct StatusItems {
   bool size = false;            // RFC 8438
   bool append_limit = false;    // RFC 7889
   bool deleted = false;         // RFC 9051 section 6.3.11
+  bool deleted_storage = false;  // RFC 9208 section 4.1.4
   bool mailbox_id = false;      // RFC 8474
 };
 struct Status {
@@ -110,6 +111,15 @@ struct UrlFetch {  // with the parameters of RFC 5524
     bool body = false, binary = false, structure = false;
   };
   std::vector<Wanted> urls;
+};
+struct GetQuota {  // RFC 9208
+  std::string root;
+};
+struct GetQuotaRoot {
+  std::string mailbox;
+};
+struct SetQuota {  // what it would set is not kept: nobody may (decision 0021)
+  std::string root;
 };
 struct Idle {};
 struct Done {};                           // the line that ends IDLE; it has no tag
@@ -159,7 +169,8 @@ struct SetLanguage {                // RFC 5255 section 3.2
 using Command =
     std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename, Subscribe,
                  Unsubscribe, Status, List, Lsub, Namespace, Idle, Done, Enable, Check, Close, Unselect, Expunge, Search,
-                 Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth, UrlFetch, Compress, UidBatches, SetLanguage>;
+                 Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth, UrlFetch, Compress, UidBatches, SetLanguage,
+                 GetQuota, GetQuotaRoot, SetQuota>;
 
 std::string_view name(const Command& command);  // "UID FETCH" is "FETCH"; for logs
 

@@ -99,6 +99,7 @@ std::optional<StatusItems> Parse::status_items() {
       {"UNSEEN", &StatusItems::unseen},     {"HIGHESTMODSEQ", &StatusItems::highest_modseq},
       {"SIZE", &StatusItems::size},         {"APPENDLIMIT", &StatusItems::append_limit},
       {"DELETED", &StatusItems::deleted},   {"MAILBOXID", &StatusItems::mailbox_id},
+      {"DELETED-STORAGE", &StatusItems::deleted_storage},
   };
   StatusItems items;
   if (!lex.take('(')) return std::nullopt;

@@ -301,11 +301,27 @@ void status_response(std::string& out, std::string_view mailbox, const StatusIte
   item(items.uid_validity, "UIDVALIDITY", values.uid_validity);
   item(items.unseen, "UNSEEN", values.unseen);
   item(items.deleted, "DELETED", values.deleted);
+  item(items.deleted_storage, "DELETED-STORAGE", values.deleted_storage);
   item(items.highest_modseq, "HIGHESTMODSEQ", values.highest_modseq);
   item(items.size, "SIZE", values.size);
   item(items.append_limit, "APPENDLIMIT", values.append_limit);
   if (items.mailbox_id) e.raw(first ? "" : " ").raw("MAILBOXID (").raw(object_id(values.mailbox_id)).raw(")");
   e.raw(")").crlf();
+}
+
+void quota_response(std::string& out, std::string_view root, std::span<const QuotaResource> resources) {
+  Encoder e(out);
+  e.raw("* QUOTA ").astring(root).raw(" (");
+  for (const QuotaResource& r : resources) {
+    if (&r != &resources.front()) e.sp();
+    e.raw(r.name).sp().number(r.usage).sp().number(r.limit);
+  }
+  e.raw(")").crlf();
+}
+
+void quota_root_response(std::string& out, std::string_view mailbox, std::string_view root, bool utf8) {
+  Encoder e(out, utf8);
+  e.raw("* QUOTAROOT ").mailbox(mailbox).sp().astring(root).crlf();
 }
 
 void search_response(std::string& out, const UidSet& hits, std::optional<uint64_t> modseq) {

@@ -98,11 +98,19 @@ void list_response(std::string& out, std::string_view name /* LIST or LSUB */, c
 
 struct StatusValues {
   uint32_t messages = 0, recent = 0, uid_next = 0, uid_validity = 0, unseen = 0, deleted = 0;
-  uint64_t highest_modseq = 0, size = 0, append_limit = 0;
+  uint64_t highest_modseq = 0, size = 0, append_limit = 0, deleted_storage = 0;
   MailboxId mailbox_id = {};
   bool utf8 = false;  // of Encoder
 };
 void status_response(std::string& out, std::string_view mailbox, const StatusItems& items, const StatusValues& values);
+
+// RFC 9208 section 4.2. `name` is an atom; numbers are in the resource's own unit.
+struct QuotaResource {
+  std::string_view name;
+  uint64_t usage = 0, limit = 0;
+};
+void quota_response(std::string& out, std::string_view root, std::span<const QuotaResource> resources);
+void quota_root_response(std::string& out, std::string_view mailbox, std::string_view root, bool utf8);
 
 // modseq: set when the search asked for MODSEQ and something matched (RFC 7162 section 3.1.5).
 void search_response(std::string& out, const UidSet& hits, std::optional<uint64_t> modseq);

@@ -37,17 +37,22 @@ smtp::Reply reply_for_line(smtp::Fault fault) {
   return fault == smtp::Fault::BadByte ? replies::kBadByte : replies::kBareNewline;
 }
 
-smtp::Reply refusal_of(const Error& recipient) {
+smtp::Reply full(WhenFull when_full) {
+  return when_full == WhenFull::Reject ? replies::kMailboxFull : replies::kMailboxFullNow;
+}
+
+smtp::Reply refusal_of(const Error& recipient, WhenFull when_full) {
   if (recipient.code() == Errc::NotFound) return replies::kUnknownUser;
+  if (recipient.code() == Errc::OverQuota) return full(when_full);
   return recipient.code() == Errc::Denied ? replies::kUserDisabled : replies::kUnavailable;
 }
 
 }  // namespace
 
-smtp::Reply reply_for(const Error& error) {
+smtp::Reply reply_for(const Error& error, WhenFull when_full) {
   switch (error.code()) {
     case Errc::OverQuota:
-      return replies::kMailboxFull;
+      return full(when_full);
     case Errc::TooLarge:
       return replies::kMessageTooLarge;
     case Errc::NotFound:
@@ -209,14 +214,16 @@ void Session::mail(const smtp::MailFrom& from) {
 Task<void> Session::recipient(smtp::RcptTo to) {
   if (config_.from_mta && !to.account.is_set()) co_return reply(replies::kUnknownUser);
   if (targets_.size() >= config_.max_recipients) co_return reply(replies::kTooManyRecipients);
-  auto opening = config_.from_mta ? accounts_.open(to.account) : accounts_.open_address(to.recipient);
+  Expected expected{delivery_of(to), fsm_.transaction()->mail.size.value_or(0)};
+  auto opening = config_.from_mta ? accounts_.open(to.account, std::move(expected))
+                                  : accounts_.open_address(to.recipient, std::move(expected));
   auto opened = co_await std::move(opening);
   if (!opened) {
     log::event(log::Warn, "lmtp.refused")
         .field("sid", session_of_message())
         .field("to", to.recipient.to_string())
         .error(opened.error());
-    co_return reply(refusal_of(opened.error()));
+    co_return reply(refusal_of(opened.error(), when_full(to)));
   }
   targets_.push_back({std::move(*opened), {}});
   fsm_.accept(std::move(to));
@@ -234,12 +241,13 @@ Task<void> Session::content(std::string_view bytes) {
 Task<void> Session::hand_on() {
   const std::string bytes = std::exchange(gathered_, {});
   if (bytes.empty()) co_return;
-  for (Target& target : targets_) {
+  for (size_t i = 0; i < targets_.size(); ++i) {
+    Target& target = targets_[i];
     if (target.failed) continue;
     auto writing = target.inlet->write(bytes);
     auto written = co_await std::move(writing);
     if (written) continue;
-    target.failed = reply_for(written.error());
+    target.failed = reply_for(written.error(), when_full(fsm_.transaction()->recipients[i]));
     target.inlet.reset();
     log::event(log::Warn, "lmtp.failed").field("sid", session_of_message()).error(written.error());
   }
@@ -289,23 +297,33 @@ const SessionId& Session::session_of_message() const {
   return transaction && !transaction->mail.session.empty() ? transaction->mail.session : id_;
 }
 
+store::Delivery Session::delivery_of(const smtp::RcptTo& to) const {
+  const smtp::MailFrom& mail = fsm_.transaction()->mail;
+  store::Delivery delivery{mail.queue_id, to.recipient.to_string(), mail.sender.to_string(), to.sent_copy};
+  // The Sent copy and the ordinary one of a mail to oneself are two deliveries of the same address.
+  if (to.sent_copy) delivery.recipient += " sent";
+  return delivery;
+}
+
+// Its sender would hear of a Sent copy that failed for good, and his own mailbox is the full one: it waits until he has
+// made room.
+WhenFull Session::when_full(const smtp::RcptTo& to) const {
+  return to.sent_copy ? WhenFull::Defer : config_.when_full;
+}
+
 Task<smtp::Reply> Session::deliver(size_t index) {
   Target& target = targets_[index];
   if (target.failed) co_return *target.failed;
   const smtp::Transaction& transaction = *fsm_.transaction();
   const smtp::RcptTo& to = transaction.recipients[index];
-  store::Delivery delivery{transaction.mail.queue_id, to.recipient.to_string(), transaction.mail.sender.to_string(),
-                           to.sent_copy};
-  // The Sent copy and the ordinary one of a mail to oneself are two deliveries of the same address.
-  if (to.sent_copy) delivery.recipient += " sent";
-  auto finishing = target.inlet->finish(std::move(delivery));
+  auto finishing = target.inlet->finish(delivery_of(to));
   auto finished = co_await std::move(finishing);
   target.inlet.reset();
   auto event = log::event(finished ? log::Info : log::Warn, finished ? "delivered" : "lmtp.failed");
   event.field("sid", session_of_message()).field("qid", transaction.mail.queue_id).field("account", to.account.value());
   if (!finished) {
     event.error(finished.error());
-    co_return reply_for(finished.error());
+    co_return reply_for(finished.error(), when_full(to));
   }
   event.field("uid", finished->uid).field("size", framer_.message_size()).field("sent_copy", int{to.sent_copy});
   co_return smtp::Reply(250, "2.0.0", finished->matched_sent_copy ? "Delivered already" : "Delivered");

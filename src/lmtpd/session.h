@@ -35,20 +35,29 @@ class Inlet {
   virtual Task<Result<store::Appended>> finish(store::Delivery delivery) = 0;  // once; durable when it says so
 };
 
+// What is known of a message before it comes.
+struct Expected {
+  store::Delivery delivery;
+  uint64_t size = 0;  // as MAIL announced it; 0: not known
+};
+
 class Accounts {
  public:
   virtual ~Accounts() = default;
-  // NotFound: no such account. Unavailable and the like: try later.
-  virtual Task<Result<std::unique_ptr<Inlet>>> open(AccountId account) = 0;
+  // NotFound: no such account. OverQuota: it has no room for the message. Unavailable and the like: try later.
+  virtual Task<Result<std::unique_ptr<Inlet>>> open(AccountId account, Expected expected) = 0;
   // To everybody the address stands for. NotFound: nobody here. Denied: the account is disabled.
-  virtual Task<Result<std::unique_ptr<Inlet>>> open_address(smtp::Address address) = 0;
+  virtual Task<Result<std::unique_ptr<Inlet>>> open_address(smtp::Address address, Expected expected) = 0;
 };
+
+enum class WhenFull : uint8_t { Reject, Defer };  // 552 5.2.2 or 452 4.2.2; a Sent copy is always deferred
 
 struct SessionConfig {
   std::string hostname;
   bool from_mta = true;              // speaks lmtp_ext.h and has resolved its recipients
   uint64_t max_message = 100 << 20;  // octets
   size_t max_recipients = 1000;      // of one message; each holds an inlet
+  WhenFull when_full = WhenFull::Reject;
   unsigned max_errors = 20;          // refused commands before 421
   base::Millis idle_timeout{5 * 60'000};
   base::Millis write_timeout{60'000};
@@ -77,6 +86,8 @@ class Session {
   Task<void> content_end(smtp::Fault fault);
   Task<void> finish(smtp::Fault fault);
   Task<smtp::Reply> deliver(size_t index);
+  store::Delivery delivery_of(const smtp::RcptTo& to) const;
+  WhenFull when_full(const smtp::RcptTo& to) const;
   const SessionId& session_of_message() const;
   void drop_targets() {
     targets_.clear();
@@ -102,6 +113,6 @@ class Session {
 };
 
 // What a recipient's failed delivery is answered with: temporary or permanent is decided here and nowhere else.
-smtp::Reply reply_for(const Error& error);
+smtp::Reply reply_for(const Error& error, WhenFull when_full);
 
 }  // namespace bz::lmtpd

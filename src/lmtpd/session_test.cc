@@ -1,5 +1,6 @@
 #include "lmtpd/session.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -64,7 +65,7 @@ class Lmtp : public ::testing::Test, public Accounts {
     loop.post([this] { loop.stop(); });
     loop.run();
   }
-  Task<Result<std::unique_ptr<Inlet>>> open(AccountId id) override {
+  Task<Result<std::unique_ptr<Inlet>>> open(AccountId id, Expected expected) override {
     if (id.value() >= 100) co_return fail(Errc::NotFound, "no such account");
     auto& account = accounts[id.value()];
     if (!account) {
@@ -72,13 +73,16 @@ class Lmtp : public ::testing::Test, public Accounts {
       auto opened = co_await std::move(opening);
       BZ_CO_TRY(account, std::move(opened));
     }
+    auto asking = account->takes_delivery(std::move(expected.delivery), expected.size);
+    auto room = co_await std::move(asking);
+    BZ_CO_TRY_VOID(std::move(room));
     co_return std::unique_ptr<Inlet>(new LocalInlet(account));
   }
-  Task<Result<std::unique_ptr<Inlet>>> open_address(smtp::Address address) override {
+  Task<Result<std::unique_ptr<Inlet>>> open_address(smtp::Address address, Expected expected) override {
     const auto text = address.to_string();
     if (text == "gone@here.test") co_return fail(Errc::Denied, "disabled");
     if (text != "ana@here.test") co_return fail(Errc::NotFound, "no such address");
-    auto opening = open(AccountId(1));
+    auto opening = open(AccountId(1), std::move(expected));
     auto opened = co_await std::move(opening);
     co_return std::move(opened);
   }
@@ -197,12 +201,49 @@ TEST_F(Lmtp, unknown_accounts_are_refused_at_rcpt) {
       "220 250 250 550 550 554");
 }
 
-TEST_F(Lmtp, a_full_mailbox_is_temporary_and_hurts_nobody_else) {
+TEST_F(Lmtp, a_full_mailbox_is_told_at_its_end_and_hurts_nobody_else) {
   account_config.quota_bytes = 60;
+  const std::string again =
+      "LHLO mta\r\nMAIL FROM:<b@x> XBZQID=Q2\r\n" + kAna + kEva + "DATA\r\nS: 2\r\n\r\nx\r\n.\r\n";
   EXPECT_EQ(codes(say("LHLO mta\r\n" + kMail + kAna + "DATA\r\nS: 1\r\n\r\nx\r\n.\r\n")), "220 250 250 250 354 250");
-  const std::string answers =
-      say("LHLO mta\r\nMAIL FROM:<b@x> XBZQID=Q2\r\n" + kAna + kEva + "DATA\r\nS: 2\r\n\r\nx\r\n.\r\n");
+  std::string answers = say(again);
+  EXPECT_EQ(codes(answers), "220 250 250 250 250 354 552 250");
+  EXPECT_THAT(answers, ::testing::HasSubstr("552 5.2.2 Mailbox full\r\n"));
+  config.when_full = WhenFull::Defer;
+  answers = say(again);
   EXPECT_EQ(codes(answers), "220 250 250 250 250 354 452 250");
+  EXPECT_THAT(answers, ::testing::HasSubstr("452 4.2.2 Mailbox full\r\n"));
+}
+
+TEST_F(Lmtp, a_message_that_has_no_room_is_refused_before_it_comes) {
+  account_config.quota_bytes = 1000;
+  EXPECT_EQ(codes(say("LHLO mta\r\nMAIL FROM:<b@x> SIZE=1001 XBZQID=Q1\r\n" + kAna)), "220 250 250 552");
+  account_config.quota_messages = 1;
+  const std::string first =
+      "LHLO mta\r\n" + kMail + "RCPT TO:<eva@example.org> XBZACCT=2\r\n" + "DATA\r\nS: 1\r\n\r\nx\r\n.\r\n";
+  EXPECT_EQ(codes(say(first)), "220 250 250 250 354 250");
+  EXPECT_EQ(codes(say("LHLO mta\r\nMAIL FROM:<b@x> XBZQID=Q2\r\nRCPT TO:<eva@example.org> XBZACCT=2\r\n")),
+            "220 250 250 552");
+  config.when_full = WhenFull::Defer;
+  EXPECT_EQ(codes(say("LHLO mta\r\nMAIL FROM:<b@x> XBZQID=Q2\r\nRCPT TO:<eva@example.org> XBZACCT=2\r\n")),
+            "220 250 250 452");
+  // Its answer was lost: the mailbox is full of it, and it is delivered all the same.
+  EXPECT_EQ(codes(say(first)), "220 250 250 250 354 250");
+  EXPECT_EQ(messages(2), 1u);
+}
+
+TEST_F(Lmtp, a_sent_copy_waits_for_room) {
+  account_config.quota_messages = 1;
+  EXPECT_EQ(codes(say("LHLO mta\r\n" + kMail + kAna + "DATA\r\nS: 1\r\n\r\nx\r\n.\r\n")), "220 250 250 250 354 250");
+  EXPECT_EQ(codes(say("LHLO mta\r\nMAIL FROM:<ana@example.org> XBZQID=Q3\r\n"
+                      "RCPT TO:<ana@example.org> XBZACCT=1 XBZSENT=1\r\nDATA\r\nS: 2\r\n\r\nx\r\n.\r\n")),
+            "220 250 250 250 354 452");
+}
+
+TEST_F(Lmtp, a_full_disk_is_nobodys_quota) {
+  EXPECT_EQ(codes(say("LHLO mta\r\n" + kMail + kAna)), "220 250 250 250");
+  store->fail_commit(1, Errc::OverQuota);
+  EXPECT_EQ(codes(say("LHLO mta\r\n" + kMail + kAna + "DATA\r\nS: 1\r\n\r\nx\r\n.\r\n")), "220 250 250 250 354 451");
 }
 
 TEST_F(Lmtp, content_with_bare_newlines_or_too_much_of_it_is_refused_for_everybody) {

@@ -10,10 +10,15 @@ struct Remote {
 };
 using RemotePtr = std::shared_ptr<Remote>;
 
-Task<Result<RemotePtr>> open_remote(MailLane& lane, AccountId id) {
+Task<Result<RemotePtr>> open_remote(MailLane& lane, AccountId id, std::optional<lmtpd::Expected> expected) {
   auto opening = lane.account(id);
   auto opened = co_await std::move(opening);
   BZ_CO_TRY(auto account, std::move(opened));
+  if (expected) {
+    auto asking = account->takes_delivery(std::move(expected->delivery), expected->size);
+    auto room = co_await std::move(asking);
+    BZ_CO_TRY_VOID(std::move(room));
+  }
   auto appender = account->begin_append();
   co_return RemotePtr(new Remote{std::move(account), std::move(appender)},
                       [&lane](Remote* remote) { lane.post([owned = std::shared_ptr<Remote>(remote)] {}); });
@@ -88,7 +93,8 @@ class ListInlet final : public lmtpd::Inlet {
 
 }  // namespace
 
-Task<Result<std::unique_ptr<lmtpd::Inlet>>> LaneAccounts::open_address(smtp::Address address) {
+Task<Result<std::unique_ptr<lmtpd::Inlet>>> LaneAccounts::open_address(smtp::Address address,
+                                                                          lmtpd::Expected expected) {
   auto asking = ask_(home_, std::move(address));
   auto asked = co_await asking;
   BZ_CO_TRY(auto verdict, std::move(asked));
@@ -96,22 +102,33 @@ Task<Result<std::unique_ptr<lmtpd::Inlet>>> LaneAccounts::open_address(smtp::Add
   if (verdict.kind == Kind::Unknown) co_return fail(Errc::NotFound, "no such address");
   if (verdict.kind == Kind::Elsewhere) co_return fail(Errc::NotFound, "not a domain of ours");
   if (verdict.kind == Kind::Disabled) co_return fail(Errc::Denied, "the account is disabled");
+  const bool one = verdict.targets.size() == 1;
   auto list = std::make_unique<ListInlet>();
   for (const queue::LocalTarget& target : verdict.targets) {
     // Here it would lie where its owner never looks.
     if (!target.server.empty()) co_return fail(Errc::Unavailable, "the mailbox is on server " + target.server);
-    auto opening = open(target.account);
+    // One of many who has no room must not keep the message from the others.
+    std::optional<lmtpd::Expected> asked_for;
+    if (one) asked_for = std::move(expected);
+    auto opening = open_one(target.account, std::move(asked_for));
     auto opened = co_await std::move(opening);
     if (!opened) co_return std::move(opened).error();
-    if (verdict.targets.size() == 1) co_return std::move(*opened);
+    if (one) co_return std::move(*opened);
     list->add(std::move(*opened));
   }
   co_return std::unique_ptr<lmtpd::Inlet>(std::move(list));
 }
 
-Task<Result<std::unique_ptr<lmtpd::Inlet>>> LaneAccounts::open(AccountId account) {
+Task<Result<std::unique_ptr<lmtpd::Inlet>>> LaneAccounts::open(AccountId account, lmtpd::Expected expected) {
+  return open_one(account, std::move(expected));
+}
+
+Task<Result<std::unique_ptr<lmtpd::Inlet>>> LaneAccounts::open_one(AccountId account,
+                                                                      std::optional<lmtpd::Expected> expected) {
   MailLane& lane = lane_of(lanes_, account);
-  auto calling = lane.call<RemotePtr>(home_, [&lane, account] { return open_remote(lane, account); });
+  auto calling = lane.call<RemotePtr>(home_, [&lane, account, expected = std::move(expected)]() mutable {
+    return open_remote(lane, account, std::move(expected));
+  });
   auto opened = co_await calling;
   BZ_CO_TRY(auto remote, std::move(opened));
   co_return std::unique_ptr<lmtpd::Inlet>(new LaneInlet(lane, home_, std::move(remote)));

@@ -21,10 +21,11 @@ class LaneAccounts final : public lmtpd::Accounts {
  public:
   LaneAccounts(const MailLanes& lanes, base::Executor& home, AskRecipient ask)
       : lanes_(lanes), home_(home), ask_(std::move(ask)) {}
-  Task<Result<std::unique_ptr<lmtpd::Inlet>>> open(AccountId account) override;
-  Task<Result<std::unique_ptr<lmtpd::Inlet>>> open_address(smtp::Address address) override;
+  Task<Result<std::unique_ptr<lmtpd::Inlet>>> open(AccountId account, lmtpd::Expected expected) override;
+  Task<Result<std::unique_ptr<lmtpd::Inlet>>> open_address(smtp::Address address, lmtpd::Expected expected) override;
 
  private:
+  Task<Result<std::unique_ptr<lmtpd::Inlet>>> open_one(AccountId account, std::optional<lmtpd::Expected> expected);
   const MailLanes& lanes_;
   base::Executor& home_;
   const AskRecipient ask_;

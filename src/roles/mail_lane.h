@@ -23,7 +23,7 @@
 namespace bz::roles {
 
 struct MailLaneConfig {
-  store::AccountConfig account;  // quota_bytes is the default; the directory may name another
+  store::AccountConfig account;  // its quota is the default; the directory may name another
   imapd::SessionConfig imap;
   pop3d::SessionConfig pop3;
   base::Millis pop3_take_over{0};  // from a session that has been silent for so long; 0: never

@@ -27,6 +27,8 @@ MailLaneConfig lane_config(const Config& config) {
   MailLaneConfig lane;
   lane.account.append_limit = config.mailstore.append_limit;
   lane.account.quota_bytes = config.mailstore.default_quota;
+  lane.account.quota_messages = config.mailstore.default_quota_messages;
+  lane.account.quota_mailboxes = config.mailstore.default_quota_mailboxes;
   lane.account.sent_match_window = config.mailstore.sent_match_window;
   lane.imap.idle_timeout = config.mailstore.idle_time;
   lane.imap.keepalive = config.mailstore.idle_keepalive;
@@ -309,6 +311,7 @@ void MailstoreRole::place_lmtp(const wire::Handoff& handoff, std::string rest, n
   config.hostname = host_->config().host;
   config.from_mta = from_mta;
   config.max_message = host_->config().mailstore.append_limit;
+  config.when_full = host_->config().mailstore.full_is_temporary ? lmtpd::WhenFull::Defer : lmtpd::WhenFull::Reject;
   auto kept = std::make_shared<net::OwnedFd>(std::move(fd));
   lane.post([&lane, &accounts, kept, config, id = handoff.session_id, rest = std::move(rest)] {
     lane.spawn(run_lmtp(kept->release(), lane, accounts, config, id, rest));

@@ -52,7 +52,8 @@ inline constexpr FixedReply kAuthRequired{530, "5.7.0", "Authentication required
 
 inline constexpr FixedReply kUnknownUser{550, "5.1.1", "No such user here"};
 inline constexpr FixedReply kUserDisabled{550, "5.2.1", "Mailbox disabled"};
-inline constexpr FixedReply kMailboxFull{452, "4.2.2", "Mailbox full"};
+inline constexpr FixedReply kMailboxFull{552, "5.2.2", "Mailbox full"};
+inline constexpr FixedReply kMailboxFullNow{452, "4.2.2", "Mailbox full"};
 inline constexpr FixedReply kRelayDenied{550, "5.7.1", "Relaying denied"};
 inline constexpr FixedReply kSenderDenied{553, "5.7.1", "Sender address is not yours"};
 inline constexpr FixedReply kMessageTooLarge{552, "5.3.4", "Message too large"};

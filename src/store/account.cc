@@ -125,7 +125,7 @@ Task<Result<void>> AccountImpl::drop_staged() {
     batch.del(item.key).unlink(message.blob);
     auto committing = partition_->commit(std::move(batch), {}, kv::Durability::Lazy);
     auto committed = co_await committing;
-    if (!committed) co_return std::move(committed).error();
+    if (!committed) co_return of_store(std::move(committed).error());
   }
   co_return Result<void>();
 }
@@ -177,7 +177,7 @@ Task<Result<void>> AccountImpl::commit(Tx& tx) {
   auto committed = co_await committing;
   if (!committed) {
     break_account(committed.error());
-    co_return std::move(committed).error();
+    co_return of_store(std::move(committed).error());
   }
   record_ = tx.account;
   schedule_upkeep();
@@ -298,7 +298,8 @@ Task<Result<std::shared_ptr<Account>>> open_account(kv::Store& store, AccountId 
                                                     base::Executor& executor, base::Clock& clock, base::Random& random) {
   auto opening = store.open({kv::kAccountPartition, id.value()}, true, executor);
   auto opened = co_await opening;
-  BZ_CO_TRY(auto partition, std::move(opened));
+  if (!opened) co_return of_store(std::move(opened).error());
+  auto partition = std::move(*opened);
   auto made = std::make_unique<AccountImpl>(std::move(partition), id, std::move(name), config, executor, clock, random);
   std::shared_ptr<AccountImpl> account(made.release(), [&executor](AccountImpl* last) {
     executor.post([owned = std::make_shared<std::unique_ptr<AccountImpl>>(last)] {});

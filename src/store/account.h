@@ -26,8 +26,14 @@ struct AccountConfig {
   uint32_t max_mailboxes = 10'000;
   uint32_t max_messages = 4'000'000;        // per mailbox
   uint32_t change_records = 100'000;        // D records kept per mailbox for CHANGEDSINCE and QRESYNC
-  uint64_t quota_bytes = 0;                 // 0 = none
+  uint64_t quota_bytes = 0;                 // of all messages; 0 = none, as of the next two
+  uint64_t quota_messages = 0, quota_mailboxes = 0;
   base::Millis sent_match_window{600'000};  // the Sent copy rule, contracts.md 5
+};
+
+// What counts against the quota, exact as of the last commit. A message counts in each mailbox that holds it.
+struct Usage {
+  uint64_t bytes = 0, messages = 0, mailboxes = 0;
 };
 
 enum class FlagOp : uint8_t { Set, Add, Remove };
@@ -91,6 +97,12 @@ class Account {
   virtual const AccountConfig& config() const = 0;
   virtual void set_config(AccountConfig config) = 0;  // for what begins from now on; change_records counts at open only
   virtual bool broken() const = 0;                    // a commit failed: drop it, end its sessions
+  virtual Usage usage() const = 0;
+  // OverQuota: so many messages of so many octets together would be refused now. A hint, so that nobody sends them; what
+  // decides is their command. To the mailbox of Sent copies it says nothing: the message may be there already.
+  virtual Result<void> takes(MailboxId to, uint64_t messages, uint64_t bytes) const = 0;
+  // The same for a delivery of so many octets (0: not known), before its message comes. What was delivered already is.
+  virtual Task<Result<void>> takes_delivery(Delivery delivery, uint64_t bytes) = 0;
 
   // --- mailbox tree ---
   virtual std::vector<MailboxInfo> mailboxes() const = 0;            // sorted by name, INBOX first; always in memory

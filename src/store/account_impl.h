@@ -35,6 +35,9 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   const AccountConfig& config() const override { return config_; }
   void set_config(AccountConfig config) override { config_ = config; }
   bool broken() const override { return broken_; }
+  Usage usage() const override;
+  Result<void> takes(MailboxId to, uint64_t messages, uint64_t bytes) const override;
+  Task<Result<void>> takes_delivery(Delivery delivery, uint64_t bytes) override;
 
   std::vector<MailboxInfo> mailboxes() const override;
   const MailboxInfo* find(std::string_view name) const override;
@@ -155,7 +158,8 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   State* state_of(MailboxId id);
   MailboxInfo new_mailbox(Tx& tx, const std::string& name, SpecialUse use) const;
   void add_state(const MailboxInfo& info);
-  Task<Result<MailboxId>> do_create(std::string name, SpecialUse use);
+  enum class By : uint8_t { User, Delivery };  // what a delivery needs, it gets whatever the quota says
+  Task<Result<MailboxId>> do_create(std::string name, SpecialUse use, By by);
   Task<Result<bool>> do_remove(std::string name);
   Task<Result<bool>> do_rename(std::string from, std::string to);
   Task<Result<bool>> do_rename_inbox(std::string to);
@@ -188,8 +192,12 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   void put_joined(Tx& tx, const Placing& placing, const Incoming& incoming, MailboxInfo& info) const;
   Placed publish_placings(State& state, std::vector<Placing>& placings, uint64_t modseq);
   bool is_sent(const State& state) const;
-  // `freed`: what goes in the same commit; of the mailbox, if it is the same.
-  Result<void> has_room(const State& state, uint64_t messages, uint64_t bytes, Totals freed = {}) const;
+  // Whether the mailbox takes so many messages more. `freed`: what goes from it in the same commit.
+  Result<void> has_room(const State& state, uint64_t messages, uint64_t freed = 0) const;
+
+  // quota.cc. `freed`: what goes in the same commit. Of Usage, octets and messages only.
+  Result<void> within_quota(const Usage& added, const Usage& freed) const;
+  Result<void> takes_mailboxes(uint64_t added) const;
 
   // url_keys.cc
   Task<Result<std::string>> url_key(MailboxId mailbox);

@@ -34,7 +34,7 @@ Task<Result<void>> AppenderImpl::write(std::string_view bytes) {
     kept_ = {};
   auto writing = blob_->write(bytes);
   auto written = co_await writing;
-  if (!written) co_return std::move(written).error();
+  if (!written) co_return of_store(std::move(written).error());
   failed_ = false;
   co_return Result<void>();
 }
@@ -44,6 +44,7 @@ Task<Result<kv::BlobRef>> AppenderImpl::finish() {
   auto finishing = blob_->finish();
   auto finished = co_await finishing;
   failed_ = true;
+  if (!finished) co_return of_store(std::move(finished).error());
   co_return std::move(finished);
 }
 

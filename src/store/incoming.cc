@@ -201,7 +201,7 @@ Task<Result<std::string>> AccountImpl::read_back(Prepared& prepared) {
   auto committed = co_await committing;
   if (!committed) {
     break_account(committed.error());
-    co_return std::move(committed).error();
+    co_return of_store(std::move(committed).error());
   }
   auto reading = partition_->read_blob(prepared.record.blob, 0, prepared.record.blob.length);
   auto read = co_await reading;
@@ -227,10 +227,11 @@ Task<Result<void>> AccountImpl::write_parsed(MessageRecord& record, std::string 
   auto blob = partition_->new_blob();
   auto writing = blob->write(encoded);
   auto written = co_await writing;
-  if (!written) co_return std::move(written).error();
+  if (!written) co_return of_store(std::move(written).error());
   auto finishing = blob->finish();
   auto finished = co_await finishing;
-  BZ_CO_TRY(record.parsed_blob, std::move(finished));
+  if (!finished) co_return of_store(std::move(finished).error());
+  record.parsed_blob = *finished;
   co_return Result<void>();
 }
 
@@ -260,7 +261,7 @@ Task<Result<bool>> AccountImpl::take_back(uint64_t number, kv::BlobRef blob) {
   auto committed = co_await committing;
   if (!committed) {
     break_account(committed.error());
-    co_return std::move(committed).error();
+    co_return of_store(std::move(committed).error());
   }
   co_return true;
 }

@@ -119,7 +119,10 @@ Task<Result<Copied>> AccountImpl::do_transfer(MailboxPtr from, UidSet uids, Mail
   State* target = state_of(to);
   if (!target || !target->info.selectable) co_return fail(Errc::NotFound, "no such mailbox");
   const SelectPlan whole = plan_select(from->entries(), uids, 0, 0, SIZE_MAX);
-  BZ_CO_TRY_VOID(has_room(*target, whole.totals.messages, kind == Transfer::Copy ? whole.totals.size : 0));
+  BZ_CO_TRY_VOID(has_room(*target, whole.totals.messages));
+  if (kind == Transfer::Copy && whole.totals.messages > 0) {  // a move adds nothing to the account
+    BZ_CO_TRY_VOID(within_quota({.bytes = whole.totals.size, .messages = whole.totals.messages}, {}));
+  }
   Copied copied{target->info.uid_validity, {}, whole.uids.empty() ? 0 : target->info.uid_next};
   uint32_t from_uid = 0;
   do {

@@ -42,14 +42,10 @@ bool AccountImpl::is_sent(const State& state) const {
          std::none_of(trees_.begin(), trees_.end(), [](const auto& t) { return t.second.info.use == SpecialUse::Sent; });
 }
 
-Result<void> AccountImpl::has_room(const State& state, uint64_t messages, uint64_t bytes, Totals freed) const {
-  if (state.info.messages + messages > config_.max_messages + uint64_t{freed.messages})
+Result<void> AccountImpl::has_room(const State& state, uint64_t messages, uint64_t freed) const {
+  if (state.info.messages + messages > config_.max_messages + freed)
     return fail(Errc::Limit, "too many messages in the mailbox");
   if (messages > UINT32_MAX - uint64_t{state.info.uid_next}) return fail(Errc::Limit, "the mailbox ran out of UIDs");
-  if (config_.quota_bytes == 0 || (freed.size > 0 && bytes <= freed.size)) return {};
-  uint64_t used = 0;
-  for (const auto& [id, other] : trees_) used += other.info.size;
-  if (used + bytes - freed.size > config_.quota_bytes) return fail(Errc::OverQuota, "the account is over its quota");
   return {};
 }
 
@@ -122,18 +118,17 @@ Task<Result<AccountImpl::Placed>> AccountImpl::place(MailboxId to, const Incomin
   auto planning = plan_placings(*state, incoming, keywords);
   auto planned = co_await std::move(planning);
   BZ_CO_TRY(auto placings, std::move(planned));
-  uint64_t messages = 0, bytes = 0;
+  Usage added;
   bool changes = source != nullptr;
   for (const Placing& p : placings) {
     changes |= !p.twin || !p.twin->flags.ranges.empty();
     if (p.twin) continue;
-    ++messages;
-    bytes += p.arrival->message->size();
+    ++added.messages;
+    added.bytes += p.arrival->message->size();
   }
-  if (messages > 0) {
-    Totals freed = gone.totals;
-    if (!same) freed.messages = 0;
-    BZ_CO_TRY_VOID(has_room(*state, messages, bytes, freed));
+  if (added.messages > 0) {
+    BZ_CO_TRY_VOID(has_room(*state, added.messages, same ? gone.totals.messages : 0));
+    BZ_CO_TRY_VOID(within_quota(added, {.bytes = gone.totals.size, .messages = gone.totals.messages}));
   }
   Tx tx = changes ? begin_change() : begin();
   MailboxInfo info = state->info;

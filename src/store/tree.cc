@@ -72,11 +72,11 @@ void AccountImpl::add_state(const MailboxInfo& info) {
 }
 
 Task<Result<MailboxId>> AccountImpl::create(std::string name, SpecialUse use) {
-  auto work = do_create(std::move(name), use);
+  auto work = do_create(std::move(name), use, By::User);
   return serial<MailboxId>(std::move(work));
 }
 
-Task<Result<MailboxId>> AccountImpl::do_create(std::string raw_name, SpecialUse use) {
+Task<Result<MailboxId>> AccountImpl::do_create(std::string raw_name, SpecialUse use, By by) {
   BZ_CO_TRY(auto normal, normal_name(raw_name));
   BZ_CO_TRY(auto name, normal_name(spelled(normal)));  // a few characters get longer
   State* old = state_of(name);
@@ -89,6 +89,9 @@ Task<Result<MailboxId>> AccountImpl::do_create(std::string raw_name, SpecialUse 
     if (!state_of(parent)) wanted.push_back(std::move(parent));
   wanted.push_back(name);
   if (trees_.size() + wanted.size() > config_.max_mailboxes) co_return fail(Errc::Limit, "too many mailboxes");
+  if (by == By::User) {
+    BZ_CO_TRY_VOID(takes_mailboxes(wanted.size() - (old ? 1 : 0)));
+  }
   Tx tx = begin();
   std::vector<MailboxInfo> infos;
   for (const auto& n : wanted) {
@@ -182,6 +185,7 @@ Task<Result<bool>> AccountImpl::do_rename(std::string raw_from, std::string raw_
   }
   if (created.size() + renamed.size() > kRenameBatch) co_return fail(Errc::Limit, "too many mailboxes below");
   if (trees_.size() + created.size() > config_.max_mailboxes) co_return fail(Errc::Limit, "too many mailboxes");
+  BZ_CO_TRY_VOID(takes_mailboxes(created.size()));
   for (const auto& info : created) put_mailbox(tx, State{}, info);
   for (const auto& info : renamed) put_mailbox(tx, trees_.at(info.id), info);
   auto committing = commit(tx);
@@ -200,7 +204,7 @@ Task<Result<bool>> AccountImpl::do_rename(std::string raw_from, std::string raw_
 // RENAME INBOX makes a mailbox of its messages and leaves INBOX empty (RFC 3501 6.3.5); its children stay.
 Task<Result<bool>> AccountImpl::do_rename_inbox(std::string to) {
   const MailboxId inbox_id = names_.at("INBOX");
-  auto creating = do_create(to, SpecialUse::None);
+  auto creating = do_create(to, SpecialUse::None, By::User);
   auto created = co_await std::move(creating);
   BZ_CO_TRY(MailboxId target, std::move(created));
   auto opening = do_open(inbox_id);
@@ -303,7 +307,7 @@ Task<Result<MailboxId>> AccountImpl::sent_mailbox() {
     if (state.info.use == SpecialUse::Sent) co_return id;
   State* named = state_of("Sent");
   if (named && named->info.selectable) co_return named->info.id;
-  auto creating = do_create("Sent", SpecialUse::Sent);
+  auto creating = do_create("Sent", SpecialUse::Sent, By::Delivery);
   auto created = co_await std::move(creating);
   co_return std::move(created);
 }

@@ -75,6 +75,9 @@ Refusal may_grow(Session& s, const Upload& upload, uint64_t by) {
   const uint64_t limit = s.account().config().append_limit, size = upload.message->size();
   if (!upload.messages.empty() && upload.complete + size > kMaxUpload) return no("Too much in one command", "LIMIT");
   if (size > limit || by > limit - size) return no("Message too large", "TOOBIG");
+  if (upload.reader.replaced()) return std::nullopt;  // what it frees is known at its end
+  auto taken = s.account().takes(*upload.to, upload.messages.size() + 1, upload.complete + size + by);
+  if (!taken) return reply_for(taken.error());
   return std::nullopt;
 }
 

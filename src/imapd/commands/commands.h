@@ -41,6 +41,10 @@ Task<Reply> handle(Session& s, const imap::Unsubscribe& command);
 Task<Reply> handle(Session& s, const imap::Status& command);
 // The untagged STATUS of one mailbox; nothing when it cannot be read.
 Task<Result<void>> write_status(Session& s, std::string name, imap::StatusItems items);
+// commands/quota.cc
+Task<Reply> handle(Session& s, const imap::GetQuota& command);
+Task<Reply> handle(Session& s, const imap::GetQuotaRoot& command);
+Task<Reply> handle(Session& s, const imap::SetQuota& command);
 // commands/list.cc
 Task<Reply> handle(Session& s, const imap::List& command);
 Task<Reply> handle(Session& s, const imap::Lsub& command);

@@ -1,5 +1,5 @@
 // STATUS: RFC 3501 section 6.3.10, RFC 7162 (HIGHESTMODSEQ), RFC 7889 (APPENDLIMIT), RFC 8438 (SIZE), RFC 8474 (MAILBOXID),
-// RFC 9051 (DELETED).
+// RFC 9051 (DELETED), RFC 9208 (DELETED-STORAGE).
 #include <algorithm>
 
 #include "imapd/commands/commands.h"
@@ -29,6 +29,14 @@ uint32_t count_recent(const store::Mailbox& mailbox) {
   return static_cast<uint32_t>(entries.end() - first);
 }
 
+// What an EXPUNGE would give back to the quota (RFC 9208 section 4.1.4).
+uint64_t deleted_storage(const store::Mailbox& mailbox) {
+  uint64_t octets = 0;
+  for (const store::Entry& e : mailbox.entries())
+    if (e.flags & kDeleted) octets += e.size;
+  return octets;
+}
+
 }  // namespace
 
 Task<Result<void>> write_status(Session& s, std::string name, imap::StatusItems items) {
@@ -36,10 +44,11 @@ Task<Result<void>> write_status(Session& s, std::string name, imap::StatusItems 
   if (!info || !info->selectable) co_return fail(Errc::NotFound, "no such mailbox");
   imap::StatusValues values = values_of(*info, s.account().config().append_limit);
   values.utf8 = s.utf8();
-  if (items.recent) {  // the only value that is not in the tree
+  if (items.recent || (items.deleted_storage && info->deleted > 0)) {  // the values that are not in the tree
     auto mailbox = co_await s.account().open(info->id);
     if (!mailbox) co_return std::move(mailbox).error();
-    values.recent = count_recent(**mailbox);
+    if (items.recent) values.recent = count_recent(**mailbox);
+    if (items.deleted_storage) values.deleted_storage = deleted_storage(**mailbox);
   }
   if (items.highest_modseq) s.enable_condstore();
   imap::status_response(s.out(), name, items, values);
