@@ -19,7 +19,7 @@ constexpr Shape kShapes[] = {
     {"account", "list", 0, 0},    {"account", "show", 1, 1},
     {"account", "disable", 1, 1}, {"account", "enable", 1, 1},
     {"account", "remove", 1, 1},  {"account", "purge", 1, 1},
-    {"account", "quota", 2, 2},   {"account", "send-as", 1, 1 + directory::kMaxSendAs},
+    {"account", "quota", 1, 2},   {"account", "send-as", 1, 1 + directory::kMaxSendAs},
     {"account", "route", 2, 2},   {"alias", "add", 2, 1 + directory::kMaxAliasTargets},
     {"alias", "remove", 1, 2},    {"alias", "list", 0, 0},
     {"directory", "test", 1, 1},  {"guard", "list", 0, 0},
@@ -34,7 +34,20 @@ Result<directory::SecretKinds> wanted_secrets(const std::optional<std::string>& 
   return directory::SecretKinds::parse(*text);
 }
 
-std::string size_text(uint64_t bytes) { return bytes == 0 ? "default" : std::to_string(bytes) + " bytes"; }
+std::string quota_text(const directory::Quota& quota) {
+  std::string out = quota.bytes == 0 ? "default" : std::to_string(quota.bytes) + " bytes";
+  if (quota.messages != 0) out += ", " + std::to_string(quota.messages) + " messages";
+  if (quota.mailboxes != 0) out += ", " + std::to_string(quota.mailboxes) + " mailboxes";
+  return out;
+}
+
+// What an option says, else `otherwise`.
+Result<uint64_t> wanted_count(const std::optional<std::string>& text, uint64_t otherwise) {
+  if (!text) return otherwise;
+  auto number = base::parse_number<uint32_t>(*text);
+  if (!number) return fail(Errc::Invalid, "not a number of messages or mailboxes: " + *text);
+  return uint64_t{*number};
+}
 
 std::string joined(const std::vector<std::string>& list, std::string_view between) {
   std::string out;
@@ -53,19 +66,21 @@ std::string json_list(const std::vector<std::string>& list) {
 
 std::string line_of(const directory::Account& a) {
   return a.name + "  " + std::string(directory::name(a.state)) + "  id " + std::to_string(a.id.value()) + "  quota " +
-         size_text(a.quota_bytes) + (a.mail_host.empty() ? "" : "  on " + a.mail_host) +
+         quota_text(a.quota) + (a.mail_host.empty() ? "" : "  on " + a.mail_host) +
          (a.display_name.empty() ? "" : "  \"" + a.display_name + "\"") + "\n";
 }
 
 }  // namespace
 
 std::string command_usage() {
-  return "usage: buzon account add NAME --password-stdin [--name TEXT] [--quota SIZE] [--secrets KIND,...|none]\n"
+  return "usage: buzon account add NAME --password-stdin [--name TEXT] [--secrets KIND,...|none]\n"
+         "           [--quota SIZE] [--messages N] [--mailboxes N]\n"
          "           [--send-as ADDRESS,...]    \"*\": anybody, for a host whose mail is relayed\n"
          "       buzon account passwd NAME --password-stdin [--secrets KIND,...|none]\n"
          "       buzon account list [--all] | show NAME\n"
          "       buzon account disable|enable|remove|purge NAME\n"
-         "       buzon account quota NAME SIZE | send-as NAME [ADDRESS...]\n"
+         "       buzon account quota NAME [SIZE] [--messages N] [--mailboxes N]    0: the default of the mail store\n"
+         "       buzon account send-as NAME [ADDRESS...]\n"
          "       buzon account route NAME SERVER|-     the mailbox is on that [[server]]; -: as the [[route]]s say\n"
          "       buzon alias add ADDRESS ACCOUNT... | remove ADDRESS [ACCOUNT] | list\n"
          "       buzon directory test USER [--password-stdin]\n"
@@ -89,6 +104,8 @@ Result<ParsedCommand> parse_command(const std::vector<std::string>& arguments) {
     }
     std::optional<std::string>* value = argument == "--name"      ? &out.display_name
                                         : argument == "--quota"   ? &out.quota
+                                        : argument == "--messages"  ? &out.messages
+                                        : argument == "--mailboxes" ? &out.mailboxes
                                         : argument == "--secrets" ? &out.secrets
                                         : argument == "--send-as" ? &out.send_as
                                         : argument == "--for"     ? &out.time
@@ -153,7 +170,9 @@ std::string json_text(std::string_view text) {
 std::string json_of(const directory::Account& a) {
   return "{\"name\":" + json_text(a.name) + ",\"id\":" + std::to_string(a.id.value()) +
          ",\"state\":" + json_text(directory::name(a.state)) + ",\"display_name\":" + json_text(a.display_name) +
-         ",\"quota_bytes\":" + std::to_string(a.quota_bytes) + ",\"created\":" + std::to_string(a.created) +
+         ",\"quota_bytes\":" + std::to_string(a.quota.bytes) +
+         ",\"quota_messages\":" + std::to_string(a.quota.messages) +
+         ",\"quota_mailboxes\":" + std::to_string(a.quota.mailboxes) + ",\"created\":" + std::to_string(a.created) +
          ",\"changed\":" + std::to_string(a.changed) + ",\"secrets\":" + json_list(a.secret_kinds) +
          ",\"send_as\":" + json_list(a.send_as) + ",\"mail_host\":" + json_text(a.mail_host) + "}";
 }
@@ -246,15 +265,11 @@ Task<Commands::Text> Commands::account() {
 }
 
 Task<Commands::Text> Commands::account_add() {
-  directory::NewAccount wanted{command_.names[0], command_.display_name.value_or(""), 0, {}};
+  directory::NewAccount wanted{command_.names[0], command_.display_name.value_or(""), {}, {}};
   if (command_.send_as) {
     for (std::string_view address : base::split(*command_.send_as, ',')) wanted.send_as.emplace_back(base::trim(address));
   }
-  if (command_.quota) {
-    auto bytes = parse_quota(*command_.quota);
-    if (!bytes) co_return fail(Errc::Invalid, "not a size: " + *command_.quota);
-    wanted.quota_bytes = *bytes;
-  }
+  BZ_CO_TRY(wanted.quota, wanted_quota(command_.quota, {}));
   BZ_CO_TRY(directory::SecretKinds kinds, wanted_secrets(command_.secrets, service_.options_.secrets.kinds));
   auto making = make_secrets(command_.names[0], kinds);
   BZ_CO_TRY(directory::Secrets secrets, co_await std::move(making));
@@ -312,11 +327,29 @@ Task<Commands::Text> Commands::account_purge() {
   co_return done("purged", account);
 }
 
+Result<directory::Quota> Commands::wanted_quota(const std::optional<std::string>& size, directory::Quota otherwise) const {
+  directory::Quota quota = otherwise;
+  if (size) {
+    auto bytes = parse_quota(*size);
+    if (!bytes) return fail(Errc::Invalid, "not a size: " + *size);
+    quota.bytes = *bytes;
+  }
+  BZ_TRY(quota.messages, wanted_count(command_.messages, otherwise.messages));
+  BZ_TRY(quota.mailboxes, wanted_count(command_.mailboxes, otherwise.mailboxes));
+  return quota;
+}
+
 Task<Commands::Text> Commands::account_quota() {
-  auto bytes = parse_quota(command_.names[1]);
-  if (!bytes) co_return fail(Errc::Invalid, "not a size: " + command_.names[1]);
-  auto setting = service_.directory_.set_quota(command_.names[0], *bytes);
+  std::optional<std::string> size;
+  if (command_.names.size() > 1) size = command_.names[1];
+  if (!size && !command_.messages && !command_.mailboxes)
+    co_return fail(Errc::Invalid, "a quota needs a size, --messages or --mailboxes");
+  auto looking = service_.directory_.by_name(command_.names[0]);
+  BZ_CO_TRY(directory::Account before, co_await std::move(looking));
+  BZ_CO_TRY(directory::Quota quota, wanted_quota(size, before.quota));
+  auto setting = service_.directory_.set_quota(command_.names[0], quota);
   BZ_CO_TRY(directory::Account account, co_await std::move(setting));
+  service_.account_changed(account.id);
   co_return done("new quota for", account);
 }
 

@@ -1,6 +1,6 @@
 // The administrator's commands that auth answers. Arguments as on the command line, standard input as `input`:
 //
-//   account add NAME [--password-stdin] [--name TEXT] [--quota SIZE] [--secrets KIND,...|none]
+//   account add NAME [--password-stdin] [--name TEXT] [--quota SIZE] [--messages N] [--mailboxes N] [--secrets KIND,...|none]
 //       [--send-as ADDRESS,...]          password: first line of input
 //   account passwd NAME [--password-stdin] [--secrets KIND,...|none]
 //       KIND: what to store beside Argon2id and SCRAM-SHA-256 (directory::SecretKind); without --secrets a new account gets
@@ -8,7 +8,8 @@
 //   account list [--all]
 //   account show NAME
 //   account disable|enable|remove|purge NAME
-//   account quota NAME SIZE           "0" is the mail store's default; "500M", "2G"
+//   account quota NAME [SIZE] [--messages N] [--mailboxes N]
+//       "500M", "2G"; 0 is the mail store's default; what is not named stays as it is
 //   account send-as NAME [ADDRESS...]  replaces the list of further From addresses; "*": anybody
 //   account route NAME SERVER|-        the mailbox is on a [[server]] of the configuration
 //   alias add ADDRESS ACCOUNT...
@@ -34,7 +35,7 @@ struct ParsedCommand {
   std::string noun, verb;          // "account", "add"
   std::vector<std::string> names;  // positional arguments behind them
   bool json = false, all = false;
-  std::optional<std::string> display_name{}, quota{}, secrets{}, send_as{}, time{};
+  std::optional<std::string> display_name{}, quota{}, messages{}, mailboxes{}, secrets{}, send_as{}, time{};
 };
 // Invalid: a text for the user, to be followed by the usage.
 Result<ParsedCommand> parse_command(const std::vector<std::string>& arguments);
@@ -61,6 +62,7 @@ class Commands {
   Task<Text> account_state(directory::State state);
   Task<Text> account_purge();
   Task<Text> account_quota();
+  Result<directory::Quota> wanted_quota(const std::optional<std::string>& size, directory::Quota otherwise) const;
   Task<Text> account_send_as();
   Task<Text> account_route();
   Task<Text> alias();

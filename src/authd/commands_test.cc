@@ -63,6 +63,9 @@ TEST_F(AuthdTest, commands_say_what_they_did_what_they_refuse_and_how_they_are_u
   EXPECT_EQ(command({"account", "add", "x"}, "").exit_status, 1u) << "no password";
   EXPECT_EQ(command({"account", "add", "x", "--secrets", "md5"}, "pw").exit_status, 1u);
   EXPECT_EQ(command({"account", "add", "x", "--quota", "much"}, "pw").exit_status, 1u);
+  EXPECT_EQ(command({"account", "add", "x", "--messages", "1k"}, "pw").exit_status, 1u);
+  EXPECT_EQ(command({"account", "quota", "ana"}).exit_status, 1u);
+  EXPECT_EQ(command({"account", "quota", "ana", "--mailboxes", "-1"}).exit_status, 1u);
   for (std::vector<std::string> wrong : {std::vector<std::string>{},
                                          {"account"},
                                          {"account", "fly", "x"},

@@ -171,7 +171,9 @@ Task<void> Service::lookup_account(PeerId from, wire::LookupAccount question) {
   if (answer && answer->state != directory::State::Purged) {
     info.kind = 1;
     info.account = answer->name;
-    info.quota_bytes = answer->quota_bytes;
+    info.quota_bytes = answer->quota.bytes;
+    info.quota_messages = answer->quota.messages;
+    info.quota_mailboxes = answer->quota.mailboxes;
     auto place = options_.routes.place_of(*answer);
     if (!place) info.server = answer->mail_host;  // not allowed, and not ours either
     if (place && place->server) {
@@ -205,6 +207,13 @@ void Service::purge_mail(AccountId account) {
   for (const PeerId& peer : peers_)
     if (peer.role == "mailstore")
       send(peer, wire::Type::PurgeAccount, wire::EndSessions{account.value(), "", "purged"}.encode());
+}
+
+// Sessions that run hold to the new limits too.
+void Service::account_changed(AccountId account) {
+  const std::string payload = wire::EndSessions{account.value(), "", "quota"}.encode();
+  for (const PeerId& peer : peers_)
+    if (peer.role == "mailstore") send(peer, wire::Type::AccountChanged, payload);
 }
 
 void Service::end_sessions(AccountId account, std::string reason) {

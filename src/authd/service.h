@@ -194,6 +194,7 @@ class Service {
   Task<void> end_late_sessions(AccountId account, std::string reason);
   void end_sessions(AccountId account, std::string reason);
   void purge_mail(AccountId account);
+  void account_changed(AccountId account);
   void send(const PeerId& to, wire::Type type, std::string_view payload);
 
   World world_;

@@ -37,6 +37,14 @@ TEST_F(AuthdTest, lookups) {
   EXPECT_EQ(info.kind, 1);
   EXPECT_EQ(info.account, "ana@example.org");
   EXPECT_EQ(info.quota_bytes, uint64_t{2} << 30);
+  EXPECT_EQ(info.quota_messages, 0u);
+  EXPECT_EQ(count(Type::AccountChanged), 1u);
+  ASSERT_EQ(command({"account", "quota", "ana", "--messages", "100", "--mailboxes", "20"}).exit_status, 0u);
+  info = *wire::AccountInfo::decode(ask(mailstore, Type::LookupAccount, wire::LookupAccount{9, 1}).payload);
+  EXPECT_EQ(info.quota_bytes, uint64_t{2} << 30) << "what is not named stays";
+  EXPECT_EQ(info.quota_messages, 100u);
+  EXPECT_EQ(info.quota_mailboxes, 20u);
+  EXPECT_EQ(count(Type::AccountChanged), 2u);
   EXPECT_EQ(wire::AccountInfo::decode(ask(mailstore, Type::LookupAccount, wire::LookupAccount{9, 77}).payload)->kind, 0);
 }
 

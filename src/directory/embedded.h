@@ -26,7 +26,7 @@ struct Options {
 
 struct NewAccount {
   std::string name, display_name{};
-  uint64_t quota_bytes = 0;
+  Quota quota{};
   std::vector<std::string> send_as{};
 };
 struct Alias {
@@ -68,7 +68,7 @@ class Embedded : public Source, public Bindings {
   Task<Result<Account>> add(NewAccount account, Secrets secrets);
   Task<Result<Account>> set_secrets(std::string name, Secrets secrets);  // not of a removed account
   Task<Result<Account>> set_state(std::string name, State state);        // Active, Disabled or Removed
-  Task<Result<Account>> set_quota(std::string name, uint64_t bytes);
+  Task<Result<Account>> set_quota(std::string name, Quota quota);
   Task<Result<Account>> set_send_as(std::string name, std::vector<std::string> addresses);
   // Where the mailbox is: a server's name or host, empty for what the administrator's rules say. Invalid: too long.
   Task<Result<Account>> set_route(std::string name, std::string mail_host, std::string server_type);

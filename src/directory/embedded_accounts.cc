@@ -69,7 +69,7 @@ Task<Result<Account>> Embedded::add(NewAccount wanted, Secrets secrets) {
   account.id = AccountId(header.next_id++);
   account.name = address;
   account.display_name = wanted.display_name;
-  account.quota_bytes = wanted.quota_bytes;
+  account.quota = wanted.quota;
   account.send_as = std::move(wanted.send_as);
   account.verifier_version = 1;
   account.created = account.changed = clock_.unix_seconds();
@@ -111,10 +111,10 @@ Task<Result<Account>> Embedded::set_state(std::string name, State state) {
   co_return std::move(stored.account);
 }
 
-Task<Result<Account>> Embedded::set_quota(std::string name, uint64_t bytes) {
+Task<Result<Account>> Embedded::set_quota(std::string name, Quota quota) {
   auto loading = load_by_name(std::move(name));
   BZ_CO_TRY(Stored stored, co_await std::move(loading));
-  stored.account.quota_bytes = bytes;
+  stored.account.quota = quota;
   auto saving = save(stored, kv::Batch());
   BZ_CO_TRY_VOID(co_await std::move(saving));
   co_return std::move(stored.account);

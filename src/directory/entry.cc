@@ -73,7 +73,7 @@ std::string Account::encode() const {
   base::put_bytes(out, name);
   base::put_bytes(out, display_name);
   base::put_u8(out, static_cast<uint8_t>(state));
-  base::put_varint(out, quota_bytes);
+  base::put_varint(out, quota.bytes);
   base::put_varint(out, verifier_version);
   base::put_be64(out, static_cast<uint64_t>(created));
   base::put_be64(out, static_cast<uint64_t>(changed));
@@ -81,6 +81,8 @@ std::string Account::encode() const {
   put_list(out, secret_kinds);
   base::put_bytes(out, mail_host);
   base::put_bytes(out, server_type);
+  base::put_varint(out, quota.messages);
+  base::put_varint(out, quota.mailboxes);
   return out;
 }
 
@@ -92,7 +94,7 @@ Result<Account> Account::decode(std::string_view bytes) {
   a.name = in.bytes();
   a.display_name = in.bytes();
   uint8_t state = in.u8();
-  a.quota_bytes = in.varint();
+  a.quota.bytes = in.varint();
   a.verifier_version = in.varint();
   a.created = static_cast<int64_t>(in.be64());
   a.changed = static_cast<int64_t>(in.be64());
@@ -102,6 +104,10 @@ Result<Account> Account::decode(std::string_view bytes) {
     a.mail_host = in.bytes();
     a.server_type = in.bytes();
     if (a.mail_host.size() > kMaxMailHost || a.server_type.size() > kMaxServerType) in.fail();
+  }
+  if (!in.at_end()) {  // records written before quotas of messages and mailboxes end here
+    a.quota.messages = in.varint();
+    a.quota.mailboxes = in.varint();
   }
   if (!known || !in.ok() || !a.id.is_set() || state < 1 || state > 4) return fail(Errc::Corrupt, "account record");
   a.state = static_cast<State>(state);

@@ -31,12 +31,18 @@ enum class State : uint8_t {
 };
 std::string_view name(State state);  // "active"
 
+// Of one account; each 0: the default of the mail store.
+struct Quota {
+  uint64_t bytes = 0, messages = 0, mailboxes = 0;
+  bool operator==(const Quota&) const = default;
+};
+
 struct Account {
   AccountId id;
   std::string name;          // login name and first address, lower case: "ana@example.org"
   std::string display_name;  // UTF-8; may be empty
   State state = State::Active;
-  uint64_t quota_bytes = 0;                 // 0: the default of the mail store
+  Quota quota{};
   uint64_t verifier_version = 0;            // grows with every change that must end cached logins
   int64_t created = 0, changed = 0;         // Unix seconds
   std::vector<std::string> send_as{};       // further addresses it may write in the From of; "*": any (kAnybody)

@@ -84,8 +84,10 @@ Task<void> Source::explain_person(Findings& out, const Person& person, std::opti
   out.push_back({Good, "account", person.account.name});
   out.push_back({Note, "addresses", joined(person.addresses)});
   if (!person.account.send_as.empty()) out.push_back({Note, "send-as", joined(person.account.send_as)});
-  if (person.account.quota_bytes != 0)
-    out.push_back({Note, "quota", std::to_string(person.account.quota_bytes) + " bytes"});
+  if (const directory::Quota& quota = person.account.quota; quota.bytes != 0 || quota.messages != 0)
+    out.push_back({Note, "quota",
+                   (quota.bytes == 0 ? "" : std::to_string(quota.bytes) + " bytes ") +
+                       (quota.messages == 0 ? "" : std::to_string(quota.messages) + " messages")});
   bool active = person.account.state == State::Active;
   out.push_back({active ? Good : Bad, "state", active ? "active" : "disabled: " + person.why_not_active});
   if (!options_.require_group.empty()) {

@@ -163,7 +163,7 @@ Result<Person> person_of(const Entry& entry, const Schema& schema, const std::ve
     auto address = address_of(value);
     if (address && account.send_as.size() < directory::kMaxSendAs) account.send_as.push_back(std::move(*address));
   }
-  account.quota_bytes = quota_of(entry.first(schema, Field::Quota)).value_or(0);
+  account.quota = quota_of(entry.first(schema, Field::Quota));
   std::string host = base::lower(entry.first(schema, Field::MailHost));
   if (host.size() <= directory::kMaxMailHost && base::is_ascii(host)) account.mail_host = std::move(host);
   std::string type = base::lower(entry.first(schema, Field::ServerType));
@@ -234,9 +234,11 @@ std::optional<sasl::ScramKeys> scram_keys_of(std::string_view text) {
   return keys;
 }
 
-// "500M", "1073741824", and "10000000S,100C" of maildir quotas.
-std::optional<uint64_t> quota_of(std::string_view text) {
-  std::string word = base::upper(base::trim(text.substr(0, text.find(','))));
+namespace {
+
+// "500M", "1073741824"
+std::optional<uint64_t> octets_of(std::string_view text) {
+  std::string word = base::upper(text);
   if (word.ends_with('S')) word.pop_back();
   if (word.ends_with('B')) word.pop_back();
   constexpr std::string_view kUnits = "KMGT";
@@ -248,6 +250,21 @@ std::optional<uint64_t> quota_of(std::string_view text) {
   auto number = base::parse_number<uint64_t>(word);
   if (!number || *number > (uint64_t{1} << 62) >> shift) return std::nullopt;
   return *number << shift;
+}
+
+}  // namespace
+
+// "500M", and "10000000S,100C" of maildir quotas, in either order.
+directory::Quota quota_of(std::string_view text) {
+  directory::Quota quota;
+  for (std::string_view part : base::split(text, ',')) {
+    part = base::trim(part);
+    if (part.ends_with('C') || part.ends_with('c'))
+      quota.messages = base::parse_number<uint64_t>(part.substr(0, part.size() - 1)).value_or(0);
+    else if (quota.bytes == 0)
+      quota.bytes = octets_of(part).value_or(0);
+  }
+  return quota;
 }
 
 }  // namespace bz::ldap

@@ -48,6 +48,6 @@ bool is_closed_account(std::string_view words);
 
 // RFC 5803 ("SCRAM-SHA-256$4096:salt$StoredKey:ServerKey") and "{SCRAM-SHA-256}4096,salt,StoredKey,ServerKey".
 std::optional<sasl::ScramKeys> scram_keys_of(std::string_view text);
-std::optional<uint64_t> quota_of(std::string_view text);
+directory::Quota quota_of(std::string_view text);  // what cannot be read is 0
 
 }  // namespace bz::ldap

@@ -34,7 +34,7 @@ TEST(Person, of_openldap) {
   EXPECT_THAT(p->addresses, ElementsAre("ana@example.org", "a.ibarra@second.test", "office@example.org"));
   EXPECT_EQ(p->directory_id, "a1b2");
   EXPECT_EQ(p->account.display_name, "Ana Ibarra");
-  EXPECT_EQ(p->account.quota_bytes, 500u << 20);
+  EXPECT_EQ(p->account.quota.bytes, 500u << 20);
   EXPECT_EQ(p->account.mail_host, "m2.example.org");
   EXPECT_EQ(p->account.state, State::Active);
   EXPECT_EQ(p->login, "ana");
@@ -114,7 +114,7 @@ TEST(Person, hostile_values_are_left_out) {
   ASSERT_TRUE(p);
   EXPECT_EQ(p->account.display_name, "Ana Ibarra");
   EXPECT_EQ(p->account.mail_host, "");
-  EXPECT_EQ(p->account.quota_bytes, 0u);
+  EXPECT_EQ(p->account.quota, directory::Quota());
   EXPECT_EQ(p->addresses.size(), kMaxAddresses);
   for (const std::string& a : p->addresses) EXPECT_TRUE(directory::normal_address(a)) << a;
 }
@@ -145,7 +145,10 @@ TEST(Quota, in_several_hands) {
                              {"10000000S,100C", 10'000'000u},
                              {"x", 0u},
                              {"", 0u}})
-    EXPECT_EQ(quota_of(text).value_or(0), bytes) << text;
+    EXPECT_EQ(quota_of(text).bytes, bytes) << text;
+  EXPECT_EQ(quota_of("10000000S,100C"), (directory::Quota{10'000'000, 100, 0}));
+  EXPECT_EQ(quota_of("100C, 1M"), (directory::Quota{1 << 20, 100, 0}));
+  EXPECT_EQ(quota_of("100C,1M,2M,-1C"), (directory::Quota{1 << 20, 0, 0}));
 }
 
 TEST(Schema, attributes_can_be_replaced) {

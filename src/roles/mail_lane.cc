@@ -7,6 +7,7 @@
 namespace bz::roles {
 namespace {
 constexpr base::Millis kRefuseTime{5000};
+constexpr base::Millis kFactsAge{60'000};  // then who comes has them asked for again: not every directory tells of changes
 }
 
 MailLane::MailLane(kv::Store& store, MailLaneConfig config, AskFacts ask_facts)
@@ -45,7 +46,10 @@ void MailLane::drain() {
 Task<Result<MailLane::AccountPtr>> MailLane::account(AccountId id) {
   Slot& slot = slots_[id];
   slot.used = ++turn_;
-  if (slot.account && !slot.account->broken()) co_return slot.account;
+  if (slot.account && !slot.account->broken()) {
+    if (base::system_clock().mono() - slot.asked >= kFactsAge) account_changed(id);
+    co_return slot.account;
+  }
   slot.account.reset();
   if (slot.opening) {
     base::Completion<AccountPtr> opened;
@@ -71,7 +75,8 @@ Task<Result<MailLane::AccountPtr>> MailLane::open(AccountId id) {
   auto facts = co_await asking;
   if (!facts && facts.error().code() == Errc::NotFound) co_return std::move(facts).error();
   Slot& slot = slots_[id];
-  slot.own_quota = facts ? facts->quota_bytes : 0;
+  slot.facts = facts ? *facts : AccountFacts();
+  slot.asked = base::system_clock().mono();
   auto opening = store::open_account(store_, id, facts ? facts->name : "", config_of(slot), loop_, base::system_clock(),
                                      base::system_random());
   auto opened = co_await std::move(opening);
@@ -81,8 +86,27 @@ Task<Result<MailLane::AccountPtr>> MailLane::open(AccountId id) {
 
 store::AccountConfig MailLane::config_of(const Slot& slot) const {
   store::AccountConfig config = config_.account;
-  if (slot.own_quota != 0) config.quota_bytes = slot.own_quota;
+  if (slot.facts.quota_bytes != 0) config.quota_bytes = slot.facts.quota_bytes;
+  if (slot.facts.quota_messages != 0) config.quota_messages = slot.facts.quota_messages;
+  if (slot.facts.quota_mailboxes != 0) config.quota_mailboxes = slot.facts.quota_mailboxes;
   return config;
+}
+
+void MailLane::account_changed(AccountId id) {
+  auto slot = slots_.find(id);
+  if (slot == slots_.end() || !slot->second.account) return;  // it is asked for when it is opened
+  slot->second.asked = base::system_clock().mono();
+  tasks_->spawn(ask_again(id));
+}
+
+// Without an answer what was known holds on.
+Task<void> MailLane::ask_again(AccountId id) {
+  auto asking = ask_facts_(loop_, id);
+  auto facts = co_await asking;
+  auto slot = slots_.find(id);
+  if (!facts || slot == slots_.end() || !slot->second.account) co_return;
+  slot->second.facts = *facts;
+  slot->second.account->set_config(config_of(slot->second));
 }
 
 void MailLane::set_config(MailLaneConfig config) {

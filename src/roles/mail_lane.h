@@ -36,7 +36,7 @@ struct MailLaneConfig {
 // What the directory knows of an account. NotFound: no such account (any more).
 struct AccountFacts {
   std::string name;          // empty: not known now
-  uint64_t quota_bytes = 0;  // 0: the default
+  uint64_t quota_bytes = 0, quota_messages = 0, quota_mailboxes = 0;  // each 0: the default
 };
 using AskFacts = std::function<base::Completion<AccountFacts>(base::Executor& home, AccountId account)>;  // (any)
 
@@ -78,6 +78,7 @@ class MailLane {
   void start_pop3(Pop3Leg leg);
   void spawn(Task<void> task) { tasks_->spawn(std::move(task)); }
   void set_config(MailLaneConfig config);  // open accounts use the new limits for what comes, sessions keep their times
+  void account_changed(AccountId account);  // its facts are asked for again; its sessions are held to the new ones
   void end_sessions(AccountId account, const std::string& device, const std::string& reason);
   void end_all(const std::string& reason);
   Task<Result<bool>> purge(AccountId account);
@@ -89,7 +90,8 @@ class MailLane {
     bool opening = false;
     std::vector<base::Completion<AccountPtr>::Promise> waiting;  // for `opening`
     uint64_t used = 0;                                           // turn of the last use
-    uint64_t own_quota = 0;                                      // what the directory says; 0: the default
+    AccountFacts facts;
+    base::MonoTime asked{};  // when the facts were asked for
     unsigned sessions = 0;
     std::map<std::string, unsigned> by_address;  // of these, those that are counted so; key: directory::address_key
   };
@@ -102,6 +104,7 @@ class MailLane {
   void run();
   Task<Result<AccountPtr>> open(AccountId id);
   store::AccountConfig config_of(const Slot& slot) const;
+  Task<void> ask_again(AccountId id);
   void evict();
   Task<void> run_imap(ImapLeg leg);
   std::string counted_address(std::string_view address) const;  // empty: not counted

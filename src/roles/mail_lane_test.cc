@@ -28,13 +28,13 @@ class Lanes : public ::testing::Test {
     store = kv::make_memory_store();
     store->set_delivery(kv::MemoryStore::Delivery::Posted);
     for (int i = 0; i < 2; ++i) {
-      lanes.push_back(std::make_unique<MailLane>(*store, config, [](base::Executor& home, AccountId id) {
+      lanes.push_back(std::make_unique<MailLane>(*store, config, [this](base::Executor& home, AccountId id) {
         base::Completion<AccountFacts> done;
         Ferry<AccountFacts> ferry(home, done.promise());
         if (id.value() >= 100)
           ferry.send(fail(Errc::NotFound, "no such account"));
         else
-          ferry.send(AccountFacts{"user" + std::to_string(id.value()), 0});
+          ferry.send(AccountFacts{"user" + std::to_string(id.value()), 0, message_quota.load(), 0});
         return done;
       }));
       accounts.push_back(std::make_unique<LaneAccounts>(lanes, lanes.back()->loop(), ask_recipient));
@@ -90,6 +90,7 @@ class Lanes : public ::testing::Test {
     return std::make_unique<Client>(ends->second);
   }
   MailLaneConfig config;
+  std::atomic<uint64_t> message_quota{0};  // of everybody, as the directory says
   std::unique_ptr<kv::MemoryStore> store;
   MailLanes lanes;
   std::vector<std::unique_ptr<LaneAccounts>> accounts;
@@ -135,6 +136,23 @@ TEST_F(Lanes, an_lmtp_client_that_is_not_mta_names_addresses) {
     client->say("c LOGOUT\r\n");
     client->hear("");
   }
+}
+
+TEST_F(Lanes, a_session_is_held_to_a_quota_that_was_changed_while_it_runs) {
+  message_quota = 3;
+  auto phone = imap(1, "a1");
+  phone->hear("\r\n");
+  phone->say("a GETQUOTA \"\"\r\n");
+  EXPECT_NE(phone->hear("a OK").find(" (MESSAGE 0 3 MAILBOX 6 10000)"), std::string::npos);
+  message_quota = 9;
+  MailLane& lane = lane_of(lanes, AccountId(1));
+  lane.post([&lane] { lane.account_changed(AccountId(1)); });
+  std::string heard;
+  for (int i = 0; i < 1000 && heard.find("(MESSAGE 0 9 ") == std::string::npos; ++i) {
+    phone->say("b GETQUOTA \"\"\r\n");
+    heard = phone->hear("b OK");
+  }
+  EXPECT_NE(heard.find("(MESSAGE 0 9 "), std::string::npos);
 }
 
 TEST_F(Lanes, sessions_are_ended_by_account_and_device) {

@@ -137,6 +137,10 @@ void MailstoreRole::message(Peer& from, net::Message message) {
     auto order = wire::EndSessions::decode(message.payload);
     if (order) return on_end_sessions(*order, type == wire::Type::PurgeAccount);
     taken = order.error();
+  } else if (from.role() == "auth" && type == wire::Type::AccountChanged) {
+    auto changed = wire::EndSessions::decode(message.payload);
+    if (changed) return on_account_changed(AccountId(changed->account_id));
+    taken = changed.error();
   } else if (from.role() == "auth") {
     taken = directory_->on_message(message.type, message.payload);
     if (taken) return;
@@ -174,7 +178,7 @@ void MailstoreRole::on_account_info(const wire::AccountInfo& info) {
   auto asked = lookups_.extract(info.id);
   if (asked.empty()) return;
   if (info.kind != 1) return asked.mapped()->send(fail(Errc::NotFound, "no such account"));
-  asked.mapped()->send(AccountFacts{info.account, info.quota_bytes});
+  asked.mapped()->send(AccountFacts{info.account, info.quota_bytes, info.quota_messages, info.quota_mailboxes});
 }
 
 // --- recipients of an LMTP client that is not mta
@@ -316,6 +320,12 @@ void MailstoreRole::place_lmtp(const wire::Handoff& handoff, std::string rest, n
   lane.post([&lane, &accounts, kept, config, id = handoff.session_id, rest = std::move(rest)] {
     lane.spawn(run_lmtp(kept->release(), lane, accounts, config, id, rest));
   });
+}
+
+void MailstoreRole::on_account_changed(AccountId account) {
+  if (!account.is_set()) return;
+  MailLane& lane = lane_of(lanes_, account);
+  lane.post([&lane, account] { lane.account_changed(account); });
 }
 
 void MailstoreRole::on_end_sessions(const wire::EndSessions& order, bool purge) {

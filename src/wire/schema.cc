@@ -128,7 +128,7 @@ BZ_WIRE_FIELDS(SendAsVerdict, kShort, &SendAsVerdict::id, &SendAsVerdict::kind)
 BZ_WIRE_FIELDS(LookupAccount, kShort, &LookupAccount::id, &LookupAccount::account_id)
 BZ_WIRE_FIELDS(AccountInfo, kShort, &AccountInfo::id, &AccountInfo::kind, &AccountInfo::account, &AccountInfo::quota_bytes,
                &AccountInfo::server, &AccountInfo::host, &AccountInfo::user, &AccountInfo::takes_mail,
-               &AccountInfo::takes_sent_copy)
+               &AccountInfo::takes_sent_copy, &AccountInfo::quota_messages, &AccountInfo::quota_mailboxes)
 BZ_WIRE_FIELDS(EndSessions, kShort, &EndSessions::account_id, &EndSessions::device, &EndSessions::reason)
 BZ_WIRE_FIELDS(AskSessions, kShort, &AskSessions::id, &AskSessions::account_id)
 BZ_WIRE_FIELDS(AccountSessions, kShort, &AccountSessions::id, &AccountSessions::devices)

@@ -53,6 +53,7 @@ enum class Type : uint8_t {
   EndSessions = 80,
   // auth -> mailstore
   PurgeAccount = 81,
+  AccountChanged = 82,  // EndSessions without device: what AccountInfo says of it is not what it was
   // auth -> gateway and back; mailstore -> auth
   AskSessions = 126,
   AccountSessions = 127,
@@ -191,6 +192,7 @@ struct AccountInfo {
   std::string host{}, user{};    // of that server, and the login name there; host empty: no [[server]] allows it
   bool takes_mail = false;       // that server, from us
   bool takes_sent_copy = false;  // a master user can file one there
+  uint64_t quota_messages = 0, quota_mailboxes = 0;
   BZ_WIRE_RECORD(AccountInfo);
 };  // 0 unknown, 1 known
 struct EndSessions {

@@ -67,9 +67,9 @@ TEST(Schema, golden_vectors) {
   golden(MaySendAs{1, 2, "a"}, "0101020161");
   golden(SendAsVerdict{1, 1}, "010101");
   golden(LookupAccount{1, 2}, "010102");
-  golden(AccountInfo{1, 1, "a", 1000, "s", "m", "u", true, false},
+  golden(AccountInfo{1, 1, "a", 1000, "s", "m", "u", true, false, 300, 7},
          "010101"
-         "0161e8070173016d01750100");
+         "0161e8070173016d01750100ac0207");
   golden(FileSent{"s", "m", "u", "q", "i", "a", "<x>", "h", 300, 5},
          "010173016d017501710169016103"
          "3c783e"
