@@ -19,13 +19,13 @@ inline constexpr std::string_view kCapabilitiesAfterLogin =
     "URLAUTH URLAUTH=BINARY URL-PARTIAL UTF8=ACCEPT "
     "SPECIAL-USE CREATE-SPECIAL-USE "
     "LIST-EXTENDED LIST-STATUS STATUS=SIZE OBJECTID PREVIEW ESEARCH SEARCHRES WITHIN PARTIAL CONDSTORE QRESYNC "
-    "LANGUAGE I18NLEVEL=1 QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE QUOTA=RES-MAILBOX "
+    "LANGUAGE I18NLEVEL=1 METADATA LIST-METADATA QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE QUOTA=RES-MAILBOX "
     "SEARCH=FUZZY SAVEDATE SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS";
 // The text of COMPRESS's tagged OK (RFC 4978): what follows on the connection is no IMAP to those who only pass it on.
 inline constexpr std::string_view kDeflateActive = "DEFLATE active";
 // ENABLE knows these names (RFC 5161).
 inline constexpr std::string_view kEnableCondstore = "CONDSTORE", kEnableQresync = "QRESYNC", kEnableUtf8 = "UTF8=ACCEPT";
-inline constexpr std::string_view kEnableUidOnly = "UIDONLY";
+inline constexpr std::string_view kEnableUidOnly = "UIDONLY", kEnableMetadata = "METADATA";
 // RFC 9051, beside IMAP4rev1: a client that wants it says ENABLE (Appendix A). The session decides whom it is shown to.
 inline constexpr std::string_view kRev2 = "IMAP4rev2";
 

@@ -88,6 +88,7 @@ struct List {             // RFC 3501 section 6.3.8 and RFC 5258, RFC 6154, RFC 
   bool select_subscribed = false, select_remote = false, select_recursive_match = false, select_special_use = false;
   bool return_subscribed = false, return_children = false, return_special_use = false;
   std::optional<StatusItems> return_status;
+  std::vector<std::string> return_metadata;  // RFC 9590: entries, as written
 };
 struct Lsub {
   std::string reference;
@@ -120,6 +121,16 @@ struct GetQuotaRoot {
 };
 struct SetQuota {  // what it would set is not kept: nobody may (decision 0021)
   std::string root;
+};
+struct GetMetadata {  // RFC 5464; an empty mailbox: the server
+  std::string mailbox;
+  std::optional<uint32_t> max_size;
+  enum class Depth : unsigned char { Zero, One, Infinity } depth = Depth::Zero;
+  std::vector<std::string> entries;  // as written
+};
+struct SetMetadata {
+  std::string mailbox;
+  std::vector<std::pair<std::string, std::optional<std::string>>> entries;  // in lower case; unset: NIL, the entry goes
 };
 struct Idle {};
 struct Done {};                           // the line that ends IDLE; it has no tag
@@ -170,7 +181,7 @@ using Command =
     std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename, Subscribe,
                  Unsubscribe, Status, List, Lsub, Namespace, Idle, Done, Enable, Check, Close, Unselect, Expunge, Search,
                  Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth, UrlFetch, Compress, UidBatches, SetLanguage,
-                 GetQuota, GetQuotaRoot, SetQuota>;
+                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata>;
 
 std::string_view name(const Command& command);  // "UID FETCH" is "FETCH"; for logs
 

@@ -50,7 +50,7 @@ std::optional<std::string> Lexer::quoted() {
 }
 
 // "{n}" or "{n+}", line end, n octets; the framer has seen to it that they are all there.
-std::optional<std::string> Lexer::literal() {
+std::optional<std::string> Lexer::literal(Nul nul) {
   if (!take('{')) return std::nullopt;
   auto size = base::parse_number<size_t>(run(base::is_digit));
   take('+');
@@ -58,9 +58,14 @@ std::optional<std::string> Lexer::literal() {
   take('\r');
   if (!take('\n') || *size > text_.size() - at_) return std::nullopt;
   std::string_view octets = text_.substr(at_, *size);
-  if (octets.find('\0') != std::string_view::npos) return std::nullopt;  // CHAR8 has no NUL
+  if (nul == Nul::Refused && octets.find('\0') != std::string_view::npos) return std::nullopt;  // CHAR8 has no NUL
   at_ += *size;
   return std::string(octets);
+}
+
+std::optional<std::string> Lexer::literal8() {
+  if (!take('~')) return std::nullopt;
+  return literal(Nul::Allowed);
 }
 
 std::optional<std::string> Lexer::string() {

@@ -32,6 +32,7 @@ class Lexer {
   std::optional<std::string> astring();
   std::optional<std::string> list_mailbox();
   std::optional<std::string> nil_or_string(bool& nil);
+  std::optional<std::string> literal8();  // "~{n}", whose octets may be NUL (RFC 3516 section 4.3)
   std::optional<uint32_t> number();
   std::optional<uint64_t> number64();  // up to 2^63-1
   std::optional<SequenceSet> sequence_set();
@@ -44,7 +45,8 @@ class Lexer {
     return text_.substr(from, at_ - from);
   }
   std::optional<std::string> quoted();
-  std::optional<std::string> literal();
+  enum class Nul : unsigned char { Refused, Allowed };
+  std::optional<std::string> literal(Nul nul = Nul::Refused);
   std::optional<uint32_t> sequence_number();
 
   std::string_view text_;

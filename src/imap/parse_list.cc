@@ -1,4 +1,4 @@
-// LIST and LSUB: RFC 3501 sections 6.3.8 and 6.3.9, RFC 5258 section 6, RFC 5819, RFC 6154.
+// LIST and LSUB: RFC 3501 sections 6.3.8 and 6.3.9, RFC 5258 section 6, RFC 5819, RFC 6154, RFC 9590.
 #include "imap/parse.h"
 
 namespace bz::imap::detail {
@@ -42,6 +42,8 @@ bool return_options(Parse& p, List& list) {
       if (!p.sp()) return false;
       list.return_status = p.status_items();
       if (!list.return_status) return false;
+    } else if (p.lex.take("METADATA")) {
+      if (!p.sp() || !metadata_entries(p, list.return_metadata)) return false;
     } else {
       return p.fail("Unknown LIST return option"), false;
     }

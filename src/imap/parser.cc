@@ -37,6 +37,7 @@ constexpr Entry kCommands[] = {
     {"EXPUNGE", plain<Expunge>},
     {"FETCH", [](Parse& p) { return detail::read_fetch(p, false); }},
     {"GENURLAUTH", detail::read_genurlauth},
+    {"GETMETADATA", detail::read_getmetadata},
     {"GETQUOTA", detail::read_getquota},
     {"GETQUOTAROOT", detail::read_mailbox_command<GetQuotaRoot>},
     {"ID", detail::read_id},
@@ -54,6 +55,7 @@ constexpr Entry kCommands[] = {
     {"RESETKEY", detail::read_resetkey},
     {"SEARCH", [](Parse& p) { return detail::read_search(p, false); }},
     {"SELECT", [](Parse& p) { return detail::read_select(p, false); }},
+    {"SETMETADATA", detail::read_setmetadata},
     {"SETQUOTA", detail::read_setquota},
     {"SORT", [](Parse& p) { return detail::read_sort(p, false); }},
     {"STARTTLS", plain<StartTls>},
@@ -130,11 +132,12 @@ ParsedCommand parse_command(std::string_view text, bool utf8) {
 
 std::string_view name(const Command& command) {
   static constexpr std::array<std::string_view, std::variant_size_v<Command>> kNames = {
-      "CAPABILITY", "NOOP",     "LOGOUT",   "ID",         "STARTTLS",    "AUTHENTICATE", "LOGIN",        "SELECT",
-      "CREATE",     "DELETE",   "RENAME",   "SUBSCRIBE",  "UNSUBSCRIBE", "STATUS",       "LIST",         "LSUB",
-      "NAMESPACE",  "IDLE",     "DONE",     "ENABLE",     "CHECK",       "CLOSE",        "UNSELECT",     "EXPUNGE",
-      "SEARCH",     "FETCH",    "STORE",    "COPY",       "MOVE",        "SORT",         "THREAD",       "RESETKEY",
-      "GENURLAUTH", "URLFETCH", "COMPRESS", "UIDBATCHES", "LANGUAGE",    "GETQUOTA",     "GETQUOTAROOT", "SETQUOTA"};
+      "CAPABILITY", "NOOP",     "LOGOUT",    "ID",           "STARTTLS",   "AUTHENTICATE", "LOGIN",
+      "SELECT",     "CREATE",   "DELETE",    "RENAME",       "SUBSCRIBE",  "UNSUBSCRIBE",  "STATUS",
+      "LIST",       "LSUB",     "NAMESPACE", "IDLE",         "DONE",       "ENABLE",       "CHECK",
+      "CLOSE",      "UNSELECT", "EXPUNGE",   "SEARCH",       "FETCH",      "STORE",        "COPY",
+      "MOVE",       "SORT",     "THREAD",    "RESETKEY",     "GENURLAUTH", "URLFETCH",     "COMPRESS",
+      "UIDBATCHES", "LANGUAGE", "GETQUOTA",  "GETQUOTAROOT", "SETQUOTA",   "GETMETADATA",  "SETMETADATA"};
   return kNames[command.index()];
 }
 

@@ -324,6 +324,32 @@ void quota_root_response(std::string& out, std::string_view mailbox, std::string
   e.raw("* QUOTAROOT ").mailbox(mailbox).sp().astring(root).crlf();
 }
 
+void metadata_response(std::string& out, std::string_view mailbox, std::span<const MetadataValue> values, bool utf8) {
+  Encoder e(out, utf8);
+  e.raw("* METADATA ").mailbox(mailbox).raw(" (");
+  for (const MetadataValue& v : values) {
+    if (&v != &values.front()) e.sp();
+    e.astring(v.entry).sp();
+    if (v.value && v.value->find('\0') != std::string_view::npos)
+      e.literal8_head(v.value->size()).raw(*v.value).literal_done();
+    else
+      e.nstring(v.value);
+  }
+  e.raw(")").crlf();
+}
+
+void metadata_changed(std::string& out, std::string_view mailbox, std::span<const std::string> entries, bool utf8) {
+  while (!entries.empty()) {
+    Encoder e(out, utf8);
+    e.raw("* METADATA ").mailbox(mailbox);
+    do {
+      e.sp().astring(entries.front());
+      entries = entries.subspan(1);
+    } while (!entries.empty() && e.line_octets() + entries.front().size() < kSoftLine);
+    e.crlf();
+  }
+}
+
 void search_response(std::string& out, const UidSet& hits, std::optional<uint64_t> modseq) {
   size_t line = out.size();
   out.append("* SEARCH");

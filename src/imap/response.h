@@ -112,6 +112,15 @@ struct QuotaResource {
 void quota_response(std::string& out, std::string_view root, std::span<const QuotaResource> resources);
 void quota_root_response(std::string& out, std::string_view mailbox, std::string_view root, bool utf8);
 
+// RFC 5464 section 4.4. `mailbox` "": the server. Values unset are NIL; those with NUL are literal8.
+struct MetadataValue {
+  std::string_view entry;
+  std::optional<std::string_view> value;
+};
+void metadata_response(std::string& out, std::string_view mailbox, std::span<const MetadataValue> values, bool utf8);
+// Names only, told to those who did not change them; in as many lines as the limit asks.
+void metadata_changed(std::string& out, std::string_view mailbox, std::span<const std::string> entries, bool utf8);
+
 // modseq: set when the search asked for MODSEQ and something matched (RFC 7162 section 3.1.5).
 void search_response(std::string& out, const UidSet& hits, std::optional<uint64_t> modseq);
 // "* VANISHED (EARLIER) 1:3" (RFC 7162 section 3.2.10), in as many lines as the limit asks; nothing for an empty set.

@@ -13,6 +13,7 @@ namespace bz::imapd {
 namespace {
 
 constexpr size_t kReadSize = 64 * 1024;
+constexpr size_t kMaxAnnotationNews = 10'000;  // names of entries
 constexpr size_t kKeepCapacity = 4 * 1024;  // of the output buffer while the session is idle
 
 imap::Framer::Limits limits_of(const SessionConfig& config) {
@@ -276,6 +277,7 @@ void Session::announce_keywords() {
 }
 
 void Session::report(store::View::Expunges expunges) {
+  report_annotations();
   if (!selected()) return;
   if (mailbox_->gone()) {
     bye("The selected mailbox was deleted");
@@ -291,6 +293,31 @@ void Session::report(store::View::Expunges expunges) {
                   .vanished = qresync_,
                   .uid_only = uid_only_,
                   .recent = !rev2_});
+}
+
+void Session::enable_metadata() {
+  annotation_news_ = account_->subscribe_annotations(
+      [this](MailboxId mailbox, const store::AnnotationChanges& changes) { annotations_changed(mailbox, changes); });
+}
+
+void Session::annotations_changed(MailboxId mailbox, const store::AnnotationChanges& changes) {
+  auto& names = changed_annotations_[mailbox];
+  for (const auto& [name, value] : changes) changed_count_ += names.insert(name).second;
+  if (changed_count_ > kMaxAnnotationNews) stop("Too much to tell a client that does not listen");
+  wakeup_.fire();
+}
+
+void Session::report_annotations() {
+  if (changed_annotations_.empty()) return;
+  std::map<MailboxId, std::string> names{{MailboxId(), ""}};
+  for (const store::MailboxInfo& info : account_->mailboxes()) names[info.id] = info.name;
+  for (const auto& [mailbox, entries] : std::exchange(changed_annotations_, {})) {
+    auto name = names.find(mailbox);  // not there: deleted meanwhile
+    if (name == names.end()) continue;
+    const std::vector<std::string> list(entries.begin(), entries.end());
+    imap::metadata_changed(out_, name->second, list, utf8_);
+  }
+  changed_count_ = 0;
 }
 
 void Session::announce_url_key() {

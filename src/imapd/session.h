@@ -13,7 +13,9 @@
 //  4. Keywords are announced (FLAGS, PERMANENTFLAGS) before a FETCH response uses them.
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,7 +51,8 @@ struct SessionConfig {
   base::Millis coalesce{50};                 // changes within this span are told together during IDLE
   size_t write_at = 64 * 1024;               // octets of output that are written without waiting for the end of a command
   uint64_t max_drain = uint64_t{256} << 20;  // octets of a refused non-synchronizing APPEND that are read and thrown away
-  bool refuse_eight_bit_headers = false;     // in APPEND without UTF8=ACCEPT (RFC 6855 section 4)
+  std::string server_comment{}, server_admin{};  // /shared/comment and /shared/admin of the server (RFC 5464); empty: NIL
+  bool refuse_eight_bit_headers = false;         // in APPEND without UTF8=ACCEPT (RFC 6855 section 4)
   imap::Literals literals = imap::Literals::Plus;
   unsigned max_bad = 20;  // ill-formed commands in a row before BYE
   MessageLimit message_limit{};
@@ -111,6 +114,10 @@ class Session {
   void enable_qresync() { qresync_ = true; }  // VANISHED instead of EXPUNGE from now on
   bool uid_only() const { return uid_only_; }
   void enable_uid_only() { uid_only_ = true; }  // RFC 9586: no message numbers from now on
+
+  // ENABLE METADATA (RFC 5464 section 4.4): what others change is told. Null before; it says who "others" are.
+  const store::Mailbox::Subscription& annotation_news() const { return annotation_news_; }
+  void enable_metadata();
 
   // What "$" stands for, as UIDs (RFC 5182); some may be gone. Empty again with every SELECT.
   const UidSet& saved_result() const { return saved_result_; }
@@ -176,6 +183,8 @@ class Session {
   Task<void> run_command(std::string_view text);
   Task<Reply> dispatch(const imap::Command& command);
   void refuse(std::string tag, std::string_view text);
+  void annotations_changed(MailboxId mailbox, const store::AnnotationChanges& changes);
+  void report_annotations();
   void greet();
 
   std::unique_ptr<net::Stream> stream_;
@@ -193,8 +202,11 @@ class Session {
   std::unique_ptr<store::View> view_;
   bool read_only_ = false;
   bool condstore_ = false, qresync_ = false, utf8_accept_ = false, uid_only_ = false, rev2_ = false;
-  std::vector<std::string> hidden_;  // capabilities, from this client
-  bool named_ = false;               // the client has said what it is
+  store::Mailbox::Subscription annotation_news_;
+  std::map<MailboxId, std::set<std::string>> changed_annotations_;  // not told yet
+  size_t changed_count_ = 0;                                        // names in it
+  std::vector<std::string> hidden_;                                 // capabilities, from this client
+  bool named_ = false;                                              // the client has said what it is
   UidSet saved_result_;
   std::unique_ptr<DecodedPart> decoded_part_;
   BatchHistory batch_history_;

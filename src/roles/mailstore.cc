@@ -33,6 +33,8 @@ MailLaneConfig lane_config(const Config& config) {
   lane.imap.idle_timeout = config.mailstore.idle_time;
   lane.imap.keepalive = config.mailstore.idle_keepalive;
   lane.imap.literals = literals(config);
+  lane.imap.server_comment = config.mailstore.server_comment;
+  lane.imap.server_admin = config.mailstore.server_admin;
   lane.imap.refuse_eight_bit_headers = config.mailstore.refuse_eight_bit_headers;
   lane.imap.compress_level = config.mailstore.compress_level;
   lane.imap.message_limit = {config.mailstore.message_limit, config.mailstore.message_limit_enforced,

@@ -56,6 +56,15 @@ struct Copied {
   uint32_t first_uid = 0;    // destination UIDs are first_uid .. first_uid+count-1, in the order of source
 };
 
+// What users note on a mailbox, or on the account itself (RFC 5464): names in lower case, values of any octets.
+using Annotations = std::map<std::string, std::string>;
+using AnnotationChanges = std::map<std::string, std::optional<std::string>>;  // unset: goes
+inline constexpr size_t kMaxAnnotations = 100;       // of one mailbox; fewer when they are large
+inline constexpr size_t kMaxAnnotationValue = 4096;  // octets
+inline constexpr size_t kMaxAnnotationName = 256;
+// Told on the lane what somebody changed: of the mailbox, or (unset) of the account.
+using AnnotationListener = std::function<void(MailboxId mailbox, const AnnotationChanges& changes)>;
+
 // Takes a message as it comes from the network. Destroy without finish(): nothing happened.
 class Appender {
  public:
@@ -116,6 +125,13 @@ class Account {
   virtual std::vector<std::string> subscriptions() const = 0;
   virtual Mailbox::Subscription subscribe_tree(std::function<void()> on_change) = 0;
   virtual Task<Result<MailboxPtr>> open(MailboxId id) = 0;  // loads once; kept while a session has it
+
+  // --- annotations (RFC 5464) --- `mailbox` unset: of the account itself. They follow their mailbox when it is renamed and go
+  // with it; a RENAME of INBOX copies them.
+  virtual Task<Result<Annotations>> annotations(MailboxId mailbox) = 0;
+  // All or nothing. TooLarge: a value; Limit: too many. `by` is not told.
+  virtual Task<Result<void>> annotate(MailboxId mailbox, AnnotationChanges changes, Mailbox::Subscription by) = 0;
+  virtual Mailbox::Subscription subscribe_annotations(AnnotationListener listener) = 0;
 
   // --- messages ---
   virtual std::unique_ptr<Appender> begin_append() = 0;

@@ -50,6 +50,10 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   Mailbox::Subscription subscribe_tree(std::function<void()> on_change) override;
   Task<Result<MailboxPtr>> open(MailboxId id) override;
 
+  Task<Result<Annotations>> annotations(MailboxId mailbox) override;
+  Task<Result<void>> annotate(MailboxId mailbox, AnnotationChanges changes, Mailbox::Subscription by) override;
+  Mailbox::Subscription subscribe_annotations(AnnotationListener listener) override;
+
   std::unique_ptr<Appender> begin_append() override;
   Task<Result<std::unique_ptr<ReadyMessage>>> complete(std::unique_ptr<Appender> message) override;
   Task<Result<std::vector<Appended>>> append(MailboxId to, std::vector<NewMessage> messages) override;
@@ -168,6 +172,11 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   Task<Result<MailboxId>> sent_mailbox();
   void released(MailboxId id, uint32_t first_recent);
 
+  // annotations.cc
+  Task<Result<bool>> do_annotate(MailboxId mailbox, AnnotationChanges changes, Mailbox::Subscription by);
+  Task<Result<bool>> copy_annotations(MailboxId from, MailboxId to);
+  void notify_annotations(MailboxId mailbox, const AnnotationChanges& changes, const Mailbox::Subscription& by);
+
   // incoming.cc
   Task<Result<std::unique_ptr<Prepared>>> prepare(std::unique_ptr<Appender> message, std::string prefix);
   Task<Result<std::string>> read_back(Prepared& prepared);
@@ -227,6 +236,7 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   std::map<std::string, MailboxId, std::less<>> names_;
   std::vector<std::string> subscriptions_;  // sorted
   std::vector<std::weak_ptr<std::function<void()>>> tree_subscribers_;
+  std::vector<std::weak_ptr<AnnotationListener>> annotation_listeners_;
   std::optional<Folder> folder_;
   Records records_;
   uint64_t staged_ = 0;

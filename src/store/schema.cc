@@ -138,6 +138,7 @@ std::string delivered(std::string_view digest) { return "I" + std::string(digest
 std::string sent_mark(std::string_view digest) { return "S" + std::string(digest); }
 std::string staged(uint64_t number) { return with64('T', number); }
 std::string subscription(std::string_view name) { return "U" + std::string(name); }
+std::string annotations(MailboxId id) { return with32('N', id.value()); }
 std::string url_key(MailboxId id) { return with32('Y', id.value()); }
 std::string after(std::string_view prefix) {
   std::string out(prefix);
@@ -412,6 +413,30 @@ Result<std::string> decode_url_key(std::string_view bytes) {
   std::string key(in.bytes());
   if (!in.finished() || key.size() != kUrlKeyBytes) return corrupt("URL key");
   return key;
+}
+
+std::string encode_annotations(const Annotations& annotations) {
+  std::string out = begin();
+  base::put_varint(out, annotations.size());
+  for (const auto& [name, value] : annotations) {
+    base::put_bytes(out, name);
+    base::put_bytes(out, value);
+  }
+  return out;
+}
+Result<Annotations> decode_annotations(std::string_view bytes) {
+  Reader in(bytes);
+  BZ_TRY_VOID(check_version(in, "annotations"));
+  Annotations annotations;
+  const uint64_t count = in.varint();
+  if (count > kMaxAnnotations) in.fail();
+  for (uint64_t i = 0; i < count && in.ok(); ++i) {
+    std::string name(in.bytes()), value(in.bytes());
+    if (!annotations.empty() && name <= annotations.rbegin()->first) in.fail();  // ascending, each once
+    annotations.emplace_hint(annotations.end(), std::move(name), std::move(value));
+  }
+  if (!in.finished() || annotations.empty()) return corrupt("annotations");
+  return annotations;
 }
 
 std::string Mark::encode() const {

@@ -99,7 +99,13 @@ Task<Result<MailboxId>> AccountImpl::do_create(std::string raw_name, SpecialUse 
     put_mailbox(tx, State{}, infos.back());
   }
   const MailboxId replaced = old ? old->info.id : MailboxId();
-  if (old) tx.batch.del(key::mailbox(replaced)).del(key::keywords(replaced));
+  if (old) {  // the name stays, and what was noted on it
+    auto reading = annotations(replaced);
+    auto read = co_await std::move(reading);
+    BZ_CO_TRY(const Annotations noted, std::move(read));
+    if (!noted.empty()) tx.batch.put(key::annotations(infos.back().id), encode_annotations(noted));
+    tx.batch.del(key::mailbox(replaced)).del(key::keywords(replaced)).del(key::annotations(replaced));
+  }
   auto committing = commit(tx);
   auto committed = co_await std::move(committing);
   BZ_CO_TRY_VOID(std::move(committed));
@@ -131,7 +137,7 @@ Task<Result<bool>> AccountImpl::do_remove(std::string raw_name) {
   change.kind = Change::Kind::Remove;
   change.mailbox = id;
   tx.batch.put(key::change(tx.modseq, 0), change.encode());
-  tx.batch.del(key::mailbox(id)).del(key::keywords(id)).del(key::url_key(id));
+  tx.batch.del(key::mailbox(id)).del(key::keywords(id)).del(key::url_key(id)).del(key::annotations(id));
   std::optional<MailboxInfo> left;
   if (parent) {
     left = new_mailbox(tx, name, SpecialUse::None);
@@ -210,6 +216,9 @@ Task<Result<bool>> AccountImpl::do_rename_inbox(std::string to) {
   auto opening = do_open(inbox_id);
   auto opened = co_await std::move(opening);
   BZ_CO_TRY(MailboxPtr inbox, std::move(opened));
+  auto copying = copy_annotations(inbox_id, target);  // RFC 5464 section 4.1: INBOX keeps its own
+  auto copied = co_await std::move(copying);
+  if (!copied) co_return std::move(copied).error();
   auto moving = do_transfer(inbox, UidSet::of({{1, UINT32_MAX}}), target, Transfer::Move);
   auto moved = co_await std::move(moving);
   if (!moved) co_return std::move(moved).error();

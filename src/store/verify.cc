@@ -28,6 +28,7 @@ class Verifier {
   Task<Result<void>> check_message(const kv::KeyValue& item);
   Task<Result<void>> check_marks();
   Task<Result<void>> check_url_keys();
+  Task<Result<void>> check_annotations();
   void apply(const Change& change, key::ChangeKey at, bool partly);
   void check_mailboxes();
   void found(std::string where, std::string what) {
@@ -334,6 +335,22 @@ Task<Result<void>> Verifier::check_url_keys() {
   co_return Result<void>();
 }
 
+Task<Result<void>> Verifier::check_annotations() {
+  auto scanning = scan('N');
+  auto scanned = co_await std::move(scanning);
+  BZ_CO_TRY(Items notes, std::move(scanned));
+  for (const auto& item : notes) {
+    auto id = key::mailbox_of(item.key);
+    auto decoded = decode_annotations(item.value);
+    const std::string where = id && !id->is_set() ? "account" : id ? box(*id) : "annotations";
+    if (!id || (id->is_set() && !mailboxes_.contains(*id)))
+      found(where, "annotations of no mailbox");
+    else if (!decoded)
+      found(where, decoded.error().to_string() + "; what was noted there is lost");
+  }
+  co_return Result<void>();
+}
+
 Task<Result<void>> Verifier::check_marks() {
   for (char letter : {'I', 'S'}) {
     auto scanning = scan(letter);
@@ -363,6 +380,9 @@ Task<Result<std::vector<Finding>>> Verifier::run() {
   BZ_CO_TRY_VOID(std::move(done));
   auto url_keys = check_url_keys();
   done = co_await std::move(url_keys);
+  BZ_CO_TRY_VOID(std::move(done));
+  auto notes = check_annotations();
+  done = co_await std::move(notes);
   BZ_CO_TRY_VOID(std::move(done));
   check_mailboxes();
   co_return std::move(findings_);

@@ -45,6 +45,11 @@ Task<Result<void>> write_status(Session& s, std::string name, imap::StatusItems 
 Task<Reply> handle(Session& s, const imap::GetQuota& command);
 Task<Reply> handle(Session& s, const imap::GetQuotaRoot& command);
 Task<Reply> handle(Session& s, const imap::SetQuota& command);
+// commands/metadata.cc
+Task<Reply> handle(Session& s, const imap::GetMetadata& command);
+Task<Reply> handle(Session& s, const imap::SetMetadata& command);
+// The untagged METADATA of one mailbox with NIL for what is not there (RFC 9590); nothing when it cannot be read.
+Task<Result<void>> write_metadata(Session& s, std::string name, const std::vector<std::string>& entries);
 // commands/list.cc
 Task<Reply> handle(Session& s, const imap::List& command);
 Task<Reply> handle(Session& s, const imap::Lsub& command);

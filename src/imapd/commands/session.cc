@@ -67,18 +67,21 @@ Task<Reply> handle(Session& s, const imap::Enable& command) {
   const bool utf8 = asked(imap::kEnableUtf8) && !s.utf8_accept();
   const bool uid_only = asked(imap::kEnableUidOnly) && !s.uid_only();
   const bool rev2 = asked(imap::kRev2) && !s.rev2();
+  const bool metadata = asked(imap::kEnableMetadata) && !s.annotation_news();
   s.out().append("* ENABLED");
   if (condstore) s.out().append(" CONDSTORE");
   if (qresync) s.out().append(" QRESYNC");
   if (utf8) s.out().append(" UTF8=ACCEPT");
   if (uid_only) s.out().append(" UIDONLY");
   if (rev2) s.out().append(" IMAP4rev2");
+  if (metadata) s.out().append(" METADATA");
   s.out().append("\r\n");
   if (utf8) s.enable_utf8_accept();
   if (rev2) s.enable_rev2();
   if (qresync) s.enable_qresync();  // RFC 7162 section 3.2.3: enables CONDSTORE too
   if (condstore || qresync) s.enable_condstore();
   if (uid_only) s.enable_uid_only();
+  if (metadata) s.enable_metadata();
   co_return ok("ENABLE completed");
 }
 
