@@ -33,7 +33,7 @@ TEST_F(Metadata, is_set_read_and_taken_away) {
 }
 
 TEST_F(Metadata, holds_any_octets) {
-  c.send(std::string("a SETMETADATA INBOX (/private/comment ~{3+}\r\nx\0y)\r\n", 49));
+  c.send(std::string("a SETMETADATA INBOX (/private/comment ~{3+}\r\nx\0y)\r\n", 51));
   EXPECT_EQ(c.until("a"), kDone);
   EXPECT_EQ(c.ask("a GETMETADATA INBOX /private/comment"),
             std::string("* METADATA INBOX (/private/comment ~{3}\r\nx\0y)\r\n", 47) + kRead);

@@ -5,7 +5,7 @@
 namespace bz::store {
 namespace {
 
-Result<void> apply(Annotations& to, const AnnotationChanges& changes) {
+Result<void> change(Annotations& to, const AnnotationChanges& changes) {
   for (const auto& [name, value] : changes) {
     if (name.size() > kMaxAnnotationName || (value && value->size() > kMaxAnnotationValue))
       return fail(Errc::TooLarge, "the annotation is too large");
@@ -42,7 +42,7 @@ Task<Result<bool>> AccountImpl::do_annotate(MailboxId mailbox, AnnotationChanges
   auto read = co_await std::move(reading);
   BZ_CO_TRY(const Annotations before, std::move(read));
   Annotations after = before;
-  BZ_CO_TRY_VOID(apply(after, changes));
+  BZ_CO_TRY_VOID(change(after, changes));
   std::erase_if(changes, [&](const auto& change) {
     const auto had = before.find(change.first);
     return change.second ? had != before.end() && had->second == *change.second : had == before.end();
