@@ -102,14 +102,14 @@ Result<ParsedCommand> parse_command(const std::vector<std::string>& arguments) {
       out.names.push_back(argument);
       continue;
     }
-    std::optional<std::string>* value = argument == "--name"      ? &out.display_name
-                                        : argument == "--quota"   ? &out.quota
+    std::optional<std::string>* value = argument == "--name"        ? &out.display_name
+                                        : argument == "--quota"     ? &out.quota
                                         : argument == "--messages"  ? &out.messages
                                         : argument == "--mailboxes" ? &out.mailboxes
-                                        : argument == "--secrets" ? &out.secrets
-                                        : argument == "--send-as" ? &out.send_as
-                                        : argument == "--for"     ? &out.time
-                                                                  : nullptr;
+                                        : argument == "--secrets"   ? &out.secrets
+                                        : argument == "--send-as"   ? &out.send_as
+                                        : argument == "--for"       ? &out.time
+                                                                    : nullptr;
     if (value) {
       if (++i == arguments.size()) return fail(Errc::Invalid, argument + " needs a value");
       *value = arguments[i];
@@ -170,8 +170,7 @@ std::string json_text(std::string_view text) {
 std::string json_of(const directory::Account& a) {
   return "{\"name\":" + json_text(a.name) + ",\"id\":" + std::to_string(a.id.value()) +
          ",\"state\":" + json_text(directory::name(a.state)) + ",\"display_name\":" + json_text(a.display_name) +
-         ",\"quota_bytes\":" + std::to_string(a.quota.bytes) +
-         ",\"quota_messages\":" + std::to_string(a.quota.messages) +
+         ",\"quota_bytes\":" + std::to_string(a.quota.bytes) + ",\"quota_messages\":" + std::to_string(a.quota.messages) +
          ",\"quota_mailboxes\":" + std::to_string(a.quota.mailboxes) + ",\"created\":" + std::to_string(a.created) +
          ",\"changed\":" + std::to_string(a.changed) + ",\"secrets\":" + json_list(a.secret_kinds) +
          ",\"send_as\":" + json_list(a.send_as) + ",\"mail_host\":" + json_text(a.mail_host) + "}";

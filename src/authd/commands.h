@@ -1,6 +1,7 @@
 // The administrator's commands that auth answers. Arguments as on the command line, standard input as `input`:
 //
-//   account add NAME [--password-stdin] [--name TEXT] [--quota SIZE] [--messages N] [--mailboxes N] [--secrets KIND,...|none]
+//   account add NAME [--password-stdin] [--name TEXT] [--quota SIZE] [--messages N] [--mailboxes N] [--secrets
+//   KIND,...|none]
 //       [--send-as ADDRESS,...]          password: first line of input
 //   account passwd NAME [--password-stdin] [--secrets KIND,...|none]
 //       KIND: what to store beside Argon2id and SCRAM-SHA-256 (directory::SecretKind); without --secrets a new account gets

@@ -68,12 +68,12 @@ struct Unsubscribe {
 
 struct StatusItems {
   bool messages = false, recent = false, uid_next = false, uid_validity = false, unseen = false;
-  bool highest_modseq = false;  // RFC 7162
-  bool size = false;            // RFC 8438
-  bool append_limit = false;    // RFC 7889
-  bool deleted = false;         // RFC 9051 section 6.3.11
+  bool highest_modseq = false;   // RFC 7162
+  bool size = false;             // RFC 8438
+  bool append_limit = false;     // RFC 7889
+  bool deleted = false;          // RFC 9051 section 6.3.11
   bool deleted_storage = false;  // RFC 9208 section 4.1.4
-  bool mailbox_id = false;      // RFC 8474
+  bool mailbox_id = false;       // RFC 8474
 };
 struct Status {
   std::string mailbox;

@@ -94,11 +94,16 @@ std::optional<StatusItems> Parse::status_items() {
     bool StatusItems::* member;
   };
   static constexpr Name kNames[] = {
-      {"MESSAGES", &StatusItems::messages}, {"RECENT", &StatusItems::recent},
-      {"UIDNEXT", &StatusItems::uid_next},  {"UIDVALIDITY", &StatusItems::uid_validity},
-      {"UNSEEN", &StatusItems::unseen},     {"HIGHESTMODSEQ", &StatusItems::highest_modseq},
-      {"SIZE", &StatusItems::size},         {"APPENDLIMIT", &StatusItems::append_limit},
-      {"DELETED", &StatusItems::deleted},   {"MAILBOXID", &StatusItems::mailbox_id},
+      {"MESSAGES", &StatusItems::messages},
+      {"RECENT", &StatusItems::recent},
+      {"UIDNEXT", &StatusItems::uid_next},
+      {"UIDVALIDITY", &StatusItems::uid_validity},
+      {"UNSEEN", &StatusItems::unseen},
+      {"HIGHESTMODSEQ", &StatusItems::highest_modseq},
+      {"SIZE", &StatusItems::size},
+      {"APPENDLIMIT", &StatusItems::append_limit},
+      {"DELETED", &StatusItems::deleted},
+      {"MAILBOXID", &StatusItems::mailbox_id},
       {"DELETED-STORAGE", &StatusItems::deleted_storage},
   };
   StatusItems items;

@@ -13,7 +13,7 @@ inline constexpr size_t kMaxFetchItems = 256, kMaxHeaderFields = 256, kMaxPartDe
 inline constexpr size_t kMaxKeyword = 100;  // 59 keywords fit into a line of a response
 inline constexpr size_t kMaxUrls = 256;     // of GENURLAUTH or URLFETCH
 inline constexpr size_t kMaxLanguages = 32;
-inline constexpr size_t kMaxEntries = 100;  // of GETMETADATA and SETMETADATA
+inline constexpr size_t kMaxEntries = 100;   // of GETMETADATA and SETMETADATA
 inline constexpr size_t kMaxResources = 16;  // of SETQUOTA
 inline constexpr size_t kMaxIdFields = 30, kMaxPatterns = 256, kMaxFlags = 256;
 

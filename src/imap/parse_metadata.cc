@@ -9,8 +9,8 @@ namespace {
 
 constexpr size_t kMaxEntryName = 256;
 
-// Section 3.2: "/private" or "/shared" and further components, none of them empty; no "*", "%" or octets outside ASCII. With
-// DEPTH the first components may stand alone.
+// Section 3.2: "/private" or "/shared" and further components, none of them empty; no "*", "%" or octets outside ASCII.
+// With DEPTH the first components may stand alone.
 bool is_entry(std::string_view name) {
   if (name.size() > kMaxEntryName || !name.starts_with('/') || name.ends_with('/')) return false;
   if (name.find("//") != std::string_view::npos) return false;
@@ -93,7 +93,8 @@ Read read_getmetadata(Parse& p) {
   if (!mailbox || !p.sp()) return std::nullopt;
   command.mailbox = std::move(*mailbox);
   const std::string_view rest = p.lex.rest();
-  if (rest.size() > 1 && rest[0] == '(' && base::is_alpha(rest[1]) && (!options(p, command) || !p.sp())) return std::nullopt;
+  if (rest.size() > 1 && rest[0] == '(' && base::is_alpha(rest[1]) && (!options(p, command) || !p.sp()))
+    return std::nullopt;
   if (!metadata_entries(p, command.entries)) return std::nullopt;
   return command;
 }

@@ -40,7 +40,9 @@ TEST_F(Metadata, holds_any_octets) {
 }
 
 TEST_F(Metadata, options_bound_what_is_told) {
-  ASSERT_EQ(c.ask("a SETMETADATA INBOX (/private/f/a \"12345\" /private/f/a/x \"1\" /private/f/b \"123\" /private/fb \"1\")"), kDone);
+  ASSERT_EQ(
+      c.ask("a SETMETADATA INBOX (/private/f/a \"12345\" /private/f/a/x \"1\" /private/f/b \"123\" /private/fb \"1\")"),
+      kDone);
   EXPECT_EQ(c.ask("a GETMETADATA (DEPTH 1) INBOX /private/f"),
             "* METADATA INBOX (/private/f/a \"12345\" /private/f/b \"123\")\r\n" + kRead);
   EXPECT_EQ(c.ask("a GETMETADATA INBOX (DEPTH infinity) /private/f"),

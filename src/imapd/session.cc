@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kReadSize = 64 * 1024;
 constexpr size_t kMaxAnnotationNews = 10'000;  // names of entries
-constexpr size_t kKeepCapacity = 4 * 1024;  // of the output buffer while the session is idle
+constexpr size_t kKeepCapacity = 4 * 1024;     // of the output buffer while the session is idle
 
 imap::Framer::Limits limits_of(const SessionConfig& config) {
   imap::Framer::Limits limits;

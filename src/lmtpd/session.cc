@@ -307,9 +307,7 @@ store::Delivery Session::delivery_of(const smtp::RcptTo& to) const {
 
 // Its sender would hear of a Sent copy that failed for good, and his own mailbox is the full one: it waits until he has
 // made room.
-WhenFull Session::when_full(const smtp::RcptTo& to) const {
-  return to.sent_copy ? WhenFull::Defer : config_.when_full;
-}
+WhenFull Session::when_full(const smtp::RcptTo& to) const { return to.sent_copy ? WhenFull::Defer : config_.when_full; }
 
 Task<smtp::Reply> Session::deliver(size_t index) {
   Target& target = targets_[index];

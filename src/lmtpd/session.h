@@ -58,7 +58,7 @@ struct SessionConfig {
   uint64_t max_message = 100 << 20;  // octets
   size_t max_recipients = 1000;      // of one message; each holds an inlet
   WhenFull when_full = WhenFull::Reject;
-  unsigned max_errors = 20;          // refused commands before 421
+  unsigned max_errors = 20;  // refused commands before 421
   base::Millis idle_timeout{5 * 60'000};
   base::Millis write_timeout{60'000};
 };

@@ -203,8 +203,7 @@ TEST_F(Lmtp, unknown_accounts_are_refused_at_rcpt) {
 
 TEST_F(Lmtp, a_full_mailbox_is_told_at_its_end_and_hurts_nobody_else) {
   account_config.quota_bytes = 60;
-  const std::string again =
-      "LHLO mta\r\nMAIL FROM:<b@x> XBZQID=Q2\r\n" + kAna + kEva + "DATA\r\nS: 2\r\n\r\nx\r\n.\r\n";
+  const std::string again = "LHLO mta\r\nMAIL FROM:<b@x> XBZQID=Q2\r\n" + kAna + kEva + "DATA\r\nS: 2\r\n\r\nx\r\n.\r\n";
   EXPECT_EQ(codes(say("LHLO mta\r\n" + kMail + kAna + "DATA\r\nS: 1\r\n\r\nx\r\n.\r\n")), "220 250 250 250 354 250");
   std::string answers = say(again);
   EXPECT_EQ(codes(answers), "220 250 250 250 250 354 552 250");

@@ -125,10 +125,10 @@ struct MailstoreConfig {
   uint64_t default_quota = 0;  // bytes; 0: none, as of the next two
   uint64_t default_quota_messages = 0, default_quota_mailboxes = 0;
   std::string server_comment, server_admin;  // METADATA of the server (RFC 5464); empty: none
-  bool full_is_temporary = false;  // deliveries to an account over its quota
-  Millis idle_time{};          // a client that says nothing (RFC 3501 section 5.4: 30 minutes at least)
-  Millis idle_keepalive{};     // between two "* OK" during IDLE
-  int compress_level = 0;      // COMPRESS=DEFLATE: 1 to 9; 0: not offered
+  bool full_is_temporary = false;            // deliveries to an account over its quota
+  Millis idle_time{};                        // a client that says nothing (RFC 3501 section 5.4: 30 minutes at least)
+  Millis idle_keepalive{};                   // between two "* OK" during IDLE
+  int compress_level = 0;                    // COMPRESS=DEFLATE: 1 to 9; 0: not offered
   uint32_t message_limit = 0, message_limit_enforced = 0;  // RFC 9738; 0: none
   bool message_limit_saves_only = false;                   // SAVELIMIT
   bool client_rules = false;                               // imap/client_rules.h: ours hold too

@@ -93,8 +93,7 @@ class ListInlet final : public lmtpd::Inlet {
 
 }  // namespace
 
-Task<Result<std::unique_ptr<lmtpd::Inlet>>> LaneAccounts::open_address(smtp::Address address,
-                                                                          lmtpd::Expected expected) {
+Task<Result<std::unique_ptr<lmtpd::Inlet>>> LaneAccounts::open_address(smtp::Address address, lmtpd::Expected expected) {
   auto asking = ask_(home_, std::move(address));
   auto asked = co_await asking;
   BZ_CO_TRY(auto verdict, std::move(asked));
@@ -124,7 +123,7 @@ Task<Result<std::unique_ptr<lmtpd::Inlet>>> LaneAccounts::open(AccountId account
 }
 
 Task<Result<std::unique_ptr<lmtpd::Inlet>>> LaneAccounts::open_one(AccountId account,
-                                                                      std::optional<lmtpd::Expected> expected) {
+                                                                   std::optional<lmtpd::Expected> expected) {
   MailLane& lane = lane_of(lanes_, account);
   auto calling = lane.call<RemotePtr>(home_, [&lane, account, expected = std::move(expected)]() mutable {
     return open_remote(lane, account, std::move(expected));

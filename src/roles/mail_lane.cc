@@ -8,7 +8,7 @@ namespace bz::roles {
 namespace {
 constexpr base::Millis kRefuseTime{5000};
 constexpr base::Millis kFactsAge{60'000};  // then who comes has them asked for again: not every directory tells of changes
-}
+}  // namespace
 
 MailLane::MailLane(kv::Store& store, MailLaneConfig config, AskFacts ask_facts)
     : store_(store), config_(std::move(config)), ask_facts_(std::move(ask_facts)) {

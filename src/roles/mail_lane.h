@@ -35,7 +35,7 @@ struct MailLaneConfig {
 
 // What the directory knows of an account. NotFound: no such account (any more).
 struct AccountFacts {
-  std::string name;          // empty: not known now
+  std::string name;                                                   // empty: not known now
   uint64_t quota_bytes = 0, quota_messages = 0, quota_mailboxes = 0;  // each 0: the default
 };
 using AskFacts = std::function<base::Completion<AccountFacts>(base::Executor& home, AccountId account)>;  // (any)
@@ -77,7 +77,7 @@ class MailLane {
   void start_imap(ImapLeg leg);
   void start_pop3(Pop3Leg leg);
   void spawn(Task<void> task) { tasks_->spawn(std::move(task)); }
-  void set_config(MailLaneConfig config);  // open accounts use the new limits for what comes, sessions keep their times
+  void set_config(MailLaneConfig config);   // open accounts use the new limits for what comes, sessions keep their times
   void account_changed(AccountId account);  // its facts are asked for again; its sessions are held to the new ones
   void end_sessions(AccountId account, const std::string& device, const std::string& reason);
   void end_all(const std::string& reason);

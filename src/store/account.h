@@ -24,9 +24,9 @@ namespace bz::store {
 struct AccountConfig {
   uint64_t append_limit = 100 << 20;  // octets of one message
   uint32_t max_mailboxes = 10'000;
-  uint32_t max_messages = 4'000'000;        // per mailbox
-  uint32_t change_records = 100'000;        // D records kept per mailbox for CHANGEDSINCE and QRESYNC
-  uint64_t quota_bytes = 0;                 // of all messages; 0 = none, as of the next two
+  uint32_t max_messages = 4'000'000;  // per mailbox
+  uint32_t change_records = 100'000;  // D records kept per mailbox for CHANGEDSINCE and QRESYNC
+  uint64_t quota_bytes = 0;           // of all messages; 0 = none, as of the next two
   uint64_t quota_messages = 0, quota_mailboxes = 0;
   base::Millis sent_match_window{600'000};  // the Sent copy rule, contracts.md 5
 };
@@ -59,8 +59,8 @@ struct Copied {
 // What users note on a mailbox, or on the account itself (RFC 5464): names in lower case, values of any octets.
 using Annotations = std::map<std::string, std::string>;
 using AnnotationChanges = std::map<std::string, std::optional<std::string>>;  // unset: goes
-inline constexpr size_t kMaxAnnotations = 100;       // of one mailbox; fewer when they are large
-inline constexpr size_t kMaxAnnotationValue = 4096;  // octets
+inline constexpr size_t kMaxAnnotations = 100;                                // of one mailbox; fewer when they are large
+inline constexpr size_t kMaxAnnotationValue = 4096;                           // octets
 inline constexpr size_t kMaxAnnotationName = 256;
 // Told on the lane what somebody changed: of the mailbox, or (unset) of the account.
 using AnnotationListener = std::function<void(MailboxId mailbox, const AnnotationChanges& changes)>;
@@ -126,8 +126,8 @@ class Account {
   virtual Mailbox::Subscription subscribe_tree(std::function<void()> on_change) = 0;
   virtual Task<Result<MailboxPtr>> open(MailboxId id) = 0;  // loads once; kept while a session has it
 
-  // --- annotations (RFC 5464) --- `mailbox` unset: of the account itself. They follow their mailbox when it is renamed and go
-  // with it; a RENAME of INBOX copies them.
+  // --- annotations (RFC 5464) --- `mailbox` unset: of the account itself. They follow their mailbox when it is renamed and
+  // go with it; a RENAME of INBOX copies them.
   virtual Task<Result<Annotations>> annotations(MailboxId mailbox) = 0;
   // All or nothing. TooLarge: a value; Limit: too many. `by` is not told.
   virtual Task<Result<void>> annotate(MailboxId mailbox, AnnotationChanges changes, Mailbox::Subscription by) = 0;

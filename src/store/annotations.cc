@@ -1,5 +1,5 @@
-// Annotations (RFC 5464): one record for each mailbox that has any, so that a change of several is one write, and DELETE and
-// RENAME have nothing to search. They are read when asked for, not kept in memory.
+// Annotations (RFC 5464): one record for each mailbox that has any, so that a change of several is one write, and DELETE
+// and RENAME have nothing to search. They are read when asked for, not kept in memory.
 #include "store/account_impl.h"
 
 namespace bz::store {

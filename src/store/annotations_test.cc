@@ -126,8 +126,16 @@ TEST(AnnotationRecord, survives_encoding_and_nothing_else_is_read) {
   for (size_t i = 0; i < bytes.size(); ++i) EXPECT_FALSE(decode_annotations(bytes.substr(0, i)).has_value()) << i;
   EXPECT_FALSE(decode_annotations(bytes + "x").has_value());
   EXPECT_FALSE(decode_annotations(encode_annotations({})).has_value());
-  EXPECT_FALSE(decode_annotations(std::string("\x01\x02\x01" "b\0\x01" "a\0", 8)).has_value()) << "not ascending";
-  EXPECT_FALSE(decode_annotations("\x02\x01\x01" "a").has_value()) << "an unknown version";
+  EXPECT_FALSE(decode_annotations(std::string("\x01\x02\x01"
+                                              "b\0\x01"
+                                              "a\0",
+                                              8))
+                   .has_value())
+      << "not ascending";
+  EXPECT_FALSE(decode_annotations("\x02\x01\x01"
+                                  "a")
+                   .has_value())
+      << "an unknown version";
 }
 
 }  // namespace

@@ -12,8 +12,8 @@ namespace bz::store {
 
 inline constexpr size_t kKeepBytes = 1 << 20;
 
-// What the store under the account said, for those who ask the account: a full disk is nobody's quota, and no reason to send
-// mail back for good.
+// What the store under the account said, for those who ask the account: a full disk is nobody's quota, and no reason to
+// send mail back for good.
 inline Error of_store(Error error) {
   if (error.code() != Errc::OverQuota) return error;
   return fail(Errc::Unavailable, "the disk is full: " + error.text());

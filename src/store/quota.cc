@@ -1,5 +1,6 @@
 // The quota of an account: one for all its mailboxes (RFC 9208 section 3.2). What is used is the sum of the records of its
-// mailboxes, which every commit keeps and which are all in memory. So it is exact, and nothing of its own can differ from it.
+// mailboxes, which every commit keeps and which are all in memory. So it is exact, and nothing of its own can differ from
+// it.
 #include <algorithm>
 
 #include "store/account_impl.h"

@@ -41,7 +41,7 @@ std::string sent_mark(std::string_view digest);
 std::string staged(uint64_t number);
 std::string subscription(std::string_view name);
 std::string url_key(MailboxId id);
-std::string annotations(MailboxId id);  // unset: of the account itself
+std::string annotations(MailboxId id);       // unset: of the account itself
 std::string after(std::string_view prefix);  // first key behind every key that starts with prefix
 // The id behind the letter; nullopt if the key has another form.
 std::optional<MailboxId> mailbox_of(std::string_view key);

@@ -1,5 +1,5 @@
-// GETMETADATA and SETMETADATA: RFC 5464, and METADATA in LIST: RFC 9590. The server's /shared entries are the administrator's
-// (decision 0022); its /private ones, and all of a mailbox, are the user's.
+// GETMETADATA and SETMETADATA: RFC 5464, and METADATA in LIST: RFC 9590. The server's /shared entries are the
+// administrator's (decision 0022); its /private ones, and all of a mailbox, are the user's.
 #include <algorithm>
 
 #include "base/text.h"
@@ -77,8 +77,7 @@ Task<Reply> handle(Session& s, const imap::GetMetadata& command) {
   if (!noted) co_return reply_for(noted.error());
   const Answer answer = answer_of(command, *noted);
   if (!answer.values.empty()) imap::metadata_response(s.out(), command.mailbox, answer.values, s.utf8());
-  if (answer.longest)
-    co_return ok("GETMETADATA completed", imap::code_number("METADATA LONGENTRIES", *answer.longest));
+  if (answer.longest) co_return ok("GETMETADATA completed", imap::code_number("METADATA LONGENTRIES", *answer.longest));
   co_return ok("GETMETADATA completed");
 }
 

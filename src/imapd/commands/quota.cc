@@ -17,8 +17,7 @@ void write_quota(Session& s) {
   const store::AccountConfig& limits = s.account().config();
   const store::Usage used = s.account().usage();
   std::vector<imap::QuotaResource> resources;
-  if (limits.quota_bytes != 0)
-    resources.push_back({"STORAGE", kibibytes(used.bytes), kibibytes(limits.quota_bytes)});
+  if (limits.quota_bytes != 0) resources.push_back({"STORAGE", kibibytes(used.bytes), kibibytes(limits.quota_bytes)});
   if (limits.quota_messages != 0) resources.push_back({"MESSAGE", used.messages, limits.quota_messages});
   const uint64_t most = limits.max_mailboxes;
   resources.push_back(
