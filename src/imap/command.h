@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "imap/date.h"
 #include "imap/fetch.h"
+#include "imap/notify.h"
 #include "imap/search.h"
 #include "imap/seqset.h"
 #include "model/flags.h"
@@ -181,7 +182,7 @@ using Command =
     std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename, Subscribe,
                  Unsubscribe, Status, List, Lsub, Namespace, Idle, Done, Enable, Check, Close, Unselect, Expunge, Search,
                  Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth, UrlFetch, Compress, UidBatches, SetLanguage,
-                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata>;
+                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata, Notify>;
 
 std::string_view name(const Command& command);  // "UID FETCH" is "FETCH"; for logs
 

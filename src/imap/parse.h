@@ -59,6 +59,7 @@ Read read_move(Parse& p, bool uid);
 Read read_uid_expunge(Parse& p);
 Read read_fetch(Parse& p, bool uid);
 Read read_uid_batches(Parse& p);
+Read read_notify(Parse& p);
 Read read_search(Parse& p, bool uid);
 Read read_sort(Parse& p, bool uid);
 Read read_thread(Parse& p, bool uid);
@@ -73,6 +74,8 @@ Read read_getquota(Parse& p);
 Read read_setquota(Parse& p);
 // section = "[" [section-spec] "]" (section 9)
 bool read_section(Parse& p, BodySection& section);
+// "(" fetch-att *(SP fetch-att) ")"
+bool fetch_list(Parse& p, std::vector<FetchItem>& items);
 // "RETURN" has been read: SP "(" [option *(SP option)] ")" (RFC 4731, RFC 5182, RFC 9394)
 bool return_options(Parse& p, Search& search);
 // search-key *(SP search-key) up to the end of the command

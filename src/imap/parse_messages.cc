@@ -174,12 +174,7 @@ bool add_item(Parse& p, std::vector<FetchItem>& items) {
 
 // "ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")"
 bool fetch_items(Parse& p, std::vector<FetchItem>& items) {
-  if (p.lex.take('(')) {
-    do {
-      if (!add_item(p, items)) return false;
-    } while (p.sp());
-    return p.lex.take(')');
-  }
+  if (p.lex.peek() == '(') return fetch_list(p, items);
   bool full = p.lex.take("FULL"), all = full || p.lex.take("ALL"), fast = all || p.lex.take("FAST");
   if (!fast) return add_item(p, items);
   for (Kind kind : {Kind::Flags, Kind::InternalDate, Kind::Size}) items.push_back(plain_item(kind));
@@ -237,6 +232,14 @@ Read set_and_mailbox(Parse& p, bool uid) {
 }
 
 }  // namespace
+
+bool fetch_list(Parse& p, std::vector<FetchItem>& items) {
+  if (!p.lex.take('(')) return false;
+  do {
+    if (!add_item(p, items)) return false;
+  } while (p.sp());
+  return p.lex.take(')');
+}
 
 // Section 6.4.5
 Read read_fetch(Parse& p, bool uid) {

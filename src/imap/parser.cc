@@ -50,6 +50,7 @@ constexpr Entry kCommands[] = {
     {"MOVE", [](Parse& p) { return detail::read_move(p, false); }},
     {"NAMESPACE", plain<Namespace>},
     {"NOOP", plain<Noop>},
+    {"NOTIFY", detail::read_notify},
     {"RENAME", detail::read_rename},
     {"REPLACE", [](Parse& p) -> Read { return p.fail("REPLACE needs a message literal"); }},
     {"RESETKEY", detail::read_resetkey},
@@ -132,12 +133,12 @@ ParsedCommand parse_command(std::string_view text, bool utf8) {
 
 std::string_view name(const Command& command) {
   static constexpr std::array<std::string_view, std::variant_size_v<Command>> kNames = {
-      "CAPABILITY", "NOOP",     "LOGOUT",    "ID",           "STARTTLS",   "AUTHENTICATE", "LOGIN",
-      "SELECT",     "CREATE",   "DELETE",    "RENAME",       "SUBSCRIBE",  "UNSUBSCRIBE",  "STATUS",
-      "LIST",       "LSUB",     "NAMESPACE", "IDLE",         "DONE",       "ENABLE",       "CHECK",
-      "CLOSE",      "UNSELECT", "EXPUNGE",   "SEARCH",       "FETCH",      "STORE",        "COPY",
-      "MOVE",       "SORT",     "THREAD",    "RESETKEY",     "GENURLAUTH", "URLFETCH",     "COMPRESS",
-      "UIDBATCHES", "LANGUAGE", "GETQUOTA",  "GETQUOTAROOT", "SETQUOTA",   "GETMETADATA",  "SETMETADATA"};
+      "CAPABILITY",  "NOOP",        "LOGOUT",   "ID",         "STARTTLS",    "AUTHENTICATE", "LOGIN",        "SELECT",
+      "CREATE",      "DELETE",      "RENAME",   "SUBSCRIBE",  "UNSUBSCRIBE", "STATUS",       "LIST",         "LSUB",
+      "NAMESPACE",   "IDLE",        "DONE",     "ENABLE",     "CHECK",       "CLOSE",        "UNSELECT",     "EXPUNGE",
+      "SEARCH",      "FETCH",       "STORE",    "COPY",       "MOVE",        "SORT",         "THREAD",       "RESETKEY",
+      "GENURLAUTH",  "URLFETCH",    "COMPRESS", "UIDBATCHES", "LANGUAGE",    "GETQUOTA",     "GETQUOTAROOT", "SETQUOTA",
+      "GETMETADATA", "SETMETADATA", "NOTIFY"};
   return kNames[command.index()];
 }
 

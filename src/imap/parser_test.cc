@@ -374,5 +374,66 @@ TEST(Parser, fuzzy_takes_one_key) {
   EXPECT_TRUE(parse_command(deep + "SEEN").error());
 }
 
+// RFC 5465 sections 5, 6.1 and 8
+TEST(Parser, notify) {
+  EXPECT_FALSE(ok<Notify>("a NOTIFY NONE").set);
+  auto notify = ok<Notify>(
+      "a notify set status (selected (MessageNew (uid body.peek[header.fields (from to subject)]) messageExpunge "
+      "FlagChange)) "
+      "(subtree (Lists INBOX) (MessageNew MessageExpunge)) (mailboxes misc NONE) (personal (MailboxName "
+      "SubscriptionChange))");
+  EXPECT_TRUE(notify.set);
+  EXPECT_TRUE(notify.status);
+  ASSERT_EQ(notify.groups.size(), 4u);
+  EXPECT_TRUE(notify.groups[0].selected());
+  EXPECT_TRUE(notify.groups[0].events.messages);
+  EXPECT_TRUE(notify.groups[0].events.flags);
+  ASSERT_EQ(notify.groups[0].events.new_message.size(), 2u);
+  EXPECT_TRUE(notify.groups[0].events.new_message[1].peek);
+  EXPECT_EQ(notify.groups[1].names, (std::vector<std::string>{"Lists", "INBOX"}));
+  EXPECT_FALSE(notify.groups[1].events.flags);
+  EXPECT_EQ(notify.groups[2].filter, NotifyGroup::Filter::Mailboxes);
+  EXPECT_FALSE(notify.groups[2].events.messages);
+  EXPECT_TRUE(notify.groups[3].events.mailbox_name);
+  EXPECT_TRUE(notify.groups[3].events.subscription);
+  EXPECT_EQ(ok<Notify>("a NOTIFY SET (Selected-Delayed (MessageNew MessageExpunge))").groups[0].filter,
+            NotifyGroup::Filter::SelectedDelayed);
+}
+TEST(Parser, notify_of_what_nobody_can_tell_is_no_syntax_error) {
+  for (const char* event : {"MessageNew MessageExpunge AnnotationChange", "MailboxMetadataChange", "ServerMetadataChange",
+                            "MailboxName Dinner"})
+    EXPECT_TRUE(ok<Notify>("a NOTIFY SET (personal (" + std::string(event) + "))").groups[0].events.unsupported) << event;
+}
+TEST(Parser, notify_that_is_no_notify) {
+  std::string names = "a NOTIFY SET";
+  for (size_t i = 0; i <= kMaxEventGroups; ++i) names += " (personal NONE)";
+  std::string mailboxes = "a NOTIFY SET (mailboxes (";
+  for (size_t i = 0; i <= kMaxNotifyNames; ++i) mailboxes += "m" + std::to_string(i) + " ";
+  mailboxes.back() = ')';
+  for (const std::string& text : std::vector<std::string>{names,
+                                                          mailboxes + " NONE)",
+                                                          "a NOTIFY",
+                                                          "a NOTIFY SET",
+                                                          "a NOTIFY SET STATUS",
+                                                          "a NOTIFY NONE (personal NONE)",
+                                                          "a NOTIFY SET (personal)",
+                                                          "a NOTIFY SET (personal ())",
+                                                          "a NOTIFY SET (everything NONE)",
+                                                          "a NOTIFY SET (subtree NONE)",
+                                                          "a NOTIFY SET (selected NONE) (selected-delayed NONE)",
+                                                          "a NOTIFY SET (selected (MailboxName))",
+                                                          "a NOTIFY SET (selected (MessageMetadata MailboxMetadataChange))",
+                                                          "a NOTIFY SET (personal (MessageNew))",
+                                                          "a NOTIFY SET (personal (MessageExpunge))",
+                                                          "a NOTIFY SET (personal (FlagChange))",
+                                                          "a NOTIFY SET (personal (AnnotationChange))",
+                                                          "a NOTIFY SET (personal (MessageNew (uid) MessageExpunge))",
+                                                          "a NOTIFY SET (selected (MessageNew () MessageExpunge))",
+                                                          "a NOTIFY SET (selected (MessageNew (uid x) MessageExpunge))",
+                                                          "a NOTIFY SET (personal NONE)(personal NONE)",
+                                                          "a NOTIFY SET (personal NONE) "})
+    bad(text);
+}
+
 }  // namespace
 }  // namespace bz::imap

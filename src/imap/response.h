@@ -91,7 +91,7 @@ struct ListEntry {
   bool subscribed = false;
   std::string_view special_use = {};   // "\Sent" or empty
   bool child_info_subscribed = false;  // RFC 5258 CHILDINFO
-  std::string_view old_name = {};      // RFC 9051 section 6.3.9.7 OLDNAME, UTF-8; empty: none
+  std::string_view old_name = {};      // RFC 9051 section 6.3.9.7 OLDNAME, UTF-8; or RFC 5465; empty: none
   bool utf8 = false;                   // of Encoder
 };
 void list_response(std::string& out, std::string_view name /* LIST or LSUB */, const ListEntry& entry);

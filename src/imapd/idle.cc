@@ -24,7 +24,7 @@ std::optional<Reply> line_ends(Session& s, std::string_view line) {
 
 Task<Reply> idle(Session& s) {
   for (;;) {
-    s.report(store::View::Expunges::Report);
+    co_await s.tell(store::View::Expunges::Report);  // RFC 5465 section 4: what NOTIFY asked for, here too
     if (s.ended()) co_return Reply{};
     imap::Framer::Event event = s.framer().next();
     if (event.kind == imap::Framer::Kind::Command) {

@@ -7,6 +7,7 @@
 #include "imap/append.h"
 #include "imapd/commands/commands.h"
 #include "imapd/commands/fetch_binary.h"
+#include "imapd/notify.h"
 #include "imapd/render.h"
 
 namespace bz::imapd {
@@ -126,6 +127,10 @@ Task<void> Session::next_step() {
     co_await step(event);
     co_return;
   }
+  if (notifier_ && framer_.buffered() == 0) {
+    co_await tell(notifier_->delays_expunges() ? store::View::Expunges::Hold : store::View::Expunges::Report);
+    if (ended_) co_return;
+  }
   if (!co_await flush()) co_return;
   co_await read_more(framer_.buffered() > 0 ? config_.literal_timeout : config_.idle_timeout);
 }
@@ -177,6 +182,7 @@ Task<void> Session::run_command(std::string_view text) {
   bad_in_a_row_ = 0;
   tag_ = parsed.tag;
   uid_command_ = is_uid_command(*command);
+  answers_by_news_ = is_one_of<imap::Expunge, imap::Move>(*command);
   if (needs_mailbox(*command) && !selected()) {
     write_tagged(bad("No mailbox is selected"));
     co_return;
@@ -187,7 +193,7 @@ Task<void> Session::run_command(std::string_view text) {
   }
   Reply reply = co_await dispatch(*command);
   if (ended_) co_return;
-  report(expunges_after(*command));
+  co_await tell(expunges_after(*command));
   if (ended_) co_return;
   write_tagged(reply);
   if (std::exchange(compress_next_, false) && co_await flush())
@@ -253,9 +259,12 @@ void Session::select(store::MailboxPtr mailbox, bool read_only) {
   view_ = std::make_unique<store::View>(mailbox_, read_only ? store::View::Mode::ReadOnly : store::View::Mode::ReadWrite);
   announced_keywords_ = mailbox_->keywords().size();
   url_key_told();
+  if (notifier_) notifier_->entered(mailbox_->info().id);
 }
 
 void Session::unselect() {
+  if (notifier_ && selected()) notifier_->left(*view_);
+  new_messages_ = own_new_ = untold_flags_ = {};
   view_.reset();
   mailbox_.reset();
   saved_result_ = {};
@@ -276,7 +285,8 @@ void Session::announce_keywords() {
   say(imap::Condition::Ok, imap::code_permanent_flags(keywords, !read_only_, more), "Flags permitted");
 }
 
-void Session::report(store::View::Expunges expunges) {
+void Session::report(store::View::Expunges expunges, bool everything) {
+  const bool answers = std::exchange(answers_by_news_, false);
   report_annotations();
   if (!selected()) return;
   if (mailbox_->gone()) {
@@ -284,15 +294,22 @@ void Session::report(store::View::Expunges expunges) {
     return;
   }
   announce_url_key();
-  if (!view_->has_changes()) return;
+  const auto wanted = notifier_ && !everything ? notifier_->selected() : Notifier::Selected::Flags;
+  if (wanted == Notifier::Selected::Nothing && !answers) return;
+  if (!view_->has_changes() && (untold_flags_.empty() || wanted != Notifier::Selected::Flags)) return;
   announce_keywords();
+  const uint32_t last_uid = view_->last_uid();
   store::Changes changes = view_->sync(expunges);
+  for (UidSet::Range r : changes.flags_changed.ranges()) untold_flags_.add(r.first, r.last);
+  changes.flags_changed = wanted == Notifier::Selected::Flags ? std::exchange(untold_flags_, {}) : UidSet();
+  // RFC 5465 section 5.1: FETCH with UID, whatever command is under way.
   render_changes(out_, *view_, changes,
-                 {.uid = uid_command_ || condstore_ || rev2_,
+                 {.uid = uid_command_ || condstore_ || rev2_ || notifier_,
                   .modseq = condstore_,
                   .vanished = qresync_,
                   .uid_only = uid_only_,
                   .recent = !rev2_});
+  if (notifier_ && !everything) take_news(changes, last_uid);
 }
 
 void Session::enable_metadata() {
@@ -376,8 +393,13 @@ Task<Session::Waited> Session::wait_for_input(base::Millis timeout) {
 
 Task<bool> Session::read_more(base::Millis timeout) {
   Waited waited = Waited::Woken;
-  while (waited == Waited::Woken && !stop_requested()) waited = co_await wait(timeout);
-  if (waited == Waited::Woken) co_return false;  // stop(): run() says BYE
+  while (waited == Waited::Woken && !stop_requested()) {
+    waited = co_await wait(timeout);
+    if (waited != Waited::Woken || !has_news() || stop_requested()) continue;
+    waited = co_await wait_for_more_news();
+    break;
+  }
+  if (waited == Waited::Woken) co_return !stop_requested();  // stop(): run() says BYE; else there is news
   if (waited == Waited::TimedOut) bye("Inactive for too long");
   if (waited != Waited::Input) {
     ended_ = true;

@@ -10,7 +10,8 @@
 //  2. EXPUNGE is not reported during FETCH, STORE and SEARCH (RFC 3501 section 7.4.1); their UID forms may report it.
 //     A UID SEARCH that names sequence numbers may not. With QRESYNC the response is VANISHED (RFC 7162 section 3.2.10).
 //  3. A mailbox that another session deleted ends the session (BYE), since IMAP knows no way to unselect it.
-//  4. Keywords are announced (FLAGS, PERMANENTFLAGS) before a FETCH response uses them.
+//  4. With NOTIFY (RFC 5465) news goes out between commands, too, and what was not asked for stays in the view.
+//  5. Keywords are announced (FLAGS, PERMANENTFLAGS) before a FETCH response uses them.
 #pragma once
 #include <functional>
 #include <map>
@@ -54,7 +55,9 @@ struct SessionConfig {
   std::string server_comment{}, server_admin{};  // /shared/comment and /shared/admin of the server (RFC 5464); empty: NIL
   bool refuse_eight_bit_headers = false;         // in APPEND without UTF8=ACCEPT (RFC 6855 section 4)
   imap::Literals literals = imap::Literals::Plus;
-  unsigned max_bad = 20;  // ill-formed commands in a row before BYE
+  size_t notify_mailboxes = 2'000;   // whose messages one session may watch (RFC 5465)
+  uint64_t notify_messages = 1'000;  // new ones that are fetched without being asked for, at one time
+  unsigned max_bad = 20;             // ill-formed commands in a row before BYE
   MessageLimit message_limit{};
   imap::Offer rev2 = imap::Offer::ToNamed;
   // What clients known by their ID get otherwise; null: ours.
@@ -73,6 +76,7 @@ struct SessionStart {
 };
 
 struct DecodedPart;
+class Notifier;
 // What a client has asked UIDBATCHES for (RFC 10022 section 3.1.1), and the mailbox as it was then.
 struct BatchHistory {
   uint32_t uid_next = 1, exists = 0;
@@ -148,10 +152,21 @@ class Session {
     if (client.empty()) return;
     if (auto named = std::exchange(start_.named, nullptr)) named(std::move(client));
   }
-  void announce_keywords();  // rule 4
+  void announce_keywords();  // rule 5
   void announce_url_key();   // "* OK [URLMECH ...]" when the mailbox has a new one (RFC 4467)
   void url_key_told() { told_url_key_ = mailbox_->url_key_resets(); }
-  void report(store::View::Expunges expunges);  // appends the news of the selected mailbox to out()
+  // Appends the news of the selected mailbox to out(); everything: whatever NOTIFY says.
+  void report(store::View::Expunges expunges, bool everything = false);
+  // The same and what NOTIFY asked for besides: other mailboxes, and FETCH responses of new messages, for which it may
+  // wait.
+  Task<void> tell(store::View::Expunges expunges);
+  // NOTIFY SET or NONE from now on.
+  void set_notifier(std::unique_ptr<Notifier> notifier);
+  Notifier* notifier() { return notifier_.get(); }  // null: there was no NOTIFY
+  // The session's own work, of which NOTIFY does not tell (RFC 5465 section 5): new messages, and the changes of a mailbox.
+  void own_new(MailboxId in, uint32_t first_uid, uint32_t last_uid, uint64_t first_modseq, uint64_t last_modseq);
+  // EXPUNGE responses are the answer to the running command, whatever NOTIFY says.
+  void answers_by_news() { answers_by_news_ = true; }
   void log_out() { logged_out_ = true; }
 
   // False: the connection is gone or must end; the command stops without a reply.
@@ -178,6 +193,9 @@ class Session {
 
  private:
   Task<void> next_step();
+  bool has_news() const;
+  void take_news(const store::Changes& changes, uint32_t old_last_uid);
+  Task<Waited> wait_for_more_news();
   Task<Waited> wait_for_input(base::Millis timeout);
   Task<void> step(imap::Framer::Event event);
   Task<void> run_command(std::string_view text);
@@ -210,6 +228,10 @@ class Session {
   UidSet saved_result_;
   std::unique_ptr<DecodedPart> decoded_part_;
   BatchHistory batch_history_;
+  std::unique_ptr<Notifier> notifier_;
+  UidSet new_messages_, own_new_;  // of the view: to be fetched for NOTIFY; appended by the session itself
+  UidSet untold_flags_;            // changed, and not wanted by NOTIFY
+  bool answers_by_news_ = false;
   size_t announced_keywords_ = 0;
   uint64_t told_url_key_ = 0;
   unsigned bad_in_a_row_ = 0;

@@ -200,12 +200,23 @@ void AccountImpl::put_mailbox(Tx& tx, const State& state, const MailboxInfo& inf
 
 void AccountImpl::publish(State& state, const MailboxInfo& info) {
   state.info = info;
-  auto mailbox = state.loaded.lock();
-  if (!mailbox) return;
-  MailboxWriter writer(*mailbox);
-  writer.set_info(info);
-  writer.set_keywords(state.keywords);
-  writer.notify();
+  if (auto mailbox = state.loaded.lock()) {
+    MailboxWriter writer(*mailbox);
+    writer.set_info(info);
+    writer.set_keywords(state.keywords);
+    writer.notify();
+  }
+  const MailboxInfo published = info;  // a subscriber may let go of anything
+  auto subscribers = message_subscribers_;
+  for (const auto& weak : subscribers)
+    if (auto callback = weak.lock()) (*callback)(published);
+}
+
+Mailbox::Subscription AccountImpl::subscribe_messages(OnMessages on_change) {
+  auto subscription = std::make_shared<OnMessages>(std::move(on_change));
+  std::erase_if(message_subscribers_, [](const auto& s) { return s.expired(); });
+  message_subscribers_.push_back(subscription);
+  return subscription;
 }
 
 Mailbox::Subscription AccountImpl::subscribe_tree(std::function<void()> on_change) {

@@ -43,6 +43,7 @@ struct Appended {
   uint32_t uid = 0;
   EmailId email;
   bool matched_sent_copy = false;  // it was the Sent copy that was there already (or its later twin was dropped)
+  uint64_t modseq = 0;             // of this change; 0: nothing changed
 };
 struct StoredFlags {
   uint64_t modseq = 0;  // of this change; 0: nothing changed
@@ -54,6 +55,7 @@ struct Copied {
   UidValidity uid_validity;  // of the destination
   UidSet source;             // empty: none of the UIDs was there any more
   uint32_t first_uid = 0;    // destination UIDs are first_uid .. first_uid+count-1, in the order of source
+  uint64_t first_modseq = 0, last_modseq = 0;  // of this change; all between are of it, too
 };
 
 // What users note on a mailbox, or on the account itself (RFC 5464): names in lower case, values of any octets.
@@ -124,6 +126,10 @@ class Account {
                                        bool subscribed) = 0;  // names that do not exist are allowed (6.3.6)
   virtual std::vector<std::string> subscriptions() const = 0;
   virtual Mailbox::Subscription subscribe_tree(std::function<void()> on_change) = 0;
+  // Called on the lane after each publish that touched messages or flags of any mailbox, loaded or not, with what it is
+  // now: its highest_modseq is that of the change.
+  using OnMessages = std::function<void(const MailboxInfo&)>;
+  virtual Mailbox::Subscription subscribe_messages(OnMessages on_change) = 0;
   virtual Task<Result<MailboxPtr>> open(MailboxId id) = 0;  // loads once; kept while a session has it
 
   // --- annotations (RFC 5464) --- `mailbox` unset: of the account itself. They follow their mailbox when it is renamed and

@@ -48,6 +48,7 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   Task<Result<void>> subscribe(std::string name, bool subscribed) override;
   std::vector<std::string> subscriptions() const override { return subscriptions_; }
   Mailbox::Subscription subscribe_tree(std::function<void()> on_change) override;
+  Mailbox::Subscription subscribe_messages(OnMessages on_change) override;
   Task<Result<MailboxPtr>> open(MailboxId id) override;
 
   Task<Result<Annotations>> annotations(MailboxId mailbox) override;
@@ -237,6 +238,7 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   std::vector<std::string> subscriptions_;  // sorted
   std::vector<std::weak_ptr<std::function<void()>>> tree_subscribers_;
   std::vector<std::weak_ptr<AnnotationListener>> annotation_listeners_;
+  std::vector<std::weak_ptr<OnMessages>> message_subscribers_;
   std::optional<Folder> folder_;
   Records records_;
   uint64_t staged_ = 0;

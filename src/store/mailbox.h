@@ -131,6 +131,7 @@ class View {
 
   Mailbox& mailbox() const { return *mailbox_; }
   uint32_t exists() const { return count_; }
+  uint32_t last_uid() const { return last_uid_; }  // no message up to here is news any more
   uint32_t recent() const;
   bool is_recent(uint32_t uid) const;
   uint32_t uid_at(Msn msn) const { return held_ ? (*held_)[msn - 1] : mailbox_->entries_[msn - 1].uid; }

@@ -123,7 +123,7 @@ Task<Result<Copied>> AccountImpl::do_transfer(MailboxPtr from, UidSet uids, Mail
   if (kind == Transfer::Copy && whole.totals.messages > 0) {  // a move adds nothing to the account
     BZ_CO_TRY_VOID(within_quota({.bytes = whole.totals.size, .messages = whole.totals.messages}, {}));
   }
-  Copied copied{target->info.uid_validity, {}, whole.uids.empty() ? 0 : target->info.uid_next};
+  Copied copied{target->info.uid_validity, {}, whole.uids.empty() ? 0 : target->info.uid_next, record_.modseq + 1, 0};
   uint32_t from_uid = 0;
   do {
     SelectPlan plan = plan_select(from->entries(), whole.uids, from_uid, 0);
@@ -134,6 +134,7 @@ Task<Result<Copied>> AccountImpl::do_transfer(MailboxPtr from, UidSet uids, Mail
     if (!transferred) co_return std::move(transferred).error();
   } while (from_uid != 0);
   copied.source = whole.uids;
+  copied.last_modseq = record_.modseq;  // nobody else's command runs in between
   co_return copied;
 }
 

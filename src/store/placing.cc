@@ -21,7 +21,7 @@ Task<Result<AccountImpl::Placed>> AccountImpl::place_delivery(const Incoming& in
     if (bytes) {  // the answer to an earlier try was lost
       BZ_CO_TRY(auto mark, Mark::decode(*bytes));
       State* state = state_of(mark.mailbox);
-      Appended earlier{state ? state->info.uid_validity : UidValidity(), mark.uid, EmailId(mark.email), true};
+      Appended earlier{state ? state->info.uid_validity : UidValidity(), mark.uid, EmailId(mark.email), true, 0};
       co_return Placed(1, earlier);
     }
   }
@@ -149,7 +149,7 @@ Task<Result<AccountImpl::Placed>> AccountImpl::place(MailboxId to, const Incomin
   auto committed = co_await std::move(committing);
   BZ_CO_TRY_VOID(std::move(committed));
   if (changes) state->keywords = std::move(keywords);
-  Placed placed = publish_placings(*state, placings, tx.modseq);
+  Placed placed = publish_placings(*state, placings, changes ? tx.modseq : 0);
   if (source) MailboxWriter(*incoming.from).expunge(gone.ranges, tx.modseq);
   if (source && !same) publish(*source, source_info);
   if (changes) publish(*state, info);
@@ -225,7 +225,7 @@ AccountImpl::Placed AccountImpl::publish_placings(State& state, std::vector<Plac
     if (p.twin) {
       const Mark& mark = p.twin->mark;
       if (mailbox) MailboxWriter(*mailbox).flags(p.twin->flags.ranges, FlagOp::Add, p.bits, modseq);
-      placed.push_back({state.info.uid_validity, mark.uid, EmailId(mark.email), true});
+      placed.push_back({state.info.uid_validity, mark.uid, EmailId(mark.email), true, modseq});
       continue;
     }
     Prepared& message = *p.arrival->message;
@@ -233,7 +233,7 @@ AccountImpl::Placed AccountImpl::publish_placings(State& state, std::vector<Plac
     const EmailId email(p.entry->email);
     if (message.message) records_.keep(email, message.message, message.parsed_size);
     if (mailbox) MailboxWriter(*mailbox).append(*p.entry);
-    placed.push_back({state.info.uid_validity, p.entry->uid, email, false});
+    placed.push_back({state.info.uid_validity, p.entry->uid, email, false, modseq});
   }
   return placed;
 }

@@ -206,7 +206,9 @@ Task<Reply> replace(Session& s, Upload& upload) {
       co_await s.account().replace(std::move(from), upload.replaced, *upload.to, std::move(upload.messages.front()));
   if (!replaced) co_return store_error(replaced.error());
   s.say(imap::Condition::Ok, code_of({*replaced}), "The new message is there");
-  s.report(store::View::Expunges::Report);
+  s.own_new(*upload.to, replaced->uid, replaced->uid, replaced->modseq, replaced->modseq);
+  s.answers_by_news();
+  co_await s.tell(store::View::Expunges::Report);
   if (s.ended()) co_return Reply{};
   if (s.condstore())
     co_return ok("REPLACE completed", imap::code_number("HIGHESTMODSEQ", s.mailbox().info().highest_modseq));
@@ -222,6 +224,7 @@ Task<Reply> finish(Session& s, Upload& upload, std::string text) {
   if (upload.reader.replaced()) co_return co_await replace(s, upload);
   auto appended = co_await s.account().append(*upload.to, std::move(upload.messages));
   if (!appended) co_return store_error(appended.error());
+  for (const store::Appended& a : *appended) s.own_new(*upload.to, a.uid, a.uid, a.modseq, a.modseq);
   co_return ok("APPEND completed", code_of(*appended));
 }
 
@@ -248,7 +251,7 @@ Task<void> run_append(Session& s, Event event) {
         const Reply reply = co_await finish(s, upload, std::move(text));
         if (s.ended()) co_return;
         s.write_tagged(reply);
-        s.report(store::View::Expunges::Hold);
+        co_await s.tell(store::View::Expunges::Hold);
         co_return;
       }
       case Kind::Refused:

@@ -78,6 +78,10 @@ Task<Reply> handle(Session& s, const imap::Sort& command);
 Task<Reply> handle(Session& s, const imap::Thread& command);
 // commands/fetch.cc
 Task<Reply> handle(Session& s, const imap::Fetch& command);
+// FETCH responses that NOTIFY asked for, of these messages as far as they are still there (RFC 5465 section 5.2).
+Task<void> fetch_new(Session& s, UidSet uids);
+// commands/notify.cc
+Task<Reply> handle(Session& s, const imap::Notify& command);
 // commands/batches.cc
 Task<Reply> handle(Session& s, const imap::UidBatches& command);
 // commands/store.cc

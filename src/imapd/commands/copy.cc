@@ -6,9 +6,13 @@
 namespace bz::imapd {
 namespace {
 
+uint32_t last_uid(const store::Copied& copied) {
+  return static_cast<uint32_t>(copied.first_uid + copied.source.count() - 1);
+}
+
 std::string copy_code(const store::Copied& copied) {
   UidSet to;
-  to.add(copied.first_uid, static_cast<uint32_t>(copied.first_uid + copied.source.count() - 1));
+  to.add(copied.first_uid, last_uid(copied));
   return imap::code_copy_uid(copied.uid_validity, copied.source, to);
 }
 
@@ -42,6 +46,7 @@ Task<Reply> handle(Session& s, const imap::Copy& command) {
   auto copied = co_await s.account().copy(std::move(from), std::move(*uids), target.id);
   if (!copied) co_return destination_error(copied.error());
   if (copied->source.empty()) co_return ok("The messages are gone already");
+  s.own_new(target.id, copied->first_uid, last_uid(*copied), copied->first_modseq, copied->last_modseq);
   co_return ok("COPY completed", copy_code(*copied));
 }
 
@@ -58,6 +63,7 @@ Task<Reply> handle(Session& s, const imap::Move& command) {
   auto moved = co_await s.account().move(std::move(from), std::move(*uids), target.id);
   if (!moved) co_return destination_error(moved.error());
   if (moved->source.empty()) co_return cut_reply(s, ok("The messages are gone already"), lowest);
+  s.own_new(target.id, moved->first_uid, last_uid(*moved), moved->first_modseq, moved->last_modseq);
   s.say(imap::Condition::Ok, copy_code(*moved), "Moved");
   co_return cut_reply(s, ok("MOVE completed"), lowest);
 }

@@ -8,6 +8,7 @@
 #include "imapd/commands/fetch_binary.h"
 #include "imapd/commands/fetch_body.h"
 #include "imapd/commands/message_limit.h"
+#include "imapd/notify.h"
 #include "imapd/render.h"
 #include "mime/preview.h"
 
@@ -262,6 +263,21 @@ Task<Reply> handle(Session& s, const imap::Fetch& command) {
   if (!total.downgraded.empty()) done = ok("FETCH completed", imap::code_downgraded(total.downgraded));
   if (total.gone && !command.uid) done = ok("Some messages are expunged", "EXPUNGEISSUED");
   co_return cut_reply(s, std::move(done), lowest);
+}
+
+// UID always, and MODSEQ with CONDSTORE (RFC 7162 section 3.1); nobody read anything, so nothing becomes \Seen. What cannot
+// be read is left out: the client asks again.
+Task<void> fetch_new(Session& s, UidSet uids) {
+  imap::Fetch command;
+  command.uid = true;
+  command.items = s.notifier()->new_message_items();
+  Plan plan = make_plan(s, command);
+  plan.sets_seen = false;
+  plan.add_modseq = s.condstore() && !command.has(Kind::ModSeq);
+  std::vector<uint32_t> slice;
+  slice.reserve(uids.count());
+  uids.for_each([&](uint32_t uid) { slice.push_back(uid); });
+  (void)co_await write_slice(s, plan, slice);
 }
 
 }  // namespace bz::imapd

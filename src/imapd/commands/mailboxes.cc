@@ -2,6 +2,7 @@
 // section 3, RFC 8474 section 4.1.
 #include "base/text.h"
 #include "imapd/commands/commands.h"
+#include "imapd/notify.h"
 
 namespace bz::imapd {
 namespace {
@@ -50,6 +51,7 @@ Task<Reply> handle(Session& s, const imap::Create& command) {
   std::string name = supplied;
   auto created = co_await s.account().create(std::move(name), use);
   if (!created) co_return reply_for(created.error());
+  if (s.notifier()) s.notifier()->names().own_created(supplied, *created);
   if (const store::MailboxInfo* info = s.account().find(supplied)) tell_name(s, supplied, info->name);
   co_return ok("CREATE completed", imap::code_mailbox_id(*created));
 }
@@ -65,14 +67,16 @@ Task<Reply> handle(Session& s, const imap::Delete& command) {
   auto removed = co_await s.account().remove(std::move(name));
   if (!removed) co_return reply_for(removed.error());
   if (own) s.unselect();
+  if (s.notifier()) s.notifier()->names().own_removed(command.mailbox);
   tell_name(s, command.mailbox, named);
   co_return ok("DELETE completed");
 }
 
 Task<Reply> handle(Session& s, const imap::Rename& command) {
   std::string from = command.from, to = without_separator(command.to);
-  auto renamed = co_await s.account().rename(std::move(from), std::move(to));
+  auto renamed = co_await s.account().rename(from, to);
   if (!renamed) co_return reply_for(renamed.error());
+  if (s.notifier()) s.notifier()->names().own_renamed(from, to);
   const store::MailboxInfo* info = s.account().find(command.to);
   if (info && command.from != "INBOX") tell_name(s, command.from, info->name);
   co_return ok("RENAME completed");
@@ -82,6 +86,7 @@ Task<Reply> handle(Session& s, const imap::Subscribe& command) {
   std::string name = command.mailbox;
   auto done = co_await s.account().subscribe(std::move(name), true);
   if (!done) co_return reply_for(done.error());
+  if (s.notifier()) s.notifier()->names().own_subscribed(command.mailbox, true);
   co_return ok("SUBSCRIBE completed");
 }
 
@@ -89,6 +94,7 @@ Task<Reply> handle(Session& s, const imap::Unsubscribe& command) {
   std::string name = command.mailbox;
   auto done = co_await s.account().subscribe(std::move(name), false);
   if (!done) co_return reply_for(done.error());
+  if (s.notifier()) s.notifier()->names().own_subscribed(command.mailbox, false);
   co_return ok("UNSUBSCRIBE completed");
 }
 

@@ -25,7 +25,7 @@ class Conversation:
         self.greeted = self.finished = self.opaque = False
         self.enabled, self.view, self.closing = set(), None, None
         self.listed = None      # the LIST response before this reply
-        self.utf8 = self.text_utf8 = self.condstore = self.notify = False
+        self.utf8 = self.text_utf8 = self.condstore = self.notify = self.delayed = False
         self.own, self.count = own, 0
         self.heard = lambda reply, command: None   # of each reply that kept the rules, and the command under way
 
@@ -125,6 +125,8 @@ class Conversation:
             self.view.highest_modseq(reply.argument)
         if reply.code == "CLOSED":
             self.view = View()
+        if reply.code == "NOTIFICATIONOVERFLOW" and reply.kind == "OK":   # RFC 5465 section 5.8
+            self.notify = False
 
     def on_bye(self, reply, command):
         self.closing = True
@@ -175,10 +177,16 @@ class Conversation:
             raise Deviation("RECENT after ENABLE IMAP4rev2")
 
     def removal(self, command):
-        if command is None and not self.notify:
+        if command is None and (not self.notify or self.delayed):   # RFC 5465 section 6.1
             raise Deviation("messages removed while no command is under way")
         if command and command.verb in NO_EXPUNGE:
             raise Deviation(f"messages removed during {command.verb}")
+
+    def on_list(self, reply, command):
+        if command is None and not self.notify:
+            raise Deviation(f"{reply.kind} while no command is under way")
+
+    on_status = on_list
 
     def on_expunge(self, reply, command):
         self.removal(command)
@@ -268,6 +276,7 @@ class Conversation:
             self.buffer = bytearray(self.inflate.decompress(rest))
         if verb == "NOTIFY":
             self.notify = not re.match(rb"\s*NONE", command.text, re.I)
+            self.delayed = bool(re.search(rb"\(\s*SELECTED-DELAYED\b", command.text, re.I))
 
     def selected(self, command, reply):
         """RFC 9051 section 6.3.2; RECENT and UNSEEN are RFC 3501's."""

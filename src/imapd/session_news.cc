@@ -1,0 +1,64 @@
+// What a session with NOTIFY tells besides the news of its mailbox (RFC 5465).
+#include <algorithm>
+
+#include "imapd/commands/commands.h"
+#include "imapd/notify.h"
+
+namespace bz::imapd {
+
+bool Session::has_news() const {
+  return notifier_ && (notifier_->has_news() || (selected() && mailbox_->gone()) || account_->broken());
+}
+
+// News within a few milliseconds goes out together; the client's next command goes before it. Woken: it is time to tell.
+Task<Session::Waited> Session::wait_for_more_news() {
+  const auto end = net::Deadline::in(config_.coalesce).at();
+  for (;;) {
+    const auto left = std::chrono::ceil<base::Millis>(end - std::chrono::steady_clock::now());
+    if (left <= base::Millis(0)) co_return Waited::Woken;
+    Waited waited = co_await wait(left);
+    if (waited == Waited::TimedOut || stop_requested()) co_return Waited::Woken;
+    if (waited != Waited::Woken) co_return waited;
+  }
+}
+
+void Session::set_notifier(std::unique_ptr<Notifier> notifier) {
+  notifier_ = std::move(notifier);
+  if (notifier_ && selected()) notifier_->entered(mailbox_->info().id);
+}
+
+void Session::own_new(MailboxId in, uint32_t first_uid, uint32_t last_uid, uint64_t first_modseq, uint64_t last_modseq) {
+  if (!notifier_) return;
+  if (selected() && mailbox_->info().id == in)
+    own_new_.add(first_uid, last_uid);
+  else
+    notifier_->own_messages(in, first_modseq, last_modseq);
+}
+
+// Section 5.2: new messages are fetched, but those that the session brought itself.
+void Session::take_news(const store::Changes& changes, uint32_t old_last_uid) {
+  const UidSet own = std::exchange(own_new_, {});
+  if (!changes.exists_changed || notifier_->new_message_items().empty()) return;
+  const auto& uids = view_->uids();
+  for (auto at = std::upper_bound(uids.begin(), uids.end(), old_last_uid); at != uids.end(); ++at)
+    if (!own.contains(*at)) new_messages_.add(*at);
+}
+
+Task<void> Session::tell(store::View::Expunges expunges) {
+  report(expunges);
+  if (ended_ || logged_out_ || !notifier_) co_return;
+  const UidSet messages = std::exchange(new_messages_, {});
+  bool overflow = messages.count() > config_.notify_messages;
+  if (!overflow && !messages.empty()) {
+    co_await fetch_new(*this, messages);
+    if (ended_) co_return;
+  }
+  notifier_->tell(out_, {condstore_, utf8_});
+  overflow |= notifier_->watched() > config_.notify_mailboxes;
+  if (!overflow) co_return;
+  // Section 5.8: as if there had been NOTIFY NONE.
+  imap::untagged(out_, imap::Condition::Ok, "NOTIFICATIONOVERFLOW", "Too much to be told");
+  set_notifier(std::make_unique<Notifier>(*account_, imap::Notify{}, [this] { wake(); }));
+}
+
+}  // namespace bz::imapd
