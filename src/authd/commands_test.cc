@@ -1,6 +1,7 @@
 #include "authd/commands.h"
 
 #include "authd/world_for_test.h"
+#include "crypto/ticket.h"
 
 namespace bz::authd {
 namespace {
