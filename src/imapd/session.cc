@@ -332,7 +332,7 @@ void Session::report_annotations() {
     auto name = names.find(mailbox);  // not there: deleted meanwhile
     if (name == names.end()) continue;
     const std::vector<std::string> list(entries.begin(), entries.end());
-    imap::metadata_changed(out_, name->second, list, utf8_);
+    imap::metadata_changed(out_, name->second, list, utf8());
   }
   changed_count_ = 0;
 }

@@ -39,9 +39,10 @@ void Session::own_new(MailboxId in, uint32_t first_uid, uint32_t last_uid, uint6
 void Session::take_news(const store::Changes& changes, uint32_t old_last_uid) {
   const UidSet own = std::exchange(own_new_, {});
   if (!changes.exists_changed || notifier_->new_message_items().empty()) return;
-  const auto& uids = view_->uids();
-  for (auto at = std::upper_bound(uids.begin(), uids.end(), old_last_uid); at != uids.end(); ++at)
-    if (!own.contains(*at)) new_messages_.add(*at);
+  if (old_last_uid == UINT32_MAX) return;
+  view_->within({old_last_uid + 1, UINT32_MAX}).for_each([&](uint32_t uid) {
+    if (!own.contains(uid)) new_messages_.add(uid);
+  });
 }
 
 Task<void> Session::tell(store::View::Expunges expunges) {
@@ -53,7 +54,7 @@ Task<void> Session::tell(store::View::Expunges expunges) {
     co_await fetch_new(*this, messages);
     if (ended_) co_return;
   }
-  notifier_->tell(out_, {condstore_, utf8_});
+  notifier_->tell(out_, {condstore_, utf8()});
   overflow |= notifier_->watched() > config_.notify_mailboxes;
   if (!overflow) co_return;
   // Section 5.8: as if there had been NOTIFY NONE.
