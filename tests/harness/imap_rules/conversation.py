@@ -114,7 +114,7 @@ class Conversation:
         if command:
             command.seen.append(reply.code if reply.kind == "OK" and reply.code else reply.kind)
         listed, self.listed = self.listed, reply if reply.kind == "LIST" else None
-        if reply.kind == "STATUS" and verb == "LIST":
+        if reply.kind == "STATUS" and verb == "LIST" and not self.notify:   # else it may be news
             self.status_of_list(reply, listed)
         if reply.code == "UNSEEN" and "IMAP4REV2" in self.enabled:
             raise Deviation("UNSEEN after ENABLE IMAP4rev2")   # RFC 9051 Appendix E, 11
@@ -160,6 +160,7 @@ class Conversation:
         self.selecting(command).exists(reply.number)
 
     def on_list(self, reply, command):
+        self.on_status(reply, command)
         if reply.old_name is not None and "IMAP4REV2" not in self.enabled and not self.notify:
             raise Deviation("OLDNAME for a client that knows none")   # RFC 9051 section 6.3.9.7, RFC 5465 section 5.4
         if command and command.verb in ("SELECT", "EXAMINE") and b"\\noselect" in reply.attributes:
@@ -182,11 +183,9 @@ class Conversation:
         if command and command.verb in NO_EXPUNGE:
             raise Deviation(f"messages removed during {command.verb}")
 
-    def on_list(self, reply, command):
+    def on_status(self, reply, command):
         if command is None and not self.notify:
             raise Deviation(f"{reply.kind} while no command is under way")
-
-    on_status = on_list
 
     def on_expunge(self, reply, command):
         self.removal(command)
