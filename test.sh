@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # ./test.sh [--full] [-R REGEX]: builds the dev preset (clang-19, ASan, UBSan) and the product, and runs every test.
-#   --full    adds g++ 12, TSan, clang-tidy, the long crash runs, fuzzing, an Active Directory domain, testssl.sh and the bench
+#   --full    adds g++ 12, TSan, clang-tidy, the long crash runs, fuzzing, an Active Directory domain, Thunderbird, testssl.sh and the bench
 #   -R REGEX  only the tests whose name matches
 # Installs what it needs (root or sudo when something is missing). Ends with the test runner's summary.
 # Corpus tests read BUZON_CORPUS; without it they are reported as skipped, and with CI=true a skip is a failure.
@@ -45,6 +45,8 @@ if [ -n "$full" ]; then
   fuzz/run.sh 60
   step "a domain controller"   # 110 MB of packages to fetch
   python3 tests/interop/domain_controller.py
+  step "Thunderbird"   # 80 MB, installed with the packages above
+  python3 tests/interop/thunderbird.py || [ $? = 77 ]
   step "testssl.sh on each port"
   python3 tests/system/testssl.py
   step "bench"
