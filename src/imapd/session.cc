@@ -428,8 +428,10 @@ namespace {
 // Those of `wanted` that the view holds.
 UidSet existing(const store::View& view, const UidSet& wanted) {
   UidSet out;
-  for (const UidSet::Range& range : wanted.ranges())
-    for (const UidSet::Range& found : view.within(range).ranges()) out.add(found.first, found.last);
+  for (const UidSet::Range& range : wanted.ranges()) {
+    const UidSet held = view.within(range);
+    for (const UidSet::Range& found : held.ranges()) out.add(found.first, found.last);
+  }
   return out;
 }
 
