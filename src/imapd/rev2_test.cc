@@ -95,7 +95,7 @@ TEST_F(Rev2, search_is_answered_by_esearch) {
   EXPECT_EQ(c.ask("c SEARCH TEXT nowhere"), "* ESEARCH (TAG \"c\")\r\nc OK SEARCH completed\r\n");
   EXPECT_EQ(c.ask("d SEARCH RETURN (SAVE) 2:3"), "d OK SEARCH completed, result saved\r\n");
   EXPECT_EQ(c.ask("e UID SEARCH UID $"), "* ESEARCH (TAG \"e\") UID ALL 2:3\r\ne OK SEARCH completed\r\n");
-  EXPECT_EQ(c.ask("f SEARCH CHARSET UTF-8 SUBJECT \"\xC3\xA9\""), "* ESEARCH (TAG \"f\")\r\nf OK SEARCH completed\r\n");
+  EXPECT_EQ(c.ask("f SEARCH CHARSET UTF-8 SUBJECT \"caf\xC3\xA9\""), "* ESEARCH (TAG \"f\")\r\nf OK SEARCH completed\r\n");
   EXPECT_THAT(c.ask("g SEARCH CHARSET X-NONE TEXT x"), StartsWith("g NO [BADCHARSET "));
   EXPECT_THAT(c.ask("h SEARCH MODSEQ 1"), AllOf(HasSubstr("* ESEARCH (TAG \"h\") ALL 1:3 MODSEQ "), HasSubstr("h OK ")));
 }
@@ -146,7 +146,7 @@ TEST_F(Rev2, names_that_are_not_composed_are_taken_and_told_composed) {
   EXPECT_THAT(c.ask("b SELECT \"u\xCC\x88\""), HasSubstr(" \"/\" \"\xC3\xBC\" (\"OLDNAME\" (\"u\xCC\x88\"))\r\n"));
   EXPECT_THAT(c.ask("c LIST \"\" \"u\xCC\x88\""), StartsWith("* LIST (\\HasNoChildren) \"/\" \"\xC3\xBC\"\r\n"));
   EXPECT_THAT(c.ask("d APPEND \"u\xCC\x88\" {3+}\r\nabc"), StartsWith("d OK [APPENDUID "));
-  EXPECT_THAT(c.ask("e STATUS \"u\xCC\x88\" (MESSAGES)"), StartsWith("* STATUS \"u\xCC\x88\" (MESSAGES 1)\r\n"));
+  EXPECT_THAT(c.ask("e STATUS \"u\xCC\x88\" (MESSAGES)"), HasSubstr("* STATUS \"u\xCC\x88\" (MESSAGES 1)\r\n"));
 }
 TEST_F(Rev2, utf8_accept_beside_it_keeps_its_own_rule_about_charsets) {
   w.fill(1);
