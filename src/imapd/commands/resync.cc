@@ -15,7 +15,8 @@ UidSet without_present(const UidSet& vanished, const store::View& view) {
   UidSet out;
   for (const UidSet::Range& range : vanished.ranges()) {
     uint64_t next = range.first;
-    for (const UidSet::Range& here : view.within(range).ranges()) {
+    const UidSet present = view.within(range);
+    for (const UidSet::Range& here : present.ranges()) {
       if (here.first > next) out.add(static_cast<uint32_t>(next), here.first - 1);
       next = uint64_t{here.last} + 1;
     }
