@@ -67,15 +67,17 @@ TEST_F(Metadata, what_does_not_fit_changes_nothing) {
 }
 
 TEST_F(Metadata, ill_formed_names_are_bad) {
+  w.session_config.max_bad = 100;
+  Client asking(w);
   for (const char* name : {"private/a", "/private", "/private/", "/private//a", "/other/a", "/private/a*", "/private/%",
                            "\"/private/\xc3\xa4\"", "/shared/vendor", "/private/vendor/x", "\"\""})
-    EXPECT_THAT(c.ask("a SETMETADATA INBOX (" + std::string(name) + " \"x\")"), StartsWith("a BAD ")) << name;
+    EXPECT_THAT(asking.ask("a SETMETADATA INBOX (" + std::string(name) + " \"x\")"), StartsWith("a BAD ")) << name;
   for (const char* rest : {"", " INBOX", " INBOX ()", " INBOX (DEPTH 2) /private/a", " INBOX (MAXSIZE) /private/a",
                            " (DEPTH 1) (DEPTH 1) /private/a", " INBOX /private/*", " INBOX (SIZE 1) /private/a",
                            " INBOX (/private/a", " INBOX /other"})
-    EXPECT_THAT(c.ask("a GETMETADATA" + std::string(rest)), StartsWith("a BAD ")) << rest;
-  EXPECT_THAT(c.ask("a SETMETADATA INBOX /private/a \"x\""), StartsWith("a BAD "));
-  EXPECT_THAT(c.ask("a SETMETADATA INBOX (/private/a)"), StartsWith("a BAD "));
+    EXPECT_THAT(asking.ask("a GETMETADATA" + std::string(rest)), StartsWith("a BAD ")) << rest;
+  EXPECT_THAT(asking.ask("a SETMETADATA INBOX /private/a \"x\""), StartsWith("a BAD "));
+  EXPECT_THAT(asking.ask("a SETMETADATA INBOX (/private/a)"), StartsWith("a BAD "));
 }
 
 TEST_F(Metadata, of_the_server_is_the_administrators_where_it_is_shared) {
