@@ -20,10 +20,11 @@ def free_port():
         return s.getsockname()[1]
 
 
-def unpack(*names):
+def unpack(*names, alone=False):
+    """Folders with the packages; alone: without what they depend on."""
     if os.geteuid() != 0:
         skip("strangers' servers need root for a mount namespace of their own")
-    done = subprocess.run([str(ROOT / "tools/fetch-strangers"), *names], capture_output=True, text=True)
+    done = subprocess.run([str(ROOT / "tools/fetch-strangers"), *(["--alone"] if alone else []), *names], capture_output=True, text=True)
     if done.returncode:
         skip(f"cannot unpack {' '.join(names)}: {done.stderr[-300:]}")
     return [ROOT / ".deps" / name for name in names]

@@ -28,7 +28,7 @@ JAVA = "/usr/lib/jvm/java-17-openjdk-*/bin/java -cp /usr/share/java/javax.mail.j
 
 def java(folder):
     """Runs Java with the library; the one that is installed, where there is one."""
-    trees = [tree for tree in unpack("openjdk-17-jre-headless", "libmail-java") if (tree / "usr").is_dir()]
+    trees = [tree for tree in unpack("openjdk-17-jre-headless", "libmail-java", "libactivation-java", alone=True) if (tree / "usr").is_dir()]
     namespace = Namespace(folder, trees)
     for tree in trees:
         for settings in tree.glob("etc/java-17-openjdk"):   # without them it does not start
