@@ -14,6 +14,8 @@ struct NotifyEvents {
   bool flags = false;                  // FlagChange; only with messages
   bool mailbox_name = false;           // MailboxName
   bool subscription = false;           // SubscriptionChange
+  bool metadata = false;               // MailboxMetadataChange
+  bool server_metadata = false;        // ServerMetadataChange
   bool unsupported = false;            // an event that we cannot tell of
   std::vector<FetchItem> new_message;  // attributes to be sent of new messages; only of the selected mailbox
 };
@@ -34,6 +36,7 @@ struct Notify {
 
 // What BADEVENT lists (section 3.1).
 inline constexpr std::string_view kBadEvent =
-    "BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)";
+    "BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange MailboxMetadataChange "
+    "ServerMetadataChange)";
 
 }  // namespace bz::imap

@@ -57,8 +57,11 @@ bool event(Parse& p, NotifyEvents& events, Seen& seen) {
     seen.other = events.mailbox_name = true;
   } else if (base::iequals(word, "SubscriptionChange")) {
     seen.other = events.subscription = true;
+  } else if (base::iequals(word, "MailboxMetadataChange")) {
+    seen.other = events.metadata = true;
+  } else if (base::iequals(word, "ServerMetadataChange")) {
+    seen.other = events.server_metadata = true;
   } else if (!base::iequals(word, "MessageNew")) {
-    seen.other |= base::iequals(word, "MailboxMetadataChange") || base::iequals(word, "ServerMetadataChange");
     events.unsupported = true;
   } else {
     seen.message_new = true;

@@ -400,9 +400,14 @@ TEST(Parser, notify) {
             NotifyGroup::Filter::SelectedDelayed);
 }
 TEST(Parser, notify_of_what_nobody_can_tell_is_no_syntax_error) {
-  for (const char* event : {"MessageNew MessageExpunge AnnotationChange", "MailboxMetadataChange", "ServerMetadataChange",
-                            "MailboxName Dinner"})
+  for (const char* event : {"MessageNew MessageExpunge AnnotationChange", "MailboxName Dinner"})
     EXPECT_TRUE(ok<Notify>("a NOTIFY SET (personal (" + std::string(event) + "))").groups[0].events.unsupported) << event;
+}
+TEST(Parser, notify_of_annotations) {
+  const NotifyEvents both =
+      ok<Notify>("a NOTIFY SET (personal (mailboxmetadatachange ServerMetadataChange))").groups[0].events;
+  EXPECT_TRUE(both.metadata && both.server_metadata && !both.unsupported);
+  EXPECT_FALSE(ok<Notify>("a NOTIFY SET (personal (MailboxMetadataChange))").groups[0].events.server_metadata);
 }
 TEST(Parser, notify_that_is_no_notify) {
   std::string names = "a NOTIFY SET";

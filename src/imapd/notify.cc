@@ -113,6 +113,20 @@ void Notifier::left(const store::View& view) {
   if (!watched.all_known) dirty_.insert(info.name);
 }
 
+bool Notifier::wants_annotations() const {
+  return std::any_of(groups_.begin(), groups_.end(),
+                     [](const imap::NotifyGroup& group) { return group.events.metadata || group.events.server_metadata; });
+}
+
+bool Notifier::wants_annotations_of(MailboxId mailbox) const {
+  if (!mailbox.is_set())
+    return std::any_of(groups_.begin(), groups_.end(),
+                       [](const imap::NotifyGroup& group) { return group.events.server_metadata; });
+  const auto all = account_.mailboxes();
+  const auto info = std::find_if(all.begin(), all.end(), [&](const auto& other) { return other.id == mailbox; });
+  return info != all.end() && events_of(groups_, info->name, info->subscribed).metadata;
+}
+
 void Notifier::own_messages(MailboxId in, uint64_t first_modseq, uint64_t last_modseq) {
   if (first_modseq > 0) own_.emplace(in, std::pair(first_modseq, last_modseq));
 }

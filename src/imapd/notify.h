@@ -35,6 +35,10 @@ class Notifier {
   // What the client was told of it, so that the rest is still told.
   void left(const store::View& view);
 
+  // --- annotations (sections 5.6, 5.7) --- of the mailbox, or (not set) of the server
+  bool wants_annotations() const;
+  bool wants_annotations_of(MailboxId mailbox) const;
+
   // --- what the session itself does ---
   void own_messages(MailboxId in, uint64_t first_modseq, uint64_t last_modseq);
   NotifyNames& names() { return names_; }

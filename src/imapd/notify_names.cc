@@ -61,6 +61,7 @@ NameEvents events_of(const std::vector<imap::NotifyGroup>& groups, std::string_v
     all.flags |= group.events.flags;
     all.names |= group.events.mailbox_name;
     all.subscriptions |= group.events.subscription;
+    all.metadata |= group.events.metadata;
   }
   return all;
 }

@@ -19,7 +19,7 @@ std::vector<imap::NotifyGroup> prepared(std::vector<imap::NotifyGroup> groups);
 
 // What the groups, which are prepared, ask for of a mailbox that is not selected (section 6: all that cover it count).
 struct NameEvents {
-  bool messages = false, flags = false, names = false, subscriptions = false;
+  bool messages = false, flags = false, names = false, subscriptions = false, metadata = false;
 };
 NameEvents events_of(const std::vector<imap::NotifyGroup>& groups, std::string_view name, bool subscribed);
 

@@ -243,12 +243,34 @@ TEST(Notify, speaks_the_forms_that_were_enabled) {
   EXPECT_THAT(u.until_line("* 4 UIDFETCH"), HasSubstr("* 4 UIDFETCH (UID 4 RFC822.SIZE "));
 }
 
+// Sections 5.6 and 5.7: without ENABLE METADATA, and only of the mailboxes that are named.
+TEST(Notify, annotations_that_others_change_are_told_by_name) {
+  World w;
+  Client c(w), other(w);
+  EXPECT_THAT(c.ask("a1 NOTIFY SET (selected (MailboxMetadataChange))"), HasSubstr("a1 BAD"));
+  EXPECT_EQ(c.ask("a2 NOTIFY SET (mailboxes Sent (MailboxMetadataChange))"), "a2 OK NOTIFY completed\r\n");
+  other.ask("b1 SETMETADATA INBOX (/private/comment \"x\")");
+  other.ask("b2 SETMETADATA \"\" (/private/comment \"x\")");
+  other.ask("b3 SETMETADATA Sent (/private/comment \"x\" /shared/comment \"y\")");
+  EXPECT_EQ(c.until_line("* METADATA"), "* METADATA Sent /private/comment /shared/comment\r\n");
+  c.ask("a3 SETMETADATA Sent (/private/comment \"mine\")");
+  EXPECT_EQ(noop(c), kQuiet);
+  EXPECT_EQ(c.ask("a4 NOTIFY SET (personal (MailboxName ServerMetadataChange))"), "a4 OK NOTIFY completed\r\n");
+  other.ask("b4 SETMETADATA Sent (/private/comment NIL)");
+  other.ask("b5 SETMETADATA \"\" (/private/comment NIL)");
+  EXPECT_EQ(c.until_line("* METADATA"), "* METADATA \"\" /private/comment\r\n");
+  EXPECT_EQ(c.ask("a5 NOTIFY NONE"), "a5 OK NOTIFY completed\r\n");
+  other.ask("b6 SETMETADATA \"\" (/private/comment \"x\")");
+  EXPECT_EQ(noop(c), kQuiet);
+}
+
 TEST(Notify, refuses_what_it_cannot_tell) {
   World w;
   w.session_config.notify_mailboxes = 5;
   Client c(w), other(w);
-  EXPECT_THAT(c.ask("a1 NOTIFY SET (personal (MailboxMetadataChange))"),
-              HasSubstr("a1 NO [BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)]"));
+  EXPECT_THAT(c.ask("a1 NOTIFY SET (personal (MailboxName NewsOfTheWorld))"),
+              HasSubstr("a1 NO [BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange "
+                        "MailboxMetadataChange ServerMetadataChange)]"));
   EXPECT_THAT(c.ask("a2 NOTIFY SET (personal (FlagChange))"), HasSubstr("a2 BAD"));
   EXPECT_THAT(c.ask("a3 NOTIFY SET (personal (MessageNew MessageExpunge))"), HasSubstr("a3 NO [NOTIFICATIONOVERFLOW]"));
   EXPECT_EQ(c.ask("a4 NOTIFY SET (subtree X (MessageNew MessageExpunge))"), "a4 OK NOTIFY completed\r\n");

@@ -287,7 +287,7 @@ void Session::announce_keywords() {
 
 void Session::report(store::View::Expunges expunges, bool everything) {
   const bool answers = std::exchange(answers_by_news_, false);
-  report_annotations();
+  if (!notifier_) report_annotations();
   if (!selected()) return;
   if (mailbox_->gone()) {
     bye("The selected mailbox was deleted");
@@ -312,12 +312,14 @@ void Session::report(store::View::Expunges expunges, bool everything) {
   if (notifier_ && !everything) take_news(changes, last_uid);
 }
 
-void Session::enable_metadata() {
+void Session::listen_to_annotations() {
+  if (annotation_news_) return;
   annotation_news_ = account_->subscribe_annotations(
       [this](MailboxId mailbox, const store::AnnotationChanges& changes) { annotations_changed(mailbox, changes); });
 }
 
 void Session::annotations_changed(MailboxId mailbox, const store::AnnotationChanges& changes) {
+  if (!metadata_ && !(notifier_ && notifier_->wants_annotations_of(mailbox))) return;
   auto& names = changed_annotations_[mailbox];
   for (const auto& [name, value] : changes) changed_count_ += names.insert(name).second;
   if (changed_count_ > kMaxAnnotationNews) stop("Too much to tell a client that does not listen");

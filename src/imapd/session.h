@@ -119,9 +119,15 @@ class Session {
   bool uid_only() const { return uid_only_; }
   void enable_uid_only() { uid_only_ = true; }  // RFC 9586: no message numbers from now on
 
-  // ENABLE METADATA (RFC 5464 section 4.4): what others change is told. Null before; it says who "others" are.
+  // What others change of annotations is told: all of it after ENABLE METADATA (RFC 5464 section 4.4), or what NOTIFY
+  // names.
+  bool metadata() const { return metadata_; }
+  void enable_metadata() {
+    metadata_ = true;
+    listen_to_annotations();
+  }
+  // Who "others" are not; may be null.
   const store::Mailbox::Subscription& annotation_news() const { return annotation_news_; }
-  void enable_metadata();
 
   // What "$" stands for, as UIDs (RFC 5182); some may be gone. Empty again with every SELECT.
   const UidSet& saved_result() const { return saved_result_; }
@@ -203,6 +209,7 @@ class Session {
   void refuse(std::string tag, std::string_view text);
   void annotations_changed(MailboxId mailbox, const store::AnnotationChanges& changes);
   void report_annotations();
+  void listen_to_annotations();
   void greet();
 
   std::unique_ptr<net::Stream> stream_;
@@ -220,6 +227,7 @@ class Session {
   std::unique_ptr<store::View> view_;
   bool read_only_ = false;
   bool condstore_ = false, qresync_ = false, utf8_accept_ = false, uid_only_ = false, rev2_ = false;
+  bool metadata_ = false;
   store::Mailbox::Subscription annotation_news_;
   std::map<MailboxId, std::set<std::string>> changed_annotations_;  // not told yet
   size_t changed_count_ = 0;                                        // names in it

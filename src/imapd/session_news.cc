@@ -7,7 +7,8 @@
 namespace bz::imapd {
 
 bool Session::has_news() const {
-  return notifier_ && (notifier_->has_news() || (selected() && mailbox_->gone()) || account_->broken());
+  return notifier_ &&
+         (notifier_->has_news() || !changed_annotations_.empty() || (selected() && mailbox_->gone()) || account_->broken());
 }
 
 // News within a few milliseconds goes out together; the client's next command goes before it. Woken: it is time to tell.
@@ -25,6 +26,7 @@ Task<Session::Waited> Session::wait_for_more_news() {
 void Session::set_notifier(std::unique_ptr<Notifier> notifier) {
   notifier_ = std::move(notifier);
   if (notifier_ && selected()) notifier_->entered(mailbox_->info().id);
+  if (notifier_ && notifier_->wants_annotations()) listen_to_annotations();
 }
 
 void Session::own_new(MailboxId in, uint32_t first_uid, uint32_t last_uid, uint64_t first_modseq, uint64_t last_modseq) {
@@ -55,6 +57,7 @@ Task<void> Session::tell(store::View::Expunges expunges) {
     if (ended_) co_return;
   }
   notifier_->tell(out_, {condstore_, utf8()});
+  report_annotations();  // behind the names of new mailboxes
   overflow |= notifier_->watched() > config_.notify_mailboxes;
   if (!overflow) co_return;
   // Section 5.8: as if there had been NOTIFY NONE.

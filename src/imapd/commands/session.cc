@@ -67,7 +67,7 @@ Task<Reply> handle(Session& s, const imap::Enable& command) {
   const bool utf8 = asked(imap::kEnableUtf8) && !s.utf8_accept();
   const bool uid_only = asked(imap::kEnableUidOnly) && !s.uid_only();
   const bool rev2 = asked(imap::kRev2) && !s.rev2();
-  const bool metadata = asked(imap::kEnableMetadata) && !s.annotation_news();
+  const bool metadata = asked(imap::kEnableMetadata) && !s.metadata();
   s.out().append("* ENABLED");
   if (condstore) s.out().append(" CONDSTORE");
   if (qresync) s.out().append(" QRESYNC");
