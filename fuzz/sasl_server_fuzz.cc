@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "sasl/client.h"
 #include "sasl/mechanism.h"
+#include "sasl/ntlm.h"
 
 using namespace bz;
 using namespace bz::sasl;
@@ -26,6 +27,7 @@ static void serve(Kind kind, uint8_t flags, const std::vector<std::string_view>&
                         .realm = "r",
                         .bindings = {.exporter = "0123", .server_end_point = "4567"},
                         .nonce = kind == Kind::Ntlm ? "12345678" : "s",
+                        .ntlm_elsewhere = kind == Kind::Ntlm && (flags & 1) != 0,
                         .offers_plus = (flags & 1) != 0};
   auto machine = make_server(kind, options, clock, random);
   size_t at = 0;
@@ -49,6 +51,16 @@ static void serve(Kind kind, uint8_t flags, const std::vector<std::string_view>&
     } else if (std::holds_alternative<NeedToken>(step) || std::holds_alternative<NeedCertificate>(step)) {
       told_right = (flags & 4) != 0;
       step = machine->identified(told_right ? std::optional<std::string>("u") : std::nullopt);
+    } else if (auto* ntlm = std::get_if<NeedNtlm>(&step)) {
+      BZ_CHECK(!ntlm->bytes.empty() && ntlm->bytes.size() <= kMaxMessage, "message out of bounds");
+      told_right = (flags & 4) != 0 && ntlm->call == NeedNtlm::Call::Authenticate;
+      if (ntlm->call == NeedNtlm::Call::Authenticate) {
+        BZ_CHECK(!ntlm->user.empty(), "anonymous");
+        step = machine->identified(told_right ? std::optional<std::string>("u") : std::nullopt);
+      } else {
+        ntlm::ChallengeMessage challenge{.flags = 0, .target = "T", .server_challenge = "12345678", .target_info = {}};
+        step = machine->answered(GssAnswer{challenge.encode()});
+      }
     } else if (std::holds_alternative<NeedGss>(step)) {
       step = machine->answered(Error(Errc::Denied, "gss_fuzz believes more"));
     } else {

@@ -86,6 +86,8 @@ Step ServerMechanism::settle(Step step) {
   if (std::holds_alternative<NeedToken>(step) || std::holds_alternative<NeedCertificate>(step)) expect_ = Expect::Identity;
   if (std::holds_alternative<NeedPrincipal>(step)) expect_ = Expect::Identity;
   if (std::holds_alternative<NeedGss>(step)) expect_ = Expect::Answer;
+  if (auto* ntlm = std::get_if<NeedNtlm>(&step))
+    expect_ = ntlm->call == NeedNtlm::Call::Negotiate ? Expect::Answer : Expect::Identity;
   if (std::holds_alternative<Done>(step) || std::holds_alternative<Failure>(step)) expect_ = Expect::Nothing;
   return step;
 }

@@ -11,6 +11,7 @@
 //   NeedToken, NeedCertificate -> find out whose it is, then s = m->identified(user); nullopt: nobody's
 //   NeedGss{call, bytes}   -> make the call on the exchange's own security context, where it may block, then
 //                             s = m->answered(result); NeedPrincipal -> as NeedToken, of the principal of that context
+//   NeedNtlm{call, ...}    -> have a domain controller asked, then s = m->answered(challenge), s = m->identified(user)
 //   Done / Failure         -> the end; every further call gives Failure
 // Names and passwords are handed on as the UTF-8 the client sent; who looks them up prepares them (RFC 4013,
 // intl/saslprep.h). Octets that are not UTF-8 are malformed. Limits: a message has at most 8 KiB (24 KiB with tickets,
@@ -88,6 +89,14 @@ struct GssAnswer {
   std::string bytes{};    // Accept: the token for the client, may be empty; Wrap, Unwrap: the message
   bool complete = false;  // Accept: the context stands
 };
+// The messages of NTLM that somebody else judges. Negotiate: answered() with his CHALLENGE. Authenticate: what was sent is
+// NTLMv2 by a named user, bound to this connection if it is bound at all; identified() with whom he says it is.
+struct NeedNtlm {
+  enum class Call : uint8_t { Negotiate, Authenticate };
+  Call call;
+  std::string bytes;
+  std::string domain{}, user{};  // Authenticate: who the client says it is
+};
 struct NeedPrincipal {
   std::string user;  // as whom the client says it comes; may be empty
 };
@@ -104,8 +113,8 @@ struct Failure {
   Why why;
   std::string reason;  // for the log
 };
-using Step = std::variant<Challenge, NeedPassword, NeedCredentials, NeedToken, NeedCertificate, NeedGss, NeedPrincipal,
-                          Done, Failure>;
+using Step = std::variant<Challenge, NeedPassword, NeedCredentials, NeedToken, NeedCertificate, NeedGss, NeedNtlm,
+                          NeedPrincipal, Done, Failure>;
 
 // What binds an exchange to its TLS connection: RFC 9266 tls-exporter, RFC 5929 tls-unique (TLS 1.2 only) and
 // tls-server-end-point. Raw bytes; empty: this connection has none.
@@ -116,11 +125,12 @@ struct ChannelBindings {
 };
 
 struct ServerOptions {
-  std::string host{};          // of the server: CRAM-MD5's challenge, DIGEST-MD5's and NTLM's target
-  std::string service{};       // GSSAPI service name, "imap", "smtp", "pop": DIGEST-MD5's digest-uri
-  std::string realm{};         // DIGEST-MD5; what the stored hashes were made with
-  ChannelBindings bindings{};  // -PLUS, and NTLM when the client sends them
-  std::string nonce{};         // tests with published vectors: the server's random part; empty: drawn
+  std::string host{};           // of the server: CRAM-MD5's challenge, DIGEST-MD5's and NTLM's target
+  std::string service{};        // GSSAPI service name, "imap", "smtp", "pop": DIGEST-MD5's digest-uri
+  std::string realm{};          // DIGEST-MD5; what the stored hashes were made with
+  ChannelBindings bindings{};   // -PLUS, and NTLM when the client sends them
+  std::string nonce{};          // tests with published vectors: the server's random part; empty: drawn
+  bool ntlm_elsewhere = false;  // NTLM is judged by a domain controller (NeedNtlm), not by a hash of ours
   bool offers_plus = false;  // the listener shows the -PLUS of this SCRAM: then a client's "y" is a downgrade (RFC 5802 6)
 };
 

@@ -163,6 +163,30 @@ std::string ChallengeMessage::encode() const {
   return out + name + info;
 }
 
+Result<Challenged> parse_challenge(std::string_view message) {
+  Error bad(Errc::Invalid, "NTLM: not a CHALLENGE message");
+  constexpr size_t kHeader = kChallengeSize - 8;  // old servers send no version
+  if (!is_message(message, 2, kHeader)) return bad;
+  size_t first = message.size();
+  auto target = field(message, 12, kHeader, first), info = field(message, 40, kHeader, first);
+  if (!target || !info) return bad;
+  Challenged out;
+  out.flags = get32(message, 20);
+  out.server_challenge = message.substr(24, 8);
+  if (!info->empty()) {
+    BZ_TRY(out.target_info, parse_av_pairs(*info));
+  }
+  return out;
+}
+
+std::string filetime(const base::Clock& clock) {
+  constexpr uint64_t kSecondsTo1970 = 11'644'473'600;
+  uint64_t time = (kSecondsTo1970 * 1000 + static_cast<uint64_t>(clock.unix_millis())) * 10'000;
+  std::string out;
+  for (int shift = 0; shift < 64; shift += 8) out += static_cast<char>(time >> shift);
+  return out;
+}
+
 Result<Authenticate> parse_authenticate(std::string_view message) {
   Error bad(Errc::Invalid, "NTLM: AUTHENTICATE message");
   if (!is_message(message, 3, kAuthenticateSize)) return bad;

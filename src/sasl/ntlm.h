@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/env.h"
 #include "base/result.h"
 #include "base/secret.h"
 
@@ -57,6 +58,14 @@ struct ChallengeMessage {
   std::vector<AvPair> target_info;
   std::string encode() const;
 };
+
+struct Challenged {
+  uint32_t flags = 0;
+  std::string server_challenge;     // 8 bytes
+  std::vector<AvPair> target_info;  // empty: none
+};
+Result<Challenged> parse_challenge(std::string_view message);
+std::string filetime(const base::Clock& clock);  // 100 ns since 1601, as on the wire
 
 struct Authenticate {
   uint32_t flags = 0;

@@ -1,7 +1,7 @@
-// NTLM, server side, without a domain controller: NEGOTIATE, our CHALLENGE, AUTHENTICATE checked against the NT hash.
-// NTLMv2 only. No signing or sealing follows, so no key is exchanged. A message integrity code (MIC) is checked when the
-// client says it sent one, channel bindings when they are not empty; both are covered by the proof, so nobody on the way
-// can take them out.
+// NTLM, server side: NEGOTIATE, CHALLENGE, AUTHENTICATE. Without a domain controller the challenge is ours and the answer
+// is checked against the NT hash; with one both are its affair, and what may come to it is ours. NTLMv2 only. No signing or
+// sealing follows, so no key is exchanged. A message integrity code (MIC) is checked when the client says it sent one,
+// channel bindings when they are not empty; both are covered by the proof, so nobody on the way can take them out.
 #include "base/text.h"
 #include "sasl/machines.h"
 #include "sasl/ntlm.h"
@@ -14,13 +14,29 @@ using namespace ntlm;
 
 constexpr size_t kNetbiosName = 15;
 
-// 100 ns since 1601.
-std::string filetime(const base::Clock& clock) {
-  constexpr uint64_t kSecondsTo1970 = 11'644'473'600;
-  uint64_t time = (kSecondsTo1970 * 1000 + static_cast<uint64_t>(clock.unix_millis())) * 10'000;
-  std::string out;
-  for (int shift = 0; shift < 64; shift += 8) out += static_cast<char>(time >> shift);
-  return out;
+// What any AUTHENTICATE must be before somebody judges it.
+struct Said {
+  Authenticate message;
+  Response response;
+};
+std::variant<Failure, Said> read_said(std::string_view message) {
+  using Why = Failure::Why;
+  auto parsed = parse_authenticate(message);
+  if (!parsed) return Failure{Why::Malformed, parsed.error().text()};
+  if (parsed->user.empty() || (parsed->flags & kAnonymous)) return Failure{Why::Refused, "NTLM: anonymous"};
+  auto response = parse_response(parsed->nt_response);
+  if (!response) {
+    bool old = response.error().code() == Errc::Unsupported;
+    return Failure{old ? Why::Refused : Why::Malformed, response.error().text()};
+  }
+  if (response->has_mic && parsed->mic.empty()) return Failure{Why::Malformed, "NTLM: no room for the MIC"};
+  return Said{std::move(*parsed), std::move(*response)};
+}
+
+// Only once the proof is known to be good does this tell more than the client's word.
+bool is_bound_elsewhere(const Response& response, const ChannelBindings& bindings) {
+  return !response.channel_bindings.empty() && !bindings.server_end_point.empty() &&
+         !base::equal_constant_time(channel_bindings_hash(bindings.server_end_point), response.channel_bindings);
 }
 
 class Ntlm : public ServerMechanism {
@@ -59,18 +75,11 @@ class Ntlm : public ServerMechanism {
   }
 
   Step on_authenticate(std::string_view message) {
-    auto parsed = parse_authenticate(message);
-    if (!parsed) return malformed(parsed.error().text());
-    if (parsed->user.empty() || (parsed->flags & kAnonymous)) return refused("NTLM: anonymous");
-    auto response = parse_response(parsed->nt_response);
-    if (!response) {
-      bool old = response.error().code() == Errc::Unsupported;
-      return old ? refused(response.error().text()) : malformed(response.error().text());
-    }
-    if (response->has_mic && parsed->mic.empty()) return malformed("NTLM: no room for the MIC");
+    auto read = read_said(message);
+    if (auto* failure = std::get_if<Failure>(&read)) return std::move(*failure);
     authenticate_ = message;
-    said_ = std::move(*parsed);
-    response_ = std::move(*response);
+    said_ = std::move(std::get<Said>(read).message);
+    response_ = std::move(std::get<Said>(read).response);
     return NeedCredentials{account_name()};
   }
 
@@ -89,10 +98,7 @@ class Ntlm : public ServerMechanism {
     if (!right || !credentials.known) return refused("wrong password or unknown user");
     if (response_.has_mic && !base::equal_constant_time(mic(key, wanted, negotiate_, encoded_, authenticate_), said_.mic))
       return refused("NTLM: the messages were changed on their way (MIC)");
-    const std::string& end_point = options_.bindings.server_end_point;
-    if (!response_.channel_bindings.empty() && !end_point.empty() &&
-        !base::equal_constant_time(channel_bindings_hash(end_point), response_.channel_bindings))
-      return refused("NTLM: channel bindings do not match");
+    if (is_bound_elsewhere(response_, options_.bindings)) return refused("NTLM: channel bindings do not match");
     return Done{account_name(), {}, {}};
   }
 
@@ -103,9 +109,52 @@ class Ntlm : public ServerMechanism {
   Response response_;
 };
 
+// The MIC is for the domain's side to check: its key comes from the NT hash. The bindings are for us, who know the
+// connection, and are covered by the proof that is judged there.
+class NtlmElsewhere : public ServerMechanism {
+ public:
+  explicit NtlmElsewhere(ServerOptions options) : bindings_(std::move(options.bindings)) {}
+
+ private:
+  Step on_start() override { return Challenge{}; }
+  Step on_message(std::string_view message) override {
+    return challenged_ ? on_authenticate(message) : on_negotiate(message);
+  }
+
+  Step on_negotiate(std::string_view message) {
+    if (auto asked = parse_negotiate(message); !asked) return malformed(asked.error().text());
+    return NeedNtlm{NeedNtlm::Call::Negotiate, std::string(message)};
+  }
+
+  Step on_answered(Result<GssAnswer> answer) override {
+    if (!answer) return refused(answer.error().text());
+    if (auto good = parse_challenge(answer->bytes); !good) return refused(good.error().text());
+    challenged_ = true;
+    return Challenge{std::move(answer->bytes)};
+  }
+
+  Step on_authenticate(std::string_view message) {
+    auto read = read_said(message);
+    if (auto* failure = std::get_if<Failure>(&read)) return std::move(*failure);
+    Said& said = std::get<Said>(read);
+    if (is_bound_elsewhere(said.response, bindings_)) return refused("NTLM: channel bindings do not match");
+    return NeedNtlm{NeedNtlm::Call::Authenticate, std::string(message), std::move(said.message.domain),
+                    std::move(said.message.user)};
+  }
+
+  Step on_identified(std::optional<std::string> user) override {
+    if (!user) return refused("wrong password or unknown user");
+    return Done{std::move(*user), {}, {}};
+  }
+
+  ChannelBindings bindings_;
+  bool challenged_ = false;
+};
+
 }  // namespace
 
 Machine make_ntlm(ServerOptions options, const base::Clock& clock, base::Random& random) {
+  if (options.ntlm_elsewhere) return std::make_unique<NtlmElsewhere>(std::move(options));
   return std::make_unique<Ntlm>(std::move(options), clock, random);
 }
 

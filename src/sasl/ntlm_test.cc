@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "crypto/digest.h"
 #include "sasl/mechanism.h"
+#include "sasl/ntlm_client.h"
 
 namespace bz::sasl::ntlm {
 namespace {
@@ -235,6 +236,111 @@ TEST_F(NtlmTest, asks_with_an_empty_challenge_when_there_is_no_initial_response)
   Step s = m->next(kNegotiateMessage);
   ASSERT_TRUE(std::holds_alternative<Challenge>(s));
   EXPECT_TRUE(std::holds_alternative<Failure>(m->next(kNegotiateMessage)));
+}
+
+// The order of things when a domain controller judges: what it is asked, and what it is never asked.
+struct NtlmElsewhereTest : NtlmTest {
+  const std::string challenge = [] {
+    ChallengeMessage m{
+        .flags = kUnicode | kNtlm, .target = "OFFICE", .server_challenge = kServerChallenge, .target_info = {}};
+    m.target_info = {{Av::NbComputerName, to_utf16("MAIL")}};
+    return m.encode();
+  }();
+  std::unique_ptr<ServerMechanism> begin() {
+    return make_server(Kind::Ntlm, {.bindings = {.server_end_point = end_point}, .ntlm_elsewhere = true}, clock, random);
+  }
+  Step judge(std::string_view authenticate) {
+    auto m = begin();
+    Step s = m->start(std::string_view(kNegotiateMessage));
+    EXPECT_EQ(get<NeedNtlm>(s).call, NeedNtlm::Call::Negotiate);
+    EXPECT_EQ(get<NeedNtlm>(s).bytes, kNegotiateMessage);
+    EXPECT_EQ(get<Challenge>(m->answered(GssAnswer{challenge})).bytes, challenge);
+    return m->next(authenticate);
+  }
+};
+
+TEST_F(NtlmElsewhereTest, the_domain_is_asked_and_names_the_user) {
+  auto m = begin();
+  EXPECT_EQ(get<Challenge>(m->start(std::nullopt)).bytes, "");
+  ASSERT_TRUE(std::holds_alternative<NeedNtlm>(m->next(kNegotiateMessage)));
+  ASSERT_TRUE(std::holds_alternative<Challenge>(m->answered(GssAnswer{challenge})));
+  const NtlmClient client{.user = "ana", .domain = "OFFICE", .bindings = end_point};
+  const std::string message = client.authenticate(kNegotiateMessage, challenge);
+  Step s = m->next(message);
+  ASSERT_TRUE(std::holds_alternative<NeedNtlm>(s));
+  EXPECT_EQ(get<NeedNtlm>(s).call, NeedNtlm::Call::Authenticate);
+  EXPECT_EQ(get<NeedNtlm>(s).bytes, message);
+  EXPECT_EQ(get<NeedNtlm>(s).user, "ana");
+  EXPECT_EQ(get<NeedNtlm>(s).domain, "OFFICE");
+  Step done = m->identified("ana@example.org");
+  ASSERT_TRUE(std::holds_alternative<Done>(done));
+  EXPECT_EQ(get<Done>(done).user, "ana@example.org");
+  EXPECT_TRUE(std::holds_alternative<Failure>(m->identified("eva@example.org")));
+}
+
+TEST_F(NtlmElsewhereTest, what_our_rules_refuse_never_reaches_it) {
+  using Why = Failure::Why;
+  auto why = [&](std::string_view message) {
+    Step s = judge(message);
+    EXPECT_TRUE(std::holds_alternative<Failure>(s));
+    return get<Failure>(s).why;
+  };
+  EXPECT_EQ(why(kAuthenticateV1), Why::Refused) << "NTLMv1";
+  EXPECT_EQ(why(NtlmClient{.user = ""}.authenticate(kNegotiateMessage, challenge)), Why::Refused) << "anonymous";
+  EXPECT_EQ(why(NtlmClient{.bindings = std::string(32, 'x')}.authenticate(kNegotiateMessage, challenge)), Why::Refused);
+  EXPECT_EQ(why(kNegotiateMessage), Why::Malformed);
+  EXPECT_EQ(why("rubbish"), Why::Malformed);
+  auto m = begin();
+  EXPECT_TRUE(std::holds_alternative<Failure>(m->start(std::string_view("rubbish"))));
+}
+
+TEST_F(NtlmElsewhereTest, its_silence_its_nonsense_and_its_no_are_refusals) {
+  auto m = begin();
+  (void)m->start(std::string_view(kNegotiateMessage));
+  EXPECT_TRUE(std::holds_alternative<Failure>(m->answered(Error(Errc::Unavailable, "nobody there"))));
+  m = begin();
+  (void)m->start(std::string_view(kNegotiateMessage));
+  EXPECT_TRUE(std::holds_alternative<Failure>(m->answered(GssAnswer{kNegotiateMessage})));
+  m = begin();
+  (void)m->start(std::string_view(kNegotiateMessage));
+  EXPECT_TRUE(std::holds_alternative<Failure>(m->identified("ana"))) << "before anything was said";
+  m = begin();
+  (void)m->start(std::string_view(kNegotiateMessage));
+  (void)m->answered(GssAnswer{challenge});
+  (void)m->next(NtlmClient{}.authenticate(kNegotiateMessage, challenge));
+  EXPECT_TRUE(std::holds_alternative<Failure>(m->identified(std::nullopt)));
+}
+
+// The two implementations, of the server's side and of the client's, against one another.
+TEST_F(NtlmTest, our_own_client_is_let_in_by_our_own_server) {
+  for (auto [user, domain, password, good] : {std::tuple{"ana", "OFFICE", "pencil", true},
+                                              {"änne@example.org", "", "pencil", true},
+                                              {"ana", "", "crayon", false}}) {
+    auto m = make_server(Kind::Ntlm, {.host = "mail.example.org"}, clock, random);
+    Step s = m->start(std::string_view(negotiate_message()));
+    auto message =
+        authenticate_message({user, domain, Secret(std::string(password))}, get<Challenge>(s).bytes, clock, random);
+    ASSERT_TRUE(message) << message.error().text();
+    s = m->next(*message);
+    ASSERT_TRUE(std::holds_alternative<NeedCredentials>(s));
+    EXPECT_EQ(std::holds_alternative<Done>(m->supply(secret())), good) << user;
+  }
+  EXPECT_FALSE(authenticate_message({"a", "", Secret("p")}, kNegotiateMessage, clock, random).has_value());
+}
+
+TEST(NtlmMessages, reads_the_challenge_it_writes) {
+  ChallengeMessage m{
+      .flags = kUnicode | kTargetInfo, .target = "OFFICE", .server_challenge = kServerChallenge, .target_info = {}};
+  m.target_info = {{Av::NbComputerName, to_utf16("MAIL")}, {Av::Timestamp, "12345678"}};
+  const std::string bytes = m.encode();
+  auto read = parse_challenge(bytes);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->flags, m.flags);
+  EXPECT_EQ(read->server_challenge, kServerChallenge);
+  ASSERT_EQ(read->target_info.size(), 2u);
+  EXPECT_EQ(read->target_info[1].value, "12345678");
+  for (size_t cut = 0; cut < bytes.size(); ++cut)
+    EXPECT_FALSE(parse_challenge(std::string_view(bytes).substr(0, cut)).has_value()) << cut;
 }
 
 }  // namespace
