@@ -48,8 +48,15 @@ std::optional<std::string_view> field(std::string_view message, size_t at, size_
   return message.substr(offset, size);
 }
 
-std::optional<std::string> name_of(std::string_view utf16) {
-  auto name = from_utf16(utf16);
+// Of clients that offer no Unicode in the code page of their system, which nobody tells us: ASCII is the same in all.
+std::optional<std::string> from_oem(std::string_view bytes) {
+  if (std::any_of(bytes.begin(), bytes.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+    return std::nullopt;
+  return std::string(bytes);
+}
+
+std::optional<std::string> name_of(std::string_view bytes, bool unicode) {
+  auto name = unicode ? from_utf16(bytes) : from_oem(bytes);
   if (!name || name->size() > kMaxField || name->find('\0') != name->npos) return std::nullopt;
   return name;
 }
@@ -197,8 +204,8 @@ Result<Authenticate> parse_authenticate(std::string_view message) {
   if (!lm || !nt || !domain || !user || !workstation || !key) return bad;
   Authenticate out;
   out.flags = get32(message, 60);
-  if (!(out.flags & kUnicode)) return fail(Errc::Unsupported, "NTLM: names that are not Unicode");
-  auto its_domain = name_of(*domain), its_user = name_of(*user);
+  const bool unicode = (out.flags & kUnicode) != 0;
+  auto its_domain = name_of(*domain, unicode), its_user = name_of(*user, unicode);
   if (!its_domain || !its_user) return fail(Errc::Invalid, "NTLM: name");
   out.domain = std::move(*its_domain);
   out.user = std::move(*its_user);

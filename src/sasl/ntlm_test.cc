@@ -101,6 +101,23 @@ TEST(NtlmMessages, believes_no_offset) {
   for (size_t cut = 0; cut < 16; ++cut) EXPECT_FALSE(parse_negotiate(std::string_view(kNegotiateMessage).substr(0, cut)));
 }
 
+// curl offers none, and Samba's challenge then has none either.
+TEST(NtlmMessages, names_without_unicode_are_ascii) {
+  std::string message = raw("4e544c4d5353500003000000");
+  std::string payload = "OFFICEana";
+  auto field = [&](size_t size, size_t at) {
+    for (size_t v : {size, size, at, size_t{0}}) message += static_cast<char>(v), message += static_cast<char>(v >> 8);
+  };
+  field(0, 0), field(0, 0), field(6, 64), field(3, 70), field(0, 0), field(0, 0);
+  message += raw("02020000");
+  auto said = parse_authenticate(message + payload);
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->user, "ana");
+  EXPECT_EQ(said->domain, "OFFICE");
+  payload[7] = static_cast<char>(0xf1);
+  EXPECT_FALSE(parse_authenticate(message + payload).has_value());
+}
+
 TEST(NtlmMessages, target_information_is_bounded) {
   EXPECT_FALSE(parse_av_pairs("").has_value());
   EXPECT_FALSE(parse_av_pairs(raw("0100ff00aa")).has_value());
