@@ -19,11 +19,12 @@ namespace {
 constexpr uint64_t kRead = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 constexpr uint64_t kWrite = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
                             LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK;
-constexpr uint64_t kNever = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_FIFO |
-                            LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
+constexpr uint64_t kExecute = LANDLOCK_ACCESS_FS_EXECUTE;
+constexpr uint64_t kNever = LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+                            LANDLOCK_ACCESS_FS_MAKE_SYM;
 // Known to newer kernels than these headers may be: ABI 2 moves files between folders, ABI 3 truncates.
 constexpr uint64_t kRefer = 1u << 13, kTruncate = 1u << 14;
-constexpr uint64_t kOnFiles = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | kTruncate;
+constexpr uint64_t kOnFiles = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | kExecute | kTruncate;
 
 Result<void> allow(int ruleset, const std::string& path, uint64_t access) {
   Fd fd(::openat(kHere, path.c_str(), O_PATH | O_CLOEXEC));
@@ -46,11 +47,14 @@ Result<SandboxReport> landlock(const Policy& policy) {
   if (abi >= 2) write |= kRefer;
   if (abi >= 3) write |= kTruncate;
   landlock_ruleset_attr attributes{};
-  attributes.handled_access_fs = kRead | write | kNever;
+  attributes.handled_access_fs = kRead | write | kExecute | kNever;
   Fd ruleset(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)));
   if (!ruleset) return base::from_errno(errno, "landlock");
   for (const auto& path : policy.read) {
     BZ_TRY_VOID(allow(ruleset.get(), path, kRead));
+  }
+  for (const auto& path : policy.execute) {
+    BZ_TRY_VOID(allow(ruleset.get(), path, kRead | kExecute));
   }
   for (const auto& path : policy.write) {
     BZ_TRY_VOID(allow(ruleset.get(), path, kRead | write));

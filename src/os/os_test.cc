@@ -231,6 +231,19 @@ TEST_F(Sandbox, LandlockKeepsARoleInItsFolder) {
   EXPECT_EQ(probe("auth", "resolv"), "EACCES");
 }
 
+TEST_F(Sandbox, AProgramThatIsNotOursMayConnectHereAndNothingElse) {
+  for (const char* action : {"nothing", "thread", "epoll", "unix-socket"})
+    EXPECT_EQ(probe("foreign", action), "done") << action;
+  for (const char* action : {"socket", "fork", "exec", "ptrace", "listen", "bind", "kill-other", "rename"})
+    EXPECT_EQ(probe("foreign", action), "EPERM") << action;
+  EXPECT_EQ(probe("foreign", "memory"), "ENOMEM");
+  EXPECT_EQ(probe("foreign", "abort"), "SIGABRT");
+  if (probe("mailstore", "landlock") != "done") GTEST_SKIP() << "no landlock in this kernel";
+  EXPECT_EQ(probe("foreign", "open-passwd"), "done") << "its user's";
+  for (const char* action : {"open-own", "open-above", "write-read-only"})
+    EXPECT_EQ(probe("foreign", action), "EACCES") << action;
+}
+
 TEST(Policy, IsKnownForRolesOnly) {
   EXPECT_TRUE(policy_of("gateway"));
   auto auth = policy_of("auth");

@@ -4,15 +4,13 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <memory>
 
-#include "base/check.h"
+#include "os/filter.h"
 #include "os/sandbox_build.h"
 
 namespace bz::os {
@@ -131,43 +129,6 @@ constexpr const char* kRefused[] = {"inotify_init1",   "keyctl",        "mbind",
                                     "perf_event_open", "set_mempolicy", "chown", "fchown",       "fchownat"};
 constexpr const char* kUnknown[] = {"clone3", "io_uring_setup", "landlock_create_ruleset"};  // ENOSYS
 
-class Filter {
- public:
-  Filter() : context_(seccomp_init(SCMP_ACT_KILL_PROCESS), &seccomp_release) {
-    BZ_CHECK(context_ != nullptr, "no memory for a filter");
-    note(seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_TSYNC, 1));  // every thread of the process
-    note(seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_LOG, 1));    // what is refused is in the kernel's log
-    // Ordered by priority as a tree: each call of a busy role passes the filter.
-    note(seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2));
-  }
-  template <class List>
-  void add(uint32_t action, const List& names) {
-    for (const char* name : names) one(action, name);
-  }
-  template <class... Arguments>
-  void one(uint32_t action, const char* name, Arguments... arguments) {
-    int call = seccomp_syscall_resolve_name(name);
-    if (call == __NR_SCMP_ERROR) return;  // this architecture or library does not know it: then nobody calls it
-    const scmp_arg_cmp list[] = {arguments..., scmp_arg_cmp{}};
-    note(seccomp_rule_add_array(context_.get(), action, call, sizeof...(arguments), list));
-  }
-  Result<void> load() {
-    if (error_ == 0) note(seccomp_load(context_.get()));
-    if (error_ != 0) return base::from_errno(error_, "seccomp");
-    return {};
-  }
-
- private:
-  void note(int rc) {
-    if (rc < 0 && error_ == 0) error_ = -rc;
-  }
-  std::unique_ptr<void, void (*)(scmp_filter_ctx)> context_;
-  int error_ = 0;
-};
-
-scmp_arg_cmp equals(unsigned index, uint64_t value) { return {index, SCMP_CMP_EQ, value, 0}; }
-scmp_arg_cmp bits(unsigned index, uint64_t mask, uint64_t value) { return {index, SCMP_CMP_MASKED_EQ, mask, value}; }
-
 // Calls that are harmless in one form only.
 void add_forms(Filter& filter, const Policy& policy, uint32_t refused) {
   // Threads, but no processes: clone with CLONE_THREAD (clone3 hides its flags, so glibc is told there is none).
@@ -220,7 +181,7 @@ void allow_outward(Policy& policy) {
 Result<SandboxReport> restrict_calls(const Policy& policy) {
   if (kSanitized) return SandboxReport{false, "sanitizer build: no sandbox"};
   const uint32_t refused = SCMP_ACT_ERRNO(EPERM);
-  Filter filter;
+  Filter filter(SCMP_ACT_KILL_PROCESS);
   filter.add(SCMP_ACT_ALLOW, kAlways);
   filter.add(policy.files ? SCMP_ACT_ALLOW : refused, kPaths);
   if (policy.files) filter.add(SCMP_ACT_ALLOW, kFileWork);

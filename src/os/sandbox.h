@@ -14,7 +14,7 @@
 // mta        its folder, resolver, CAs  yes               yes               yes
 // egress     its folder, resolver, CAs  yes               yes               yes
 // admin      its folder, resolver, CAs  yes               yes               yes
-// No role may exec, fork, trace, mount, change users or listen.
+// No role may exec, fork, trace, mount, change users or listen. Programs that are not ours: os/foreign.h.
 #pragma once
 #include <string>
 #include <string_view>
@@ -31,6 +31,7 @@ struct Policy {
   // Landlock; relative to the working directory. What is not there is passed over.
   std::vector<std::string> read{};
   std::vector<std::string> write{};
+  std::vector<std::string> execute{};  // programs and their interpreters; no role has any
 };
 // NotFound: no such role.
 Result<Policy> policy_of(std::string_view role);

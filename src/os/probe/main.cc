@@ -1,6 +1,8 @@
 // Enters a role's sandbox in the working directory, then tries one thing: os_sandbox_probe ROLE ACTION. Exit status: 0
-// done, otherwise errno of what was refused; 200 when there is no sandbox here. Built without sanitizers.
+// done, otherwise errno of what was refused; 200 when there is no sandbox here. Built without sanitizers. ROLE "foreign":
+// the probe becomes itself as a program that is not ours (os/foreign.h), which then tries the action.
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,6 +19,7 @@
 #include <thread>
 
 #include "os/file.h"
+#include "os/foreign.h"
 #include "os/sandbox.h"
 
 namespace {
@@ -89,11 +92,35 @@ const std::map<std::string, std::function<int()>> kActions = {
     {"listen", [] { return error_of(::listen(2, 1)); }},
     {"kill-other", [] { return error_of(::syscall(SYS_tgkill, 1, 1, 0)); }},
     {"abort", []() -> int { std::abort(); }},
+    {"unix-socket", [] { return error_of(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)); }},
+    {"bind", [] { return error_of(::bind(2, nullptr, 0)); }},
+    {"rename", [] { return error_of(::rename("own", "other")); }},
+    {"memory",
+     [] {
+       void* much = ::mmap(nullptr, std::size_t{2} << 30, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+       return much == MAP_FAILED ? errno : 0;
+     }},
 };
+
+int as_foreign(const std::string& action) {
+  char self[4096];
+  const ssize_t size = ::readlink("/proc/self/exe", self, sizeof self);
+  if (size <= 0) return 2;
+  bz::os::ForeignProgram program{.path = std::string(self, static_cast<size_t>(size))};
+  program.arguments = {"probe", "inside", action};
+  auto error = bz::os::become_foreign(program, [](const bz::os::SandboxReport&, const bz::os::SandboxReport&) {});
+  std::fprintf(stderr, "%s\n", error.to_string().c_str());
+  return 200;
+}
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
+  if (argv[1] == std::string("foreign")) return as_foreign(argv[2]);
+  if (argv[1] == std::string("inside")) {
+    auto it = kActions.find(argv[2]);
+    return it == kActions.end() ? 2 : it->second();
+  }
   auto policy = bz::os::policy_of(argv[1]);
   if (!policy) return 2;
   auto files = bz::os::restrict_files(*policy);
