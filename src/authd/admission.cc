@@ -54,8 +54,27 @@ Task<std::optional<sasl::Step>> Service::wait_turn(ExchangePtr x, bool remembere
   co_return refusal;
 }
 
+// As wait_turn, for one who holds what others wait for: where somebody is before him in a line he is sent away.
+std::optional<sasl::Step> Service::take_turn(Exchange& x) {
+  auto busy = [&] { return x.fail_for_now(Error(Errc::Limit, "others from strange places are tried just now")); };
+  if (x.stranger && options_.guard.max_account_failures != 0) {
+    auto& line = lines_[x.user];
+    if (!line) line = std::make_shared<Turnstile>(1, kMaxInLine);
+    x.line = line;
+    x.turn = line->try_enter();
+    if (!x.turn) return busy();
+  }
+  if (x.suspect) {
+    x.place = suspects_.try_enter();
+    if (!x.place) return busy();
+  }
+  return std::nullopt;
+}
+
 // When the failure, if it was one, has been counted.
 void Service::end_turn(Exchange& x) {
+  x.ntlm_patience.reset();
+  x.ntlm.reset();
   auto line = std::move(x.line);
   x.place.reset();
   x.turn.reset();

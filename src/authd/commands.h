@@ -69,7 +69,8 @@ class Commands {
   Task<Text> alias();
   Task<Result<directory::Secrets>> make_secrets(std::string account, directory::SecretKinds kinds);
   Task<Text> directory_test();  // directory_test_command.cc
-  Task<Text> guard();           // guard_command.cc
+  Task<void> explain_ntlm(std::vector<directory::Finding>& steps, std::string user, std::optional<Secret> password);
+  Task<Text> guard();  // guard_command.cc
   Text guard_list() const;
   Text guard_stale() const;
   std::string done(std::string_view what, const directory::Account& account) const;

@@ -84,7 +84,11 @@ Task<Commands::Text> Commands::directory_test() {
     if (!record) co_return std::move(record).error();
     explain_place(steps, service_.options_.routes, record->account);
   }
-  bool good = !has(steps, Finding::Kind::Bad);
+  const bool good = !has(steps, Finding::Kind::Bad);
+  if (good && !service_.options_.ntlm.domains.empty()) {
+    auto asking = explain_ntlm(steps, user, password);
+    co_await std::move(asking);
+  }
   status_ = good ? 0 : 1;
   if (command_.json) co_return json_of(user, good, steps);
   std::string out;

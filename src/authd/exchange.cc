@@ -98,6 +98,7 @@ Task<void> Service::run_exchange(ExchangePtr x) {
                               .realm = options_.secrets.digest_realm,
                               .bindings = std::move(bindings),
                               .nonce = {},
+                              .ntlm_elsewhere = !options_.ntlm.domains.empty(),
                               .offers_plus = plus};
   x->machine = sasl::make_server(*kind, std::move(options), world_.clock, world_.random);
   std::optional<std::string_view> initial;
@@ -110,7 +111,10 @@ Task<void> Service::run_exchange(ExchangePtr x) {
       auto response = co_await std::move(asking);
       if (!response) {
         // A client may leave instead of acknowledging what RFC 7628 3.2.3 told it: it was refused all the same.
-        if (x->detail.empty()) {
+        if (response.error().code() == Errc::Timeout) {
+          auto refusing = refuse(x, kTemporary, response.error().text());
+          co_await std::move(refusing);
+        } else if (x->detail.empty()) {
           log_end(*x, "abandoned", response.error().text());
         } else {
           auto refusing = refuse(x, kRefused, x->detail);
@@ -134,6 +138,9 @@ Task<void> Service::run_exchange(ExchangePtr x) {
     } else if (auto* call = std::get_if<sasl::NeedGss>(&step)) {
       auto calling = call_gss(x, std::move(*call));
       step = co_await std::move(calling);
+    } else if (auto* ntlm = std::get_if<sasl::NeedNtlm>(&step)) {
+      auto asking = ask_domain(x, std::move(*ntlm));
+      step = co_await std::move(asking);
     } else if (auto* principal = std::get_if<sasl::NeedPrincipal>(&step)) {
       auto judging = judge_principal(x, std::move(*principal));
       step = co_await std::move(judging);

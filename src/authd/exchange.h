@@ -18,6 +18,8 @@ struct Service::Exchange {
   base::MonoTime began;
   std::unique_ptr<sasl::ServerMechanism> machine{};
   std::shared_ptr<gss::Context> gss{};  // GSSAPI, GSS-SPNEGO; shared with the call on the pool, which may outlive us
+  std::unique_ptr<NtlmHelpers::Conversation> ntlm{};                // while a domain judges
+  std::unique_ptr<net::Loop::Timer> ntlm_patience{};                // with a client that has a helper and the word
   std::optional<base::Completion<std::string>::Promise> waiting{};  // set while the client has the word
   bool abandoned = false;                                           // nobody wants the answer any more
 
@@ -53,12 +55,14 @@ struct Service::Exchange {
     temporary = true;
     return sasl::Failure{sasl::Failure::Why::Refused, error.to_string()};
   }
+  void end_waiting(const Error& why) {
+    if (!waiting) return;
+    auto promise = *std::exchange(waiting, std::nullopt);
+    promise.set(why);
+  }
   void abandon() {
     abandoned = true;
-    if (waiting) {
-      auto promise = *std::exchange(waiting, std::nullopt);
-      promise.set(fail(Errc::Cancelled, "the client went away"));
-    }
+    end_waiting(fail(Errc::Cancelled, "the client went away"));
   }
 };
 

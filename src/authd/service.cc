@@ -36,6 +36,7 @@ Service::~Service() {
   suspects_.close();
   for (auto& [account, line] : lines_) line->close();
   for (auto& [source, line] : strangers_) line.close();
+  if (world_.ntlm) world_.ntlm->close();
   tasks_.cancel();
   exchanges_.clear();  // they hold places in the lines
 }

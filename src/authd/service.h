@@ -14,6 +14,7 @@
 //     client gave is logged only if it has the form of an address: people type passwords into the wrong field. A counted
 //     failure is an "offence" besides, whose form is promised (docs/administration.md).
 //  7. A password that its directory has refused is not sent to it again for a while (directory/stale_passwords.h).
+//  8. Who holds a helper (ntlm_helpers.h) waits in no line: where others stand, he is put off.
 //
 // Peers are told end_sessions at once when an account is disabled, removed, or gets a new password, and for disabled and
 // removed ones once more when the last ticket signed before has expired.
@@ -32,6 +33,7 @@
 #include <variant>
 #include <vector>
 
+#include "authd/ntlm_helpers.h"
 #include "authd/routes.h"
 #include "authd/tokens.h"
 #include "authd/turnstile.h"
@@ -47,6 +49,7 @@
 #include "gss/principal.h"
 #include "net/loop.h"
 #include "sasl/mechanism.h"
+#include "sasl/ntlm_names.h"
 #include "wire/schema.h"
 
 namespace bz::authd {
@@ -72,6 +75,12 @@ struct KerberosRules {
   bool bindings_required = false;  // and refuse who sends none
 };
 
+// NTLM by a domain that is asked through helpers; no domains: by NT hashes of ours.
+struct NtlmRules {
+  std::vector<sasl::ntlm::DomainRule> domains{};
+  base::Millis client_time{10'000};  // from the challenge to its answer: a helper waits meanwhile
+};
+
 struct Options {
   std::string host;                                                    // named in challenges
   std::map<std::string, std::vector<sasl::Kind>, std::less<>> offers;  // listener name -> mechanisms
@@ -80,6 +89,7 @@ struct Options {
   CertificateRules certificates{};                                     // EXTERNAL
   std::shared_ptr<Tokens> tokens{};  // OAUTHBEARER, XOAUTH2; shared with logins under way; none: no token is good
   KerberosRules kerberos{};          // GSSAPI, GSS-SPNEGO
+  NtlmRules ntlm{};
   directory::GuardOptions guard{};
   base::Millis cache_life{3'600'000};
   base::Millis stale_life{30 * 60'000};  // 0: what a directory refused is sent to it again
@@ -102,6 +112,7 @@ struct World {
   std::function<Result<void>(const PeerId&, wire::Type, std::string_view payload)> send;
   std::function<Task<void>(base::Millis)> sleep;  // the loop's; tests turn time themselves
   net::BlockingPool* gss_pool = nullptr;          // for calls of the GSS-API; needed where there is an acceptor
+  NtlmHelpers* ntlm = nullptr;                    // needed where a domain judges NTLM
 };
 
 class Service {
@@ -138,6 +149,7 @@ class Service {
   // admission.cc
   std::optional<sasl::Step> admit(Exchange& exchange, std::string user);
   Task<std::optional<sasl::Step>> wait_turn(ExchangePtr exchange, bool remembered);
+  std::optional<sasl::Step> take_turn(Exchange& exchange);
   void end_turn(Exchange& exchange);
   // password.cc
   Task<sasl::Step> judge_password(ExchangePtr exchange, sasl::NeedPassword need);
@@ -153,6 +165,12 @@ class Service {
   // kerberos.cc
   Task<sasl::Step> call_gss(ExchangePtr exchange, sasl::NeedGss need);
   Task<sasl::Step> judge_principal(ExchangePtr exchange, sasl::NeedPrincipal need);
+  // ntlm.cc
+  Task<sasl::Step> ask_domain(ExchangePtr exchange, sasl::NeedNtlm need);
+  Task<sasl::Step> begin_ntlm(ExchangePtr exchange, std::string negotiate);
+  Task<sasl::Step> judge_ntlm(ExchangePtr exchange, sasl::NeedNtlm need);
+  Task<sasl::Step> hear_domain(ExchangePtr exchange, std::string authenticate);
+  sasl::Step refuse_ntlm(Exchange& exchange, std::string why);
   // outcome.cc
   Task<void> accept(ExchangePtr exchange, sasl::Done done);
   Task<void> refuse(ExchangePtr exchange, uint8_t kind, std::string reason);

@@ -38,6 +38,12 @@ class Turnstile {
     auto place = co_await turn;
     co_return std::move(place);
   }
+  // A place that is free now; null: there is none.
+  PlacePtr try_enter() {
+    if (taken_ >= places_ || closed_) return nullptr;
+    ++taken_;
+    return std::make_unique<Place>(*this);
+  }
   size_t waiting() const { return waiting_.size(); }
   // Another number of places; who has one keeps it.
   void resize(size_t places) {

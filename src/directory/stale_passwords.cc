@@ -101,6 +101,23 @@ void StalePasswords::right(AccountId id, const Secret& password) {
   account.right = std::move(its);
 }
 
+uint64_t StalePasswords::times(AccountId id, const Secret& password) const {
+  const Account* known = accounts_.find(key_of(id));
+  if (!known) return 0;
+  const std::string its = mac(id, password);
+  auto it = find_in(known->passwords, [&](const Password& p) { return base::equal_constant_time(p.mac, its); });
+  if (it == known->passwords.end() || is_old(*it)) return 0;
+  uint64_t sum = 0;
+  for (const Device& device : it->devices) sum += device.count;
+  return sum;
+}
+
+void StalePasswords::clear(AccountId id, const Secret& password) {
+  if (!accounts_.find(key_of(id))) return;
+  const std::string its = mac(id, password);
+  std::erase_if(accounts_.touch(key_of(id), max_accounts_).passwords, [&](const Password& p) { return p.mac == its; });
+}
+
 size_t StalePasswords::forget(AccountId id) {
   const std::string key = key_of(id);
   const Account* account = accounts_.find(key);

@@ -44,6 +44,9 @@ class StalePasswords {
   };
   const Device* wrong(const Attempt& attempt, uint64_t version, const Secret& password, bool asked);
   void right(AccountId account, const Secret& password);
+  // For what is no password but stands for one (a client's NTLM): how often it was wrong within a day, and that it is not.
+  uint64_t times(AccountId account, const Secret& password) const;
+  void clear(AccountId account, const Secret& password);
   // The account's password was set anew, or the administrator wants it asked again. By id, or by name; how many were there.
   size_t forget(AccountId account);
   size_t forget(std::string_view name);
