@@ -15,6 +15,7 @@
 #include "app/config.h"
 #include "app/control_client.h"
 #include "app/init.h"
+#include "app/ntlm_processes.h"
 #include "app/reload_report.h"
 #include "app/serve.h"
 #include "app/system.h"
@@ -249,6 +250,8 @@ int run(const Common& common, std::vector<std::string> arguments) {
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
+  // The supervisor's own; the words behind it are another program's.
+  if (argc > 1 && argv[1] == std::string_view("ntlm-helper")) return become_ntlm_helper({argv + 2, argv + argc});
   Common common;
   auto words = take_common(argc, argv, common);
   if (!words) {

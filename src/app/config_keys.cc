@@ -115,6 +115,12 @@ constexpr Key<Config> kKeys[] = {
     {"kerberos.channel_binding", Text, "\"optional\"", 3, 8, "off|optional|required", "optional: what a client sends must be of this TLS connection (tls-server-end-point); required: it must send it; off: for TLS that ends elsewhere", TO(kerberos.channel_binding)},
     {"kerberos.clock_skew", Duration, "\"5m\"", kSecond, 10 * kMinute, "", "how far a client's clock may be off", TIME(kerberos.clock_skew)},
     {"kerberos.threads", Number, "2", 1, 16, "", "tickets judged at the same time", NUMBER(kerberos.threads)},
+    {"ntlm.helper", Text, "", 1, 4096, "", "Samba's ntlm_auth (\"/usr/bin/ntlm_auth\", package winbind): NTLM logins are judged by the Windows domain this host is a member of, instead of by NT hashes of ours", TO(ntlm.helper)},
+    {"ntlm.domains", TextList, "[]", 0, 50, "", "whose users may log in: \"OFFICE\" (OFFICE\\ana is ana, which a directory finds as sAMAccountName) or \"OFFICE=example.org\" (she is ana@example.org); the first is meant where a client names none", LIST(ntlm.domains)},
+    {"ntlm.helpers", Number, "8", 1, 64, "", "processes of ntlm.helper; each judges one login at a time, from the challenge to the verdict", NUMBER(ntlm.helpers)},
+    {"ntlm.smb_conf", Text, "", 1, 4096, "", "Samba's settings for ntlm.helper, where they are not /etc/samba/smb.conf; its user must be able to read them", TO(ntlm.smb_conf)},
+    {"ntlm.answer_time", Duration, "\"7s\"", kSecond, kMinute, "", "how long a helper may take for an answer, and a login may wait for a free helper; twice as long and 5 s must fit into gateway.auth_time", TIME(ntlm.answer_time)},
+    {"ntlm.client_time", Duration, "\"10s\"", kSecond, 5 * kMinute, "", "how long a client may keep a challenge, and with it a helper", TIME(ntlm.client_time)},
 
     {"guard.trusted", TextList, "[\"127.0.0.0/8\", \"::1/128\"]", 0, 1000, "", "networks that are never delayed or limited", LIST(guard.trusted)},
     {"guard.denied", TextList, "[]", 0, 1000, "", "networks nobody may log in from; mail on port 25 is taken from there all the same", LIST(guard.denied)},
@@ -199,6 +205,7 @@ constexpr Key<Config> kKeys[] = {
     {"users.admin", Text, "\"buzon-admin\"", 1, 32, "", "user of the role when started as root", TO(users.admin), false, RESTART(users.admin)},
     {"users.connector", Text, "\"buzon-connector\"", 1, 32, "", "user of the role when started as root; only on a gateway's host", TO(users.connector), false, RESTART(users.connector)},
     {"users.inner", Text, "\"buzon-inner\"", 1, 32, "", "user of the role when started as root; only with inner.listen", TO(users.inner), false, RESTART(users.inner)},
+    {"users.ntlm", Text, "\"buzon-ntlm\"", 1, 32, "", "user of ntlm.helper when started as root: a member of the group that may use winbind's privileged pipe (winbindd_priv)", TO(users.ntlm), false, RESTART(users.ntlm)},
 };
 
 constexpr Key<ListenerConfig> kListenerKeys[] = {

@@ -2,6 +2,7 @@
 #include "app/config_inner.h"
 #include "app/config_kerberos.h"
 #include "app/config_names.h"
+#include "app/config_ntlm.h"
 #include "app/config_oauth.h"
 #include "app/config_parts.h"
 #include "directory/entry.h"
@@ -26,6 +27,7 @@ Result<void> check_logins(const Config& config, Where where) {
     if (name != "email" && name != "upn" && name != "cn")
       return bad(where, "client_certificates.names", "knows \"email\", \"upn\" and \"cn\"");
   if (auto oauth = check_oauth(config); !oauth) return bad(where, "oauth", oauth.error().text());
+  if (auto ntlm = check_ntlm(config); !ntlm) return bad(where, "ntlm", ntlm.error().text());
   if (auto kerberos = check_kerberos(config); !kerberos) return bad(where, "kerberos", kerberos.error().text());
   for (const ListenerConfig& listener : config.listeners) {
     std::string key = "listener " + listener.name;

@@ -61,7 +61,7 @@ TEST(Reload, doc_says_of_each_key_whether_it_needs_a_restart) {
     EXPECT_EQ(row.find("takes effect at a restart") != row.npos, key.needs_restart != nullptr) << key.name;
     restarts += key.needs_restart != nullptr ? 1 : 0;
   }
-  EXPECT_EQ(restarts, 21u);
+  EXPECT_EQ(restarts, 22u);
 }
 
 roles::ListenerConfig at(std::string name, uint16_t port) {

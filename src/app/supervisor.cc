@@ -51,6 +51,7 @@ Supervisor::Supervisor(net::Loop& loop, os::Signals& signals, std::string config
       loaded_(std::move(loaded)),
       ticket_keys_(crypto::rotate_ticket_keys(Secret(), base::system_random()).value()),
       hook_runner_(loop),
+      ntlm_processes_(loop, [this](net::OwnedFd socket) { give_ntlm(std::move(socket)); }),
       file_timer_(loop, [this] { watch_files(); }),
       gateway_timer_(loop, [this] { begin_gateways(); }),
       ticket_timer_(loop, [this] { rotate_tickets(); }) {}
@@ -83,6 +84,8 @@ Result<void> Supervisor::start() {
     on_control(std::move(request), std::move(reply));
   });
   BZ_TRY_VOID(make_children());
+  BZ_TRY_VOID(know_ntlm_user(loaded_.config));
+  place_ntlm();
   signal_watch_.on_ready([this](bool, bool) { on_signals(); });
   file_timer_.arm(net::Deadline::in(kFileWatch));
   gateway_timer_.arm(net::Deadline::in(kGatewayWait));
@@ -161,6 +164,7 @@ void Supervisor::fill(Child& child) {
   tell(child);
   if (child.role().name == "gateway" || child.role().name == "inner") give_listeners(child);
   wire_up(child);
+  if (child.role().name == "auth") ntlm_processes_.begin();
 }
 
 void Supervisor::give_listeners(Child& child) {
@@ -236,6 +240,7 @@ void Supervisor::on_gone(Child& child) {
   }
   if (round_) round_->settle(child);
   if (log_round_) log_round_->settle(child);
+  if (child.role().name == "auth") ntlm_processes_.end();
   if (child.retired()) loop_.post([this] { forget_retired(); });  // not within its own call
   if (stopping_) stop_next();
 }
@@ -261,6 +266,7 @@ void Supervisor::reap() {
       (*it)->ended(*exit);
     } else {
       hook_runner_.ended(*exit);
+      ntlm_processes_.ended(*exit);
     }
   }
 }
@@ -343,6 +349,8 @@ wire::ControlAnswer Supervisor::status(bool json) const {
       out += child->name() + ": " + state + ", pid " + pid + ", restarts " + restarts + "\n";
     }
   }
+  if (const std::string helpers = ntlm_processes_.status(json); !helpers.empty())
+    out += json ? "],\"ntlm_helpers\":[" + helpers : helpers;
   answer.output = json ? out + "],\"ready\":" + (all ? "true" : "false") + "}\n" : out;
   answer.exit_status = all ? 0 : 1;
   return answer;

@@ -18,6 +18,7 @@
 #include "app/hook_runner.h"
 #include "app/http_doors.h"
 #include "app/listeners.h"
+#include "app/ntlm_processes.h"
 #include "app/reload_report.h"
 #include "app/round.h"
 #include "app/system.h"
@@ -64,6 +65,10 @@ class Supervisor {
   void forget_tickets();
   void take_tickets(Child& connector, const net::Message& message);
   void spread_tickets();
+  // supervisor_ntlm.cc
+  Result<void> know_ntlm_user(const roles::Config& config);
+  void place_ntlm();
+  void give_ntlm(net::OwnedFd socket);
   // supervisor_inner.cc
   void begin_inner(Child& connector, const net::Message& message);
   void install_node_of(Child& connector, const net::Message& message);
@@ -102,6 +107,7 @@ class Supervisor {
   Listeners listeners_, inner_listeners_;
   HttpDoors http_doors_;
   HookRunner hook_runner_;
+  NtlmProcesses ntlm_processes_;
   std::vector<uint32_t> worker_numbers_;  // of the gateways that are wanted
   std::map<std::string_view, std::optional<os::User>> users_;
   std::vector<std::unique_ptr<Child>> children_;  // in the order of role_facts()

@@ -61,6 +61,7 @@ Result<void> Supervisor::adopt(Loaded loaded) {
   if (!begin.empty()) {
     BZ_TRY_VOID(make_state(state_.get(), loaded.config));
   }
+  BZ_TRY_VOID(know_ntlm_user(loaded.config));
   BZ_TRY(Listeners listeners, Listeners::open(own_listeners(loaded.config), numbers, listeners_));
   const bool other_files = loaded.files != loaded_.files;
   loaded_ = std::move(loaded);
@@ -69,6 +70,7 @@ Result<void> Supervisor::adopt(Loaded loaded) {
   http_doors_ = HttpDoors::open(loaded_.config.acme, http_doors_);
   worker_numbers_ = std::move(numbers);
   ++generation_;
+  place_ntlm();
   log_listeners(before);
   for (auto& child : children_) child->set_longest_wait(loaded_.config.restart_wait_max);
   for (const RoleFacts* role : begin) {
@@ -178,6 +180,7 @@ void Supervisor::reopen_logs(std::optional<ControlReply> reply) {
 // Answered when no role writes to the old files any more: they may be compressed or removed then.
 void Supervisor::begin_log_round() {
   logs_again_ = false;
+  ntlm_processes_.reopen_log();
   // Shared, since a std::function is copied.
   auto waiting = std::make_shared<std::vector<ControlReply>>(std::exchange(log_replies_, {}));
   log_round_ = std::make_unique<Round>(loop_, kRoundTime, [this, waiting](const std::vector<std::string>& complaints) {

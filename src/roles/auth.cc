@@ -81,15 +81,28 @@ Result<authd::Options> options_of(const RoleHost& host) {
   // Where nobody else can lock an account, strangers make its logins slow and never impossible.
   const bool binds = std::any_of(config.directories.begin(), config.directories.end(),
                                  [](const DirectoryConfig& one) { return !one.reads_secrets; });
-  options.guard.max_account_failures = binds ? config.guard.max_account_failures : 0;
+  options.guard.max_account_failures = binds || config.ntlm.on() ? config.guard.max_account_failures : 0;
   options.stale_life = config.guard.stale_time;
   options.guard.window = config.guard.window;
   options.guard.max_delay = config.guard.delay;
   options.cache_life = config.auth.cache_time;
   BZ_TRY(options.certificates, certificate_rules(host));
   BZ_TRY(options.kerberos, kerberos_rules(host));
+  if (config.ntlm.on()) {
+    for (const std::string& text : config.ntlm.domains) {
+      BZ_TRY(auto rule, sasl::ntlm::DomainRule::parse(text));
+      options.ntlm.domains.push_back(std::move(rule));
+    }
+  }
+  options.ntlm.client_time = config.ntlm.client_time;
   options.routes = routes_of(config);
   return options;
+}
+
+authd::NtlmHelpers::Limits ntlm_limits(const Config& config) {
+  authd::NtlmHelpers::Limits limits;
+  limits.answer = config.ntlm.answer_time;
+  return limits;
 }
 
 Result<Secret> seal_key(const RoleHost& host) {
@@ -169,13 +182,15 @@ Task<Result<void>> AuthRole::start(RoleHost& host) {
     return peer->send(type, payload);
   };
   auto sleep = [&host](base::Millis span) { return sleep_for(host.loop(), span); };
+  ntlm_ = std::make_unique<authd::NtlmHelpers>(host.loop(), ntlm_limits(host.config()));
   authd::World world{.loop = host.loop(),
                      .pool = *pool_,
                      .clock = base::system_clock(),
                      .random = base::system_random(),
                      .send = std::move(send),
                      .sleep = std::move(sleep),
-                     .gss_pool = gss_pool_.get()};
+                     .gss_pool = gss_pool_.get(),
+                     .ntlm = ntlm_.get()};
   service_ = std::make_unique<authd::Service>(std::move(world), *directory_, *chain_, std::move(options));
   host.tasks().spawn(tidy_hash_memory(host.loop()));
   co_return Result<void>();
@@ -190,8 +205,13 @@ Result<void> AuthRole::reload(RoleHost& host) {
   pool_->resize(host.config().auth.argon2_threads);
   gss_pool_->resize(host.config().kerberos.threads);
   directory_->set_domains(host.config().domains);
+  ntlm_->set_limits(ntlm_limits(host.config()));
   service_->reload(std::move(options));
   return {};
+}
+
+void AuthRole::helper_came(RoleHost& host) {
+  for (net::OwnedFd& socket : host.take_helpers()) ntlm_->add(std::move(socket));
 }
 
 wire::Hello AuthRole::hello(const RoleHost& host) const {

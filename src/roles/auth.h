@@ -22,6 +22,7 @@ class AuthRole : public Role {
   void peer_up(Peer& peer) override;
   void peer_down(Peer& peer) override;
   void message(Peer& from, net::Message message) override;
+  void helper_came(RoleHost& host) override;
   void control(ControlCall call) override;
 
  private:
@@ -34,6 +35,7 @@ class AuthRole : public Role {
   std::unique_ptr<Directories> others_;
   std::unique_ptr<TokenJudges> tokens_;
   std::unique_ptr<directory::Chain> chain_;
+  std::unique_ptr<authd::NtlmHelpers> ntlm_;
   std::unique_ptr<authd::Service> service_;
 };
 

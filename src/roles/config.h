@@ -197,8 +197,17 @@ struct InnerConfig {
   bool operator==(const InnerConfig&) const = default;
 };
 
+// NTLM by Samba's ntlm_auth, which asks a Windows domain through winbind.
+struct NtlmConfig {
+  std::string helper, smb_conf;      // programs' paths; helper empty: by NT hashes of ours
+  unsigned helpers = 0;              // processes
+  std::vector<std::string> domains;  // sasl::ntlm::DomainRule
+  Millis answer_time{}, client_time{};
+  bool on() const { return !helper.empty(); }
+};
+
 struct UsersConfig {
-  std::string gateway, auth, mailstore, mta, egress, admin, connector, inner;
+  std::string gateway, auth, mailstore, mta, egress, admin, connector, inner, ntlm;
 };
 
 struct DirectoryConfig {
@@ -230,6 +239,7 @@ struct Config {
   ClientCertificateConfig client_certificates;
   OauthConfig oauth;
   KerberosConfig kerberos;
+  NtlmConfig ntlm;
   GuardConfig guard;
   MailstoreConfig mailstore;
   MtaConfig mta;

@@ -92,6 +92,8 @@ class RoleHost {
   // Any thread. The role cannot go on (its database takes no more writes): the process ends with status 1, without the
   // order of Role::stop(), and the supervisor starts it again with back-off.
   void give_up(const Error& why);
+  // Sockets of helpers (HelperFd) that have come since the last call.
+  std::vector<net::OwnedFd> take_helpers() { return std::exchange(helpers_, {}); }
   // A question to the supervisor; its answer comes to Role::supervisor_said. Closed: it is gone, and so are we soon.
   Result<void> ask_supervisor(wire::Type type, std::string_view payload);
 
@@ -104,6 +106,7 @@ class RoleHost {
   std::unique_ptr<Config> config_;
   std::map<std::string, Secret, std::less<>> secrets_;
   std::map<std::string, net::OwnedFd, std::less<>> listeners_;
+  std::vector<net::OwnedFd> helpers_;
   std::map<std::pair<std::string, uint32_t>, std::unique_ptr<Peer>> peers_;
   std::function<void(const Error&)> on_give_up_;
   std::function<Result<void>(wire::Type, std::string_view)> on_ask_;
@@ -128,6 +131,8 @@ class Role {
   virtual void peer_down(Peer&) {}
   // Bytes of a peer are hostile: what does not decode is dropped with a log line.
   virtual void message(Peer& from, net::Message message) = 0;
+  // RoleHost::take_helpers() has something, after start().
+  virtual void helper_came(RoleHost&) {}
   // The supervisor's answer to something this role asked it (Connection).
   virtual void answered(net::Message) {}
   virtual void control(ControlCall call);

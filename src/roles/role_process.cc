@@ -79,6 +79,8 @@ void RoleProcess::on_control(net::Message message) {
       return on_listener(std::move(message));
     case wire::Type::PeerFd:
       return on_peer(std::move(message));
+    case wire::Type::HelperFd:
+      return on_helper(std::move(message));
     case wire::Type::PeerGone:
       return on_peer_gone(message);
     case wire::Type::ControlFd:
@@ -127,6 +129,12 @@ void RoleProcess::on_peer(net::Message message) {
   } else {
     connect_peer(*id, std::move(message.fds[0]));
   }
+}
+
+void RoleProcess::on_helper(net::Message message) {
+  if (message.fds.size() != 1) return;
+  host_.helpers_.push_back(std::move(message.fds[0]));
+  if (started_) role_->helper_came(host_);
 }
 
 void RoleProcess::on_peer_gone(const net::Message& message) {
@@ -215,6 +223,7 @@ Task<void> RoleProcess::first_start() {
   if (!started) co_return give_up(started.error());
   if (stopping_) co_return;
   started_ = true;
+  role_->helper_came(host_);
   for (auto& [id, fd] : std::exchange(early_peers_, {})) connect_peer(id, std::move(fd));
   log::event(log::Info, "ready").field("pid", getpid());
   answer(wire::Type::Ready, {});

@@ -21,6 +21,7 @@ class RoleProcess {
   void on_secret(const net::Message& message);
   void on_listener(net::Message message);
   void on_peer(net::Message message);
+  void on_helper(net::Message message);
   void on_peer_gone(const net::Message& message);
   void on_tool(net::Message message);
   void on_start();

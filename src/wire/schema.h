@@ -26,6 +26,7 @@ enum class Type : uint8_t {
   PeerGone = 8,    // Peer
   Drain = 9,       // take nothing new, end when what is there has ended; only a gateway worker that is one too many
   LogFd = 10,      // 1 descriptor: where events go from now on; answered by LogTaken
+  HelperFd = 11,   // 1 descriptor, to auth: standard input and output of an NTLM helper that has been started
   // role -> supervisor
   Ready = 16,
   Reloaded = 17,  // Reloaded; answers the Start of a reload

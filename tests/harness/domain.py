@@ -2,10 +2,11 @@
 uses it runs in a network namespace of its own: call own_network() first.
 """
 import os
+import pwd
 import subprocess
 import sys
 
-from buzon import skip
+from buzon import skip, wait_until
 from strangers import Namespace, Server, certificate, unpack
 
 
@@ -21,6 +22,7 @@ def own_network():
 
 class DomainController(Server):
     ADMIN = "Admin-Passw0rd"
+    PRIVILEGED = 60980   # group
 
     def __init__(self, realm):
         super().__init__()
@@ -28,18 +30,33 @@ class DomainController(Server):
         trees = unpack("samba", "samba-dsdb-modules", "winbind", "samba-common-bin", "samba-ad-provision", "samba-ad-dc")
         self.ca, chain, key = certificate(self.folder, "127.0.0.1")   # libldap takes "localhost" for the name of the machine
         key.chmod(0o600)
-        self.namespace = Namespace(self.folder, [tree for tree in trees if (tree / "usr").is_dir()])
+        self.namespace = Namespace(self.folder, [tree for tree in trees if (tree / "usr").is_dir()], self.missing_users())
+        with open(self.namespace.etc / "group", "a") as groups:
+            groups.write(f"winbindd_priv:x:{self.PRIVILEGED}:buzon-ntlm\n")
         self.home = self.folder / "dc"
-        self.home.mkdir()
+        self.run = self.home / "run"   # winbind's sockets: libwbclient knows them by /run/samba alone
+        self.run.mkdir(parents=True)
         self.sam = self.home / "private/sam.ldb"
         self.options = " ".join(f'"--option={name}={value}"' for name, value in (
-            ("server services", "ldap, cldap, kdc, rpc"), ("tls certfile", chain), ("tls keyfile", key), ("tls cafile", self.ca),
+            ("server services", "ldap, cldap, kdc, rpc, winbindd"), ("tls certfile", chain), ("tls keyfile", key), ("tls cafile", self.ca),
             ("pid directory", self.home), ("ncalrpc dir", self.home / "ncalrpc"), ("interfaces", "127.0.0.1"), ("bind interfaces only", "yes"),
             ("kdc default domain supported enctypes", "aes256-cts-hmac-sha1-96"),
             ("old password allowed period", "0")))
         self.tool(f"samba-tool domain provision --realm={realm} --domain={realm.split('.')[0]} --server-role=dc --dns-backend=NONE "
                   f"--adminpass={self.ADMIN} --targetdir={self.home} --host-name=localhost --host-ip=127.0.0.1")
         self.settings = self.home / "etc/smb.conf"
+
+    @staticmethod
+    def missing_users():
+        try:
+            pwd.getpwnam("buzon-ntlm")
+            return []
+        except KeyError:
+            return ["buzon-ntlm"]
+
+    def inside(self, script):
+        """A command that runs where ntlm_auth is, and winbind's sockets."""
+        return self.namespace.command(f"mount -t tmpfs none /run; mkdir /run/samba; mount --bind {self.run} /run/samba; {script}")
 
     def tool(self, script):
         done = subprocess.run(self.namespace.command(script), capture_output=True, text=True, timeout=300)
@@ -57,6 +74,9 @@ class DomainController(Server):
         assert done.returncode == 0, done.stderr
 
     def start(self):
-        self.spawn(self.namespace.command(f"exec samba -F -M single -s {self.settings} --debug-stdout {self.options}"))
+        self.spawn(self.inside(f"mkdir -p /var/log/samba; exec samba -F -M single -s {self.settings} --debug-stdout {self.options}"))
         for port in (88, 389, 636):
             self.wait_port(port)
+        privileged = self.home / "state/winbindd_privileged"
+        wait_until("winbind's sockets", lambda: (privileged / "pipe").exists(), 60)
+        os.chown(privileged, 0, self.PRIVILEGED)   # what Debian's package does
