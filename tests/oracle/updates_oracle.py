@@ -35,12 +35,18 @@ def list_of(line):
 
 
 class Names(dict):
-    """name -> attributes that matter"""
+    """name -> attributes that matter. counts: of mailboxes, which go with them."""
+
+    def __init__(self, counts=None):
+        super().__init__()
+        self.counts = {} if counts is None else counts
 
     def heard(self, name, attributes, old=None):
         if old:
             for below in [n for n in self if n == old or n.startswith(old + "/")]:
                 self.move(below, name + below[len(old):])
+        if attributes & {"\\nonexistent", "\\noselect"}:
+            self.counts.pop(name, None)
         if "\\nonexistent" in attributes and "\\subscribed" not in attributes:
             self.pop(name, None)
         else:
@@ -49,6 +55,9 @@ class Names(dict):
     def move(self, old, new):
         """Subscriptions stay with the name."""
         known = self.pop(old)
+        self.counts.pop(new, None)
+        if old in self.counts:
+            self.counts[new] = self.counts.pop(old)
         if "\\subscribed" in known:
             self[old] = {"\\nonexistent", "\\subscribed"}
         self[new] = known - {"\\subscribed", "\\nonexistent"} | self.get(new, set()) & {"\\subscribed"}
@@ -62,7 +71,8 @@ class Listener(Wire):
 
     def __init__(self, mail, dice):
         super().__init__(mail, "ana")
-        self.dice, self.names, self.counts, self.mailbox = dice, Names(), {}, None
+        self.dice, self.counts, self.mailbox = dice, {}, None
+        self.names = Names(self.counts)
         self.messages = []   # of the selected mailbox: [UID or None, flags or None]
         self.heard = 0
         self.known(self.command('LIST (SUBSCRIBED) "" * RETURN (SUBSCRIBED)')[0])
@@ -106,6 +116,9 @@ class Listener(Wire):
 
     # --- what it does itself ---
     def own_select(self, mailbox):
+        if self.mailbox:   # UIDNEXT was not told all the time
+            known = self.counts.pop(self.mailbox, {})
+            self.counts[self.mailbox] = {"MESSAGES": len(self.messages), **{k: v for k, v in known.items() if k == "UIDVALIDITY"}}
         self.messages, self.mailbox = [], None
         if self.do(f"SELECT {mailbox}").startswith("OK"):
             self.mailbox = mailbox
@@ -151,6 +164,7 @@ class Listener(Wire):
             self.names[name] = self.names.get(name, set()) & {"\\subscribed"}
             self.counts.pop(name, None)
         elif verb == "DELETE":
+            self.counts.pop(name, None)
             if any(n.startswith(name + "/") for n in self.names.exist()):
                 self.names[name] |= {"\\noselect"}
             elif "\\subscribed" in self.names[name]:
@@ -244,10 +258,10 @@ def check(listener, mail):
             counts[name] = values
     compare("names", dict(listener.names), dict(names))
     for name, values in counts.items():
-        if name != listener.mailbox:
-            believed = listener.counts.get(name, {})
-            compare(f"counts of {name}", {**{k: v for k, v in values.items() if k in ("UIDVALIDITY",) or k == "UNSEEN" or values["UIDNEXT"] == 1},
-                                          **believed} if believed else values, values)
+        if name != listener.mailbox:   # of a new one nothing is told while it is empty
+            believed = listener.counts.get(name, {"MESSAGES": 0, "UIDNEXT": 1})
+            both = set(believed) & set(values)
+            compare(f"counts of {name}", {k: believed[k] for k in both}, {k: values[k] for k in both})
     if listener.mailbox:
         fresh.command(f"EXAMINE {listener.mailbox}")
         there = []
