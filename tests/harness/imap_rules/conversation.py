@@ -144,9 +144,11 @@ class Conversation:
             self.text_utf8 = reply.tags[0].lower() != b"i-default"
 
     def selecting(self, command):
-        """SELECT begins a new view at its first word; what stands before CLOSED is of the old one (RFC 7162 section 3.2.11)."""
+        """SELECT begins a new view at its first word; what stands before CLOSED is of the old one (RFC 7162 section 3.2.11). With NOTIFY news
+        of the old one may cross a SELECT that is on its way."""
         if command and command.verb in ("SELECT", "EXAMINE"):
-            if self.view is None or "CLOSED" not in command.seen and not {"QRESYNC", "IMAP4REV2"} & self.enabled and "new" not in command.seen:
+            closed = bool({"QRESYNC", "IMAP4REV2"} & self.enabled) or self.notify
+            if self.view is None or "CLOSED" not in command.seen and not closed and "new" not in command.seen:
                 command.seen.append("new")
                 self.view = View()
         if self.view is None:
