@@ -1,10 +1,12 @@
 #include "app/ntlm_processes.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 
 #include "base/log.h"
-#include "net/stream.h"
 #include "os/file.h"
 #include "os/foreign.h"
 
@@ -51,9 +53,11 @@ void NtlmProcesses::end() {
 
 void NtlmProcesses::start(Process& process) {
   process.started_at = base::system_clock().mono();
-  auto ends = net::socket_pair();
-  if (!ends) return try_again(process, ends.error().to_string());
-  net::OwnedFd ours(ends->first), theirs(ends->second);
+  // Its end blocks: a program that reads by stdio takes "try again" for an error, and ends.
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+    return try_again(process, base::from_errno(errno, "socketpair").to_string());
+  net::OwnedFd ours(ends[0]), theirs(ends[1]);
   auto pid = spawn(std::move(theirs));
   if (!pid) return try_again(process, pid.error().to_string());
   process.pid = *pid;

@@ -103,7 +103,9 @@ TEST_F(NtlmProcessesTest, one_that_ends_is_started_again) {
   processes.begin();
   const pid_t first = pids().at(0);
   sockets.clear();  // its input ends, and so does it
-  processes.ended(os::wait(first));
+  const os::Exit end = os::wait(first);
+  EXPECT_EQ(end.to_string(), "exit status 0") << "it waited for its input until that ended";
+  processes.ended(end);
   EXPECT_THAT(processes.status(false), HasSubstr("down"));
   run_until(1);
   EXPECT_NE(pids().at(0), first);
