@@ -52,10 +52,11 @@ Notifier::WatchedMap Notifier::watch() const {
 }
 
 // After names or subscriptions changed: what is known goes with the mailbox, not with its name.
-void Notifier::watch_again() {
+void Notifier::watch_again(const std::set<MailboxId>& unknown) {
   WatchedMap before = std::exchange(watched_, watch());
   std::map<MailboxId, const Watched*> known;
-  for (const auto& [name, watched] : before) known[watched.id] = &watched;
+  for (const auto& [name, watched] : before)
+    if (!unknown.contains(watched.id)) known[watched.id] = &watched;
   for (const auto& [name, watched] : before)
     if (!watched_.contains(name) && gone_.size() < kGone) gone_.insert(name);
   for (auto& [name, watched] : watched_) {
@@ -171,8 +172,7 @@ void Notifier::tell_status(std::string& out, const std::string& name, Form form)
 void Notifier::tell(std::string& out, Form form) {
   selected_changed_ = false;
   if (std::exchange(tree_changed_, false)) {
-    names_.tell(out, form.utf8);
-    watch_again();
+    watch_again(names_.tell(out, form.utf8));
   }
   for (const std::string& name : std::exchange(dirty_, {})) tell_status(out, name, form);
   own_.clear();

@@ -68,7 +68,7 @@ class Notifier {
 
   void published(const store::MailboxInfo& info);
   WatchedMap watch() const;
-  void watch_again();
+  void watch_again(const std::set<MailboxId>& unknown);
   void tell_status(std::string& out, const std::string& name, Form form);
   bool is_own(const Watched& watched) const;
 

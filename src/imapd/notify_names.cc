@@ -124,6 +124,12 @@ void NotifyNames::own_renamed(std::string_view raw_from, std::string_view raw_to
     if (const store::MailboxInfo* made = account_.find(to)) own_created(to, made->id);
     return;
   }
+  move(from, to);
+  count_children(told_);
+}
+
+// As a client does it that hears of OLDNAME: what is below goes along, subscriptions are of names.
+void NotifyNames::move(const std::string& from, const std::string& to) {
   Names moved;
   for (auto at = told_.lower_bound(from); at != told_.end() && at->first.starts_with(from);) {
     const bool meant = at->second.id.is_set() && (at->first == from || store::is_below(at->first, from));
@@ -132,7 +138,7 @@ void NotifyNames::own_renamed(std::string_view raw_from, std::string_view raw_to
       at = told_.erase(at);
       continue;
     }
-    if (meant) at->second = Name{.id = {}, .subscribed = true};  // subscriptions are of names
+    if (meant) at->second = Name{.id = {}, .subscribed = true};
     ++at;
   }
   for (auto& [name, known] : moved) {
@@ -140,7 +146,6 @@ void NotifyNames::own_renamed(std::string_view raw_from, std::string_view raw_to
     known.subscribed = target.subscribed;
     target = known;
   }
-  count_children(told_);
 }
 
 void NotifyNames::own_subscribed(std::string_view raw, bool subscribed) {
@@ -151,44 +156,64 @@ void NotifyNames::own_subscribed(std::string_view raw, bool subscribed) {
   if (!subscribed && !known.id.is_set()) told_.erase(name);
 }
 
-NotifyNames::AllNews NotifyNames::difference(const Names& now) const {
-  std::unordered_map<uint64_t, const std::string*> before, after;
-  for (const auto& [name, known] : told_)
-    if (known.id.is_set()) before[known.id.value()] = &name;
+// Section 5.4: a mailbox that has another name comes with its old one, and nothing is said of those below it. Each is told
+// from what the client believes by then, parents first: a parent's OLDNAME has moved it already, perhaps to where it is.
+// Over a name that the client knows as another mailbox, which is still there, nothing can be moved: that one is told as
+// gone and new, and is among those returned.
+std::set<MailboxId> NotifyNames::tell_renamed(std::string& out, const Names& now, bool utf8) {
+  std::set<MailboxId> not_followed;
+  std::unordered_map<uint64_t, const std::string*> after;
   for (const auto& [name, known] : now)
     if (known.id.is_set()) after[known.id.value()] = &name;
+  std::vector<uint64_t> ids;  // in the order of the names that are known
+  for (const auto& [name, known] : told_)
+    if (known.id.is_set() && after.contains(known.id.value())) ids.push_back(known.id.value());
+  for (const uint64_t id : ids) {
+    const std::string& name = *after[id];
+    auto here = now.find(name);
+    auto there = told_.find(name);
+    if (there != told_.end() && there->second.id == here->second.id) continue;
+    if (there != told_.end() && there->second.id.is_set() && after.contains(there->second.id.value())) {
+      not_followed.insert(here->second.id);
+      continue;
+    }
+    auto old =
+        std::find_if(told_.begin(), told_.end(), [&](const auto& known) { return known.second.id == here->second.id; });
+    if (old == told_.end() || store::is_below(name, old->first)) {
+      not_followed.insert(here->second.id);
+      continue;
+    }
+    const News news{.names = true, .old_name = old->first};
+    if (!wanted(name, news, now)) continue;
+    tell_name(out, name, news, now, utf8);
+    move(news.old_name, name);
+    told_[name] = here->second;  // as LIST has said it
+  }
+  return not_followed;
+}
+
+NotifyNames::AllNews NotifyNames::difference(const Names& now) const {
   AllNews news;
   // "the mailbox itself and its direct parent" (section 5.4)
   auto affected = [&news](const std::string& name) {
     news[name].names = true;
     if (auto parent = parent_of(name); !parent.empty()) news[std::string(parent)].names = true;
   };
-  for (const auto& [id, name] : after) {
-    auto old = before.find(id);
-    if (old == before.end()) {
-      affected(*name);
-    } else if (*old->second != *name) {
-      // "No additional MailboxName events are sent for children in this case."
-      const std::string_view parent = parent_of(*name), old_parent = parent_of(*old->second);
-      auto above = now.find(parent);
-      auto was = above == now.end() ? before.end() : before.find(above->second.id.value());
-      const bool with_parent = was != before.end() && *was->second == old_parent && parent != old_parent &&
-                               name->substr(parent.size()) == old->second->substr(old_parent.size());
-      if (with_parent) continue;
-      news[*name].names = true;
-      news[*name].old_name = *old->second;
-    }
-  }
-  for (const auto& [id, name] : before)
-    if (!after.contains(id)) affected(*name);
   for (const auto& [name, known] : now) {
     auto old = told_.find(name);
     if (known.subscribed != (old != told_.end() && old->second.subscribed)) news[name].subscription = true;
-    if (old == told_.end() || old->second.id != known.id || !known.id.is_set()) continue;
-    if (old->second.has_children != known.has_children || old->second.use != known.use) news[name].names = true;
+    if (!known.id.is_set()) continue;
+    if (old == told_.end() || old->second.id != known.id)
+      affected(name);
+    else if (old->second.has_children != known.has_children || old->second.use != known.use ||
+             old->second.selectable != known.selectable)
+      news[name].names = true;
   }
-  for (const auto& [name, known] : told_)
-    if (known.subscribed && !now.contains(name)) news[name].subscription = true;
+  for (const auto& [name, known] : told_) {
+    auto here = now.find(name);
+    if (known.id.is_set() && (here == now.end() || !here->second.id.is_set())) affected(name);
+    if (known.subscribed && here == now.end()) news[name].subscription = true;
+  }
   return news;
 }
 
@@ -202,26 +227,30 @@ bool NotifyNames::wanted(const std::string& name, const News& news, const Names&
   return (news.names && events.names) || (news.subscription && events.subscriptions);
 }
 
-void NotifyNames::tell(std::string& out, bool utf8) {
-  if (!on_) return;
-  Names names = now();
-  for (const auto& [name, news] : difference(names)) {
-    if (!wanted(name, news, names)) continue;
-    imap::ListEntry entry;
-    entry.mailbox = name;
-    entry.old_name = news.old_name;
-    entry.utf8 = utf8;
-    auto at = names.find(name);
-    entry.non_existent = at == names.end() || !at->second.id.is_set();
-    if (at != names.end()) {
-      entry.subscribed = at->second.subscribed;
-      entry.special_use = store::name(at->second.use);
-      entry.no_select = !at->second.selectable;
-      if (!entry.non_existent) entry.has_children = at->second.has_children;
-    }
-    imap::list_response(out, "LIST", entry);
+void NotifyNames::tell_name(std::string& out, const std::string& name, const News& news, const Names& now, bool utf8) {
+  imap::ListEntry entry;
+  entry.mailbox = name;
+  entry.old_name = news.old_name;
+  entry.utf8 = utf8;
+  auto at = now.find(name);
+  entry.non_existent = at == now.end() || !at->second.id.is_set();
+  if (at != now.end()) {
+    entry.subscribed = at->second.subscribed;
+    entry.special_use = store::name(at->second.use);
+    entry.no_select = !at->second.selectable;
+    if (!entry.non_existent) entry.has_children = at->second.has_children;
   }
+  imap::list_response(out, "LIST", entry);
+}
+
+std::set<MailboxId> NotifyNames::tell(std::string& out, bool utf8) {
+  if (!on_) return {};
+  Names names = now();
+  std::set<MailboxId> not_followed = tell_renamed(out, names, utf8);
+  for (const auto& [name, news] : difference(names))
+    if (wanted(name, news, names)) tell_name(out, name, news, names, utf8);
   told_ = std::move(names);
+  return not_followed;
 }
 
 }  // namespace bz::imapd

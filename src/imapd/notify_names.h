@@ -33,8 +33,9 @@ class NotifyNames {
   void own_renamed(std::string_view from, std::string_view to);
   void own_subscribed(std::string_view name, bool subscribed);
 
-  // Appends a LIST response for each name that changed; then everything is told.
-  void tell(std::string& out, bool utf8);
+  // Appends a LIST response for each name that changed; then everything is told. Returns the mailboxes that have other
+  // names now without the client's knowing that they are the same.
+  std::set<MailboxId> tell(std::string& out, bool utf8);
 
  private:
   struct Name {
@@ -52,7 +53,10 @@ class NotifyNames {
 
   Names now() const;
   static void count_children(Names& names);
+  void move(const std::string& from, const std::string& to);
+  std::set<MailboxId> tell_renamed(std::string& out, const Names& now, bool utf8);
   AllNews difference(const Names& now) const;
+  static void tell_name(std::string& out, const std::string& name, const News& news, const Names& now, bool utf8);
   bool wanted(const std::string& name, const News& news, const Names& now) const;
 
   store::Account& account_;

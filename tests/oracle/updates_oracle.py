@@ -43,7 +43,7 @@ class Names(dict):
 
     def heard(self, name, attributes, old=None):
         if old:
-            for below in [n for n in self if n == old or n.startswith(old + "/")]:
+            for below in [n for n in self.exist() if n == old or n.startswith(old + "/")]:
                 self.move(below, name + below[len(old):])
         if attributes & {"\\nonexistent", "\\noselect"}:
             self.counts.pop(name, None)
@@ -165,12 +165,11 @@ class Listener(Wire):
             self.counts.pop(name, None)
         elif verb == "DELETE":
             self.counts.pop(name, None)
+            known = self.names.pop(name, set())   # empty: made by another session just now
             if any(n.startswith(name + "/") for n in self.names.exist()):
-                self.names[name] |= {"\\noselect"}
-            elif "\\subscribed" in self.names[name]:
+                self.names[name] = known | {"\\noselect"}
+            elif "\\subscribed" in known:
                 self.names[name] = {"\\nonexistent", "\\subscribed"}
-            else:
-                del self.names[name]
             if self.mailbox == name:
                 self.mailbox, self.messages = None, []
         elif verb == "RENAME":

@@ -165,7 +165,8 @@ class Conversation:
         self.on_status(reply, command)
         if reply.old_name is not None and "IMAP4REV2" not in self.enabled and not self.notify:
             raise Deviation("OLDNAME for a client that knows none")   # RFC 9051 section 6.3.9.7, RFC 5465 section 5.4
-        if command and command.verb in ("SELECT", "EXAMINE") and b"\\noselect" in reply.attributes:
+        # With NOTIFY it may be news of any name.
+        if command and command.verb in ("SELECT", "EXAMINE") and b"\\noselect" in reply.attributes and not self.notify:
             raise Deviation("a selected mailbox that cannot be selected")
 
     def status_of_list(self, reply, listed):
