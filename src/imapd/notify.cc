@@ -153,7 +153,7 @@ void Notifier::tell_status(std::string& out, const std::string& name, Form form)
   items.messages = items.uid_next = validity || watched.messages != info->messages || watched.uid_next != info->uid_next;
   items.uid_validity = validity;
   if (watched.flags) {
-    items.unseen = watched.unseen != info->unseen;
+    items.unseen = validity || watched.unseen != info->unseen;
     if (form.condstore && watched.modseq != info->highest_modseq) items.uid_validity = true;
   }
   items.highest_modseq = form.condstore && (items.messages || items.uid_validity);
