@@ -74,7 +74,7 @@ class Listener(Wire):
         self.dice, self.counts, self.mailbox = dice, {}, None
         self.names = Names(self.counts)
         self.messages = []   # of the selected mailbox: [UID or None, flags or None]
-        self.heard = 0
+        self.heard, self.news = 0, {}   # news: counts told during the command under way
         self.known(self.command('LIST (SUBSCRIBED) "" * RETURN (SUBSCRIBED)')[0])
         self.known(self.command('LIST "" * RETURN (SUBSCRIBED)')[0])
         self.watch("SELECTED")
@@ -88,6 +88,7 @@ class Listener(Wire):
         self.do(f"NOTIFY SET STATUS ({how} (MessageNew (UID FLAGS) MessageExpunge FlagChange)) (PERSONAL {EVENTS}) (SUBSCRIBED {EVENTS})")
 
     def do(self, command, literal=None):
+        self.news = {}
         return self.command(command, literal, told=self.hear)[1]
 
     def hear(self, line):
@@ -98,6 +99,7 @@ class Listener(Wire):
         elif word[0] == "STATUS":
             name, values = status_of(line)
             self.counts.setdefault(name, {}).update(values)
+            self.news.setdefault(name, {}).update(values)
         elif len(word) > 1 and word[1] == "EXISTS":
             self.messages += [[None, None] for _ in range(int(word[0]) - len(self.messages))]
         elif len(word) > 1 and word[1] == "EXPUNGE":
@@ -174,6 +176,8 @@ class Listener(Wire):
                 self.mailbox, self.messages = None, []
         elif verb == "RENAME":
             self.names.heard(other, self.names[name] - {"\\subscribed"} | self.names.get(other, set()) & {"\\subscribed"}, name)
+            for told, values in self.news.items():   # before the tagged OK, of the names as they are behind it
+                self.counts.setdefault(told, {}).update(values)
         elif verb == "SUBSCRIBE":
             self.names[name] = self.names.get(name, {"\\nonexistent"}) | {"\\subscribed"}
         else:
