@@ -74,12 +74,14 @@ service pop3-login {{
 # What each session script meets at a server, asked directly, where it does not find what our own store says.
 LEFT_OUT = {
     "dovecot": {
+        scripts.t14_rev2: "knows no IMAP4rev2",
         scripts.t4_idle: "answers a FETCH pipelined behind a UID MOVE within the MOVE; BAD to a second IDLE within IDLE",
         scripts.t6_search: "knows no negative range in SEARCH RETURN (PARTIAL) (RFC 9394): BAD",
         scripts.t8_append: "takes an APPEND of {999999999}, where the script expects [TOOBIG]",
         scripts.t11_pop3: "says +OK alone to NOOP; lets a second session in beside the first, where the script expects [IN-USE]",
     },
     "cyrus": {
+        scripts.t14_rev2: "knows no IMAP4rev2",
         scripts.t2_first_sync: "tells of two more namespaces, Other Users/ and Shared Folders/",
         scripts.t4_idle: "BAD to a second IDLE within IDLE",
         scripts.t5_windows: "answers STORE .SILENT with a FETCH all the same",
