@@ -2,7 +2,8 @@
 """Random SEARCH queries over real and made messages must find what an independent implementation finds (search_reference.py: Python's email
 package over the same octets): all keys of RFC 3501, text in other case and with other accents, charsets, decoded bodies, nests of OR and NOT.
 
-60 queries over 300 messages by default; with BUZON_FULL=1 1,000 over 20,000. --messages N, --queries N, --seed N. Messages of the corpus that
+60 queries over 300 messages by default; with BUZON_FULL=1 1,000 over 20,000. Always the same ones without it, so
+that a change is judged by what it changed; others each time with it. --messages N, --queries N, --seed N. Messages of the corpus that
 the two parsers are known to read differently (known_differences_real.tsv) and those with defects that Python names are left out.
 """
 import argparse
@@ -166,7 +167,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=20_000 if full else 300)
     parser.add_argument("--queries", type=int, default=1000 if full else 60)
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6) if full else 151594)
     options = parser.parse_args()
     dice = random.Random(options.seed)
     raws = real_messages(min(options.messages * 2 // 3, 6046), dice)

@@ -3,6 +3,7 @@
     ("AND", q...) ("OR", q, q) ("NOT", q) ("FLAG", name) ("HEADER", field, text) ("BODY", text) ("TEXT", text) ("SET", kind, ranges)
     ("SIZE", kind, n) ("DATE", kind, date) ("SENT", kind, date) ("AGE", kind, seconds)
 """
+import binascii
 import datetime
 import email
 import email.header
@@ -49,6 +50,13 @@ def raw_bytes(value):
     return str(value).encode("utf-8", "surrogateescape")
 
 
+def content(part):
+    """The octets of a part. Blanks before a line end of quoted-printable are padding and go (RFC 2045 6.7 rule 3); Python keeps them."""
+    if str(part.get("content-transfer-encoding", "")).strip().lower() == "quoted-printable" and isinstance(part._payload, str):
+        return binascii.a2b_qp(re.sub(rb"[ \t]+(?=\r?\n|\Z)", b"", raw_bytes(part._payload)))
+    return part.get_payload(decode=True) or b""
+
+
 def header_text(value):
     """Unfolded, encoded words decoded wherever they stand, 8-bit guessed."""
     text = guess(raw_bytes(value))
@@ -92,7 +100,7 @@ class Message:
             self.read(part._payload[0])
         elif part.get_content_maintype() == "text" and not isinstance(part._payload, list):
             charset = part.get_param("charset", "")
-            self.body.append(fold(decode(part.get_payload(decode=True) or b"", charset if isinstance(charset, str) else "")))
+            self.body.append(fold(decode(content(part), charset if isinstance(charset, str) else "")))
 
     def header(self, field, text):
         for name, value in self.fields:
