@@ -103,6 +103,8 @@ constexpr Text kTexts[] = {
     {"Asked already, and the mailbox has changed little since",
      "Ya se ha preguntado, y el buzón ha cambiado poco desde entonces"},
     {"Of some of these events nothing can be told", "De algunos de esos sucesos no se puede informar"},
+    {"Still at it", "Sigue en ello"},
+    {"Too much to be told", "Demasiado que contar"},
     {"Too many mailboxes to watch", "Demasiados buzones para vigilarlos"},
     {"No such quota root", "No existe esa raíz de cuota"},
     {"Only the administrator sets quotas", "Solo el administrador fija las cuotas"},

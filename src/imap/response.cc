@@ -229,6 +229,12 @@ std::string code_modified(const UidSet& set) {
   return out;
 }
 
+// A tag may hold "]", at which clients end the code: then it is left out.
+std::string code_in_progress(std::string_view tag, uint64_t done, uint64_t goal) {
+  const std::string shown = tag.find(']') == std::string_view::npos ? '"' + std::string(tag) + '"' : "NIL";
+  return "INPROGRESS (" + shown + ' ' + std::to_string(done) + ' ' + std::to_string(goal) + ')';
+}
+
 std::string code_message_limit(uint32_t limit, std::optional<uint32_t> lowest) {
   std::string out = "MESSAGELIMIT " + std::to_string(limit);
   if (lowest) out += " " + std::to_string(*lowest);

@@ -75,6 +75,7 @@ std::string code_mailbox_id(MailboxId id);                                      
 std::string code_downgraded(const UidSet& uids);                                        // RFC 6858; as many of them as fit
 std::string code_modified(const UidSet& set);                                           // RFC 7162
 std::string code_message_limit(uint32_t limit, std::optional<uint32_t> lowest);         // RFC 9738
+std::string code_in_progress(std::string_view tag, uint64_t done, uint64_t goal);       // RFC 9585
 std::string code_permanent_flags(std::span<const std::string> keywords, bool writable, bool more);
 
 // Untagged data.

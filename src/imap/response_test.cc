@@ -171,6 +171,10 @@ TEST(ListResponse, extended_data_stand_in_one_list) {
   EXPECT_EQ(line({.mailbox = "b", .child_info_subscribed = true, .old_name = "\xC3\xBC", .utf8 = true}),
             "* LIST () \"/\" b (\"CHILDINFO\" (\"SUBSCRIBED\") \"OLDNAME\" (\"\xC3\xBC\"))\r\n");
 }
+TEST(Response, progress_leaves_out_a_tag_that_would_end_the_code) {
+  EXPECT_EQ(code_in_progress("A1", 5, 10), "INPROGRESS (\"A1\" 5 10)");
+  EXPECT_EQ(code_in_progress("a]1", 0, 1), "INPROGRESS (NIL 0 1)");
+}
 
 }  // namespace
 }  // namespace bz::imap

@@ -182,6 +182,7 @@ Task<void> Session::run_command(std::string_view text) {
   bad_in_a_row_ = 0;
   tag_ = parsed.tag;
   uid_command_ = is_uid_command(*command);
+  next_progress_ = clock_.mono() + config_.progress_every;
   answers_by_news_ = is_one_of<imap::Expunge, imap::Move>(*command);
   if (needs_mailbox(*command) && !selected()) {
     write_tagged(bad("No mailbox is selected"));
@@ -366,6 +367,14 @@ Task<bool> Session::flush_if_large() {
   base::Yield yield(stream_->loop());  // a client that reads as fast as we write must not keep the lane
   co_await yield;
   co_return !broken_;
+}
+
+Task<bool> Session::in_progress(uint64_t done, uint64_t goal) {
+  if (ended_ || stop_requested() || account_->broken()) co_return false;
+  if (clock_.mono() < next_progress_ || done >= goal) co_return true;
+  next_progress_ = clock_.mono() + config_.progress_every;
+  say(imap::Condition::Ok, imap::code_in_progress(tag_, done, goal), "Still at it");
+  co_return co_await flush();
 }
 
 Task<Session::Waited> Session::wait(base::Millis timeout) {

@@ -35,6 +35,7 @@
 #include "net/stream.h"
 #include "store/account.h"
 #include "store/mailbox.h"
+#include "store/search.h"
 
 namespace bz::imapd {
 
@@ -62,8 +63,11 @@ struct SessionConfig {
   imap::Offer rev2 = imap::Offer::ToNamed;
   // What clients known by their ID get otherwise; null: ours.
   std::shared_ptr<const imap::ClientRules> client_rules{};
-  int compress_level = 3;             // COMPRESS=DEFLATE: 1 to 9; 0: not offered
-  base::Millis compress_rest{1'000};  // a compressed session that is silent for so long gives its windows back
+  // What searches read messages with; null: on the lane. It outlives the sessions.
+  store::TextSearch* text_search = nullptr;
+  base::Millis progress_every{10'000};  // of a long command (RFC 9585)
+  int compress_level = 3;               // COMPRESS=DEFLATE: 1 to 9; 0: not offered
+  base::Millis compress_rest{1'000};    // a compressed session that is silent for so long gives its windows back
 };
 
 struct SessionStart {
@@ -83,7 +87,7 @@ struct BatchHistory {
   std::vector<imap::UidBatches> asked;
 };
 
-class Session {
+class Session : private store::SearchProgress {
  public:
   Session(std::unique_ptr<net::Stream> stream, std::shared_ptr<store::Account> account, SessionStart start,
           const SessionConfig& config, base::Clock& clock);
@@ -179,6 +183,10 @@ class Session {
   Task<bool> flush();
   Task<bool> flush_if_large();
   uint64_t flushed() const { return flushed_; }  // octets written so far
+  // How far the running command is; tells the client when it has not heard of it for a while (RFC 9585). False: the
+  // session ends, nobody waits for the command.
+  Task<bool> in_progress(uint64_t done, uint64_t goal);
+  store::SearchAids search_aids() { return {config_.text_search, this}; }
   // Reads once and feeds the framer.
   Task<bool> read_more(base::Millis timeout);
   bool ended() const { return ended_; }
@@ -198,6 +206,7 @@ class Session {
   void set_language(imap::Language language) { start_.language = language; }
 
  private:
+  Task<bool> reached(uint64_t done, uint64_t total) override { return in_progress(done, total); }
   Task<void> next_step();
   bool has_news() const;
   void take_news(const store::Changes& changes, uint32_t old_last_uid);
@@ -240,6 +249,7 @@ class Session {
   UidSet new_messages_, own_new_;  // of the view: to be fetched for NOTIFY; appended by the session itself
   UidSet untold_flags_;            // changed, and not wanted by NOTIFY
   bool answers_by_news_ = false;
+  base::MonoTime next_progress_{};  // of the running command
   size_t announced_keywords_ = 0;
   uint64_t told_url_key_ = 0;
   unsigned bad_in_a_row_ = 0;

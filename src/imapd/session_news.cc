@@ -61,7 +61,7 @@ Task<void> Session::tell(store::View::Expunges expunges) {
   overflow |= notifier_->watched() > config_.notify_mailboxes;
   if (!overflow) co_return;
   // Section 5.8: as if there had been NOTIFY NONE.
-  imap::untagged(out_, imap::Condition::Ok, "NOTIFICATIONOVERFLOW", "Too much to be told");
+  say(imap::Condition::Ok, "NOTIFICATIONOVERFLOW", "Too much to be told");
   set_notifier(std::make_unique<Notifier>(*account_, imap::Notify{}, [this] { wake(); }));
 }
 

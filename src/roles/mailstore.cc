@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -23,8 +24,9 @@ imap::Literals literals(const Config& config) {
   return config.mailstore.imap_literal_minus ? imap::Literals::Minus : imap::Literals::Plus;
 }
 
-MailLaneConfig lane_config(const Config& config) {
+MailLaneConfig lane_config(const Config& config, store::TextSearch* text_search) {
   MailLaneConfig lane;
+  lane.imap.text_search = text_search;
   lane.account.append_limit = config.mailstore.append_limit;
   lane.account.quota_bytes = config.mailstore.default_quota;
   lane.account.quota_messages = config.mailstore.default_quota_messages;
@@ -67,6 +69,7 @@ MailstoreRole::~MailstoreRole() {
   for (auto& lane : lanes_) lane->stop();
   upkeep_.reset();
   pool_.reset();
+  text_search_.reset();
   store_.reset();
   for (auto& lane : lanes_) lane->drain();
 }
@@ -79,6 +82,7 @@ Result<void> MailstoreRole::prepare(RoleHost& host) {
   rocks.on_fatal = [&host](const Error& error) { host.give_up(error); };
   BZ_TRY(store_, kv::open_rocks(kDatabase, std::move(rocks)));
   pool_ = std::make_unique<net::BlockingPool>(1, 4);
+  text_search_ = store::make_scan(std::max(1u, std::thread::hardware_concurrency() / 2));
   directory_ = std::make_unique<DirectoryLink>(host.loop(), [&host](wire::Type type, const std::string& payload) {
     Peer* auth = host.peer("auth");
     return auth ? auth->send(type, payload) : Result<void>(fail(Errc::Unavailable, "auth is not there"));
@@ -86,7 +90,7 @@ Result<void> MailstoreRole::prepare(RoleHost& host) {
   const unsigned lanes = config.lanes != 0 ? config.lanes : std::max(1u, std::thread::hardware_concurrency());
   for (unsigned i = 0; i < lanes; ++i) {
     lanes_.push_back(
-        std::make_unique<MailLane>(*store_, lane_config(host.config()),
+        std::make_unique<MailLane>(*store_, lane_config(host.config(), text_search_.get()),
                                    [this](base::Executor& home, AccountId account) { return ask_facts(home, account); }));
     auto ask = [this](base::Executor& home, smtp::Address address) { return ask_recipient(home, std::move(address)); };
     lane_accounts_.push_back(std::make_unique<LaneAccounts>(lanes_, lanes_.back()->loop(), std::move(ask)));
@@ -103,7 +107,7 @@ Task<Result<void>> MailstoreRole::start(RoleHost& host) {
 Result<void> MailstoreRole::reload(RoleHost& host) {
   upkeep_->reload();
   for (auto& lane : lanes_)
-    lane->post([lane = lane.get(), config = lane_config(host.config())] { lane->set_config(config); });
+    lane->post([lane = lane.get(), config = lane_config(host.config(), text_search_.get())] { lane->set_config(config); });
   return {};
 }
 

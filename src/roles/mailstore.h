@@ -16,6 +16,7 @@
 #include "roles/mail_lane.h"
 #include "roles/role.h"
 #include "roles/upkeep.h"
+#include "store/text_search.h"
 #include "wire/handoff.h"
 
 namespace bz::roles {
@@ -58,6 +59,7 @@ class MailstoreRole : public Role {
   // Order of destruction: lanes' loops outlive the store, and the store outlives nothing that uses it (stop()).
   MailLanes lanes_;
   std::vector<std::unique_ptr<LaneAccounts>> lane_accounts_;
+  std::unique_ptr<store::TextSearch> text_search_;  // goes before the lanes' loops, to which it posts
   std::unique_ptr<kv::RocksStore> store_;
   std::unique_ptr<net::BlockingPool> pool_;
   std::unique_ptr<DirectoryLink> directory_;

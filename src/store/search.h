@@ -1,15 +1,13 @@
-// SEARCH over one view. The scan is the first implementation; an index comes in behind the same function.
+// SEARCH over one view.
 #pragma once
 #include <vector>
 
 #include "imap/search.h"
 #include "store/account.h"
+#include "store/text_search.h"
 
 namespace bz::store {
 
-// UIDs of the view's messages that match, ascending (RFC 3501 6.4.4). Text is compared case- and diacritics-folded on
-// decoded headers and bodies. Invalid: a charset that we cannot convert. Yields to the lane every 256 messages (through
-// `executor`).
 struct SearchOutcome {
   std::vector<uint32_t> uids;
   uint64_t highest_modseq = 0;  // of the matches, when MODSEQ was asked (RFC 7162 3.1.5); else 0
@@ -17,7 +15,21 @@ struct SearchOutcome {
   // Or the best; keys that are not fuzzy, or match no text, say nothing, and without any word it is 100.
   std::vector<uint8_t> relevancy;
 };
+
+// Told every now and then how far a search is. False: it ends with Cancelled.
+class SearchProgress {
+ public:
+  virtual ~SearchProgress() = default;
+  virtual Task<bool> reached(uint64_t done, uint64_t total) = 0;
+};
+struct SearchAids {
+  TextSearch* texts = nullptr;  // null: a scan on the lane
+  SearchProgress* progress = nullptr;
+};
+
+// UIDs of the view's messages that match, ascending (RFC 3501 6.4.4). Text is compared case- and diacritics-folded on
+// decoded headers and bodies. Yields to the lane every 256 messages (through `executor`), and whenever texts are read.
 Task<Result<SearchOutcome>> search(Account& account, const View& view, const imap::SearchKey& key, base::Executor& executor,
-                                   int64_t now_unix);
+                                   int64_t now_unix, SearchAids aids = {});
 
 }  // namespace bz::store

@@ -113,7 +113,7 @@ Task<Found> find(Session& s, const imap::Search& command) {
   if (command.has_modseq) s.enable_condstore();
   convert(key, command.charset);
   const auto lowest = limit_search(s, key);
-  auto found = co_await store::search(s.account(), s.view(), key, s.loop(), s.clock().unix_seconds());
+  auto found = co_await store::search(s.account(), s.view(), key, s.loop(), s.clock().unix_seconds(), s.search_aids());
   if (!found) co_return Found{{}, reply_for(found.error()), {}};
   drop_gone(s, *found);
   co_return Found{std::move(*found), std::nullopt, lowest};
