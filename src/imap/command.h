@@ -169,6 +169,10 @@ struct Move {  // RFC 6851
   std::string mailbox;
 };
 
+struct CancelUpdate {  // RFC 5267 section 4.3.5
+  std::vector<std::string> tags;
+};
+
 struct UidBatches {    // RFC 10022
   uint32_t size = 0;   // messages of a batch
   uint32_t first = 1;  // batches asked for, counted from the newest messages
@@ -182,7 +186,7 @@ using Command =
     std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename, Subscribe,
                  Unsubscribe, Status, List, Lsub, Namespace, Idle, Done, Enable, Check, Close, Unselect, Expunge, Search,
                  Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth, UrlFetch, Compress, UidBatches, SetLanguage,
-                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata, Notify>;
+                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata, Notify, CancelUpdate>;
 
 std::string_view name(const Command& command);  // "UID FETCH" is "FETCH"; for logs
 

@@ -13,8 +13,9 @@ inline constexpr size_t kMaxFetchItems = 256, kMaxHeaderFields = 256, kMaxPartDe
 inline constexpr size_t kMaxKeyword = 100;  // 59 keywords fit into a line of a response
 inline constexpr size_t kMaxUrls = 256;     // of GENURLAUTH or URLFETCH
 inline constexpr size_t kMaxLanguages = 32;
-inline constexpr size_t kMaxEntries = 100;   // of GETMETADATA and SETMETADATA
-inline constexpr size_t kMaxResources = 16;  // of SETQUOTA
+inline constexpr size_t kMaxEntries = 100;    // of GETMETADATA and SETMETADATA
+inline constexpr size_t kMaxResources = 16;   // of SETQUOTA
+inline constexpr size_t kMaxCancelled = 256;  // tags of CANCELUPDATE
 inline constexpr size_t kMaxIdFields = 30, kMaxPatterns = 256, kMaxFlags = 256;
 
 class Parse {
@@ -60,6 +61,7 @@ Read read_uid_expunge(Parse& p);
 Read read_fetch(Parse& p, bool uid);
 Read read_uid_batches(Parse& p);
 Read read_notify(Parse& p);
+Read read_cancel_update(Parse& p);
 Read read_search(Parse& p, bool uid);
 Read read_sort(Parse& p, bool uid);
 Read read_thread(Parse& p, bool uid);

@@ -358,7 +358,15 @@ bool return_options(Parse& p, Search& search) {
         want.save = true;
       else if (p.lex.take("RELEVANCY"))
         want.relevancy = true;
-      else if (p.lex.take("PARTIAL")) {
+      else if (p.lex.take("CONTEXT"))
+        want.context = true;
+      else if (p.lex.take("UPDATE")) {
+        want.update = true;
+        const size_t before = p.lex.position();  // a "(" behind it is of its own (RFC 5465 section 8)
+        const bool items = p.sp() && p.lex.peek() == '(';
+        if (!items) p.lex.reset(before);
+        if (items && !fetch_list(p, want.update_items)) return false;
+      } else if (p.lex.take("PARTIAL")) {
         if (p.sp()) want.partial = p.partial_range();
         if (!want.partial) return p.fail("Invalid partial range"), false;
       } else
@@ -378,6 +386,19 @@ bool search_keys(Parse& p, Search& search) {
   // RFC 6203 section 4
   if (search.esearch && search.esearch->relevancy && !search.has_fuzzy) return p.fail("RELEVANCY goes with FUZZY"), false;
   return true;
+}
+
+// "CANCELUPDATE" 1*(SP quoted) (RFC 5267 section 5)
+Read read_cancel_update(Parse& p) {
+  CancelUpdate cancel;
+  while (p.sp()) {
+    auto tag = p.lex.string();
+    if (!tag) return p.fail("A quoted tag was expected");
+    if (cancel.tags.size() == kMaxCancelled) return p.fail("Too many tags");
+    cancel.tags.push_back(std::move(*tag));
+  }
+  if (cancel.tags.empty()) return std::nullopt;
+  return cancel;
 }
 
 Read read_search(Parse& p, bool uid) {

@@ -25,6 +25,7 @@ struct Entry {
 constexpr Entry kCommands[] = {
     {"APPEND", [](Parse& p) -> Read { return p.fail("APPEND needs a message literal"); }},
     {"AUTHENTICATE", detail::read_authenticate},
+    {"CANCELUPDATE", detail::read_cancel_update},
     {"CAPABILITY", plain<Capability>},
     {"CHECK", plain<Check>},
     {"CLOSE", plain<Close>},
@@ -133,12 +134,12 @@ ParsedCommand parse_command(std::string_view text, bool utf8) {
 
 std::string_view name(const Command& command) {
   static constexpr std::array<std::string_view, std::variant_size_v<Command>> kNames = {
-      "CAPABILITY",  "NOOP",        "LOGOUT",   "ID",         "STARTTLS",    "AUTHENTICATE", "LOGIN",        "SELECT",
-      "CREATE",      "DELETE",      "RENAME",   "SUBSCRIBE",  "UNSUBSCRIBE", "STATUS",       "LIST",         "LSUB",
-      "NAMESPACE",   "IDLE",        "DONE",     "ENABLE",     "CHECK",       "CLOSE",        "UNSELECT",     "EXPUNGE",
-      "SEARCH",      "FETCH",       "STORE",    "COPY",       "MOVE",        "SORT",         "THREAD",       "RESETKEY",
-      "GENURLAUTH",  "URLFETCH",    "COMPRESS", "UIDBATCHES", "LANGUAGE",    "GETQUOTA",     "GETQUOTAROOT", "SETQUOTA",
-      "GETMETADATA", "SETMETADATA", "NOTIFY"};
+      "CAPABILITY",  "NOOP",        "LOGOUT",   "ID",          "STARTTLS",    "AUTHENTICATE", "LOGIN",        "SELECT",
+      "CREATE",      "DELETE",      "RENAME",   "SUBSCRIBE",   "UNSUBSCRIBE", "STATUS",       "LIST",         "LSUB",
+      "NAMESPACE",   "IDLE",        "DONE",     "ENABLE",      "CHECK",       "CLOSE",        "UNSELECT",     "EXPUNGE",
+      "SEARCH",      "FETCH",       "STORE",    "COPY",        "MOVE",        "SORT",         "THREAD",       "RESETKEY",
+      "GENURLAUTH",  "URLFETCH",    "COMPRESS", "UIDBATCHES",  "LANGUAGE",    "GETQUOTA",     "GETQUOTAROOT", "SETQUOTA",
+      "GETMETADATA", "SETMETADATA", "NOTIFY",   "CANCELUPDATE"};
   return kNames[command.index()];
 }
 

@@ -440,5 +440,18 @@ TEST(Parser, notify_that_is_no_notify) {
     bad(text);
 }
 
+// RFC 5267 section 5, RFC 5465 section 8
+TEST(Parser, contexts) {
+  auto search = ok<Search>("a SEARCH RETURN (UPDATE (UID FLAGS) CONTEXT COUNT) ALL");
+  EXPECT_TRUE(search.esearch->update && search.esearch->context && search.esearch->count);
+  EXPECT_EQ(search.esearch->update_items.size(), 2u);
+  EXPECT_TRUE(ok<Sort>("a UID SORT RETURN (COUNT UPDATE) (DATE) UTF-8 ALL").search.esearch->update);
+  EXPECT_TRUE(ok<Search>("a SEARCH RETURN (UPDATE PARTIAL 1:5) ALL").esearch->partial);
+  EXPECT_EQ(ok<CancelUpdate>("a CANCELUPDATE \"a\" \"b\"").tags, (std::vector<std::string>{"a", "b"}));
+  for (const char* text : {"a CANCELUPDATE", "a CANCELUPDATE b", "a CANCELUPDATE \"b\" ", "a SEARCH RETURN (UPDATE ()) ALL",
+                           "a SEARCH RETURN (UPDATE (NOTHING)) ALL"})
+    bad(text);
+}
+
 }  // namespace
 }  // namespace bz::imap

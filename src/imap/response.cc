@@ -235,6 +235,8 @@ std::string code_in_progress(std::string_view tag, uint64_t done, uint64_t goal)
   return "INPROGRESS (" + shown + ' ' + std::to_string(done) + ' ' + std::to_string(goal) + ')';
 }
 
+std::string code_no_update(std::string_view tag) { return "NOUPDATE \"" + std::string(tag) + '"'; }
+
 std::string code_message_limit(uint32_t limit, std::optional<uint32_t> lowest) {
   std::string out = "MESSAGELIMIT " + std::to_string(limit);
   if (lowest) out += " " + std::to_string(*lowest);
@@ -490,6 +492,19 @@ void esort_response(std::string& out, std::string_view tag, bool uid, const Sear
   }
   put_relevancy(e, want, relevancy);
   e.crlf();
+}
+
+void context_response(std::string& out, std::string_view tag, bool uid, std::string_view what,
+                      std::span<const ContextChange> changes) {
+  Encoder e(out);
+  e.raw("* ESEARCH (TAG ").string(tag).raw(uid ? ") UID " : ") ").raw(what).raw(" (");
+  const char* before = "";
+  for (const ContextChange& change : changes) {
+    e.raw(before).number(change.place).sp();
+    put_ordered(out, change.numbers);
+    before = " ";
+  }
+  e.raw(")").crlf();
 }
 
 // One line whatever its length: a client that asks for SORT or THREAD takes one response, and Apple's ask for neither.

@@ -76,6 +76,7 @@ std::string code_downgraded(const UidSet& uids);                                
 std::string code_modified(const UidSet& set);                                           // RFC 7162
 std::string code_message_limit(uint32_t limit, std::optional<uint32_t> lowest);         // RFC 9738
 std::string code_in_progress(std::string_view tag, uint64_t done, uint64_t goal);       // RFC 9585
+std::string code_no_update(std::string_view tag);                                       // RFC 5267
 std::string code_permanent_flags(std::span<const std::string> keywords, bool writable, bool more);
 
 // Untagged data.
@@ -138,6 +139,14 @@ void esearch_response(std::string& out, std::string_view tag, bool uid, const Se
 // The same for SORT: `ordered` in the order asked for, MIN and MAX the first and last of it (RFC 5267 section 3).
 void esort_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want,
                     std::span<const uint32_t> ordered, std::span<const uint8_t> relevancy = {});
+// "* ESEARCH (TAG "a") UID ADDTO (1 5:7 9 12)": each list of numbers at its place in the results, 0 for any (RFC 5267
+// sections 4.3.3 and 4.3.4). what: ADDTO or REMOVEFROM.
+struct ContextChange {
+  uint32_t place = 0;
+  std::vector<uint32_t> numbers;  // in the order of the results
+};
+void context_response(std::string& out, std::string_view tag, bool uid, std::string_view what,
+                      std::span<const ContextChange> changes);
 void sort_response(std::string& out, std::span<const uint32_t> ordered);
 // "* THREAD (3 6 (4 23)(44 7 96))" (RFC 5256 section 4).
 void thread_response(std::string& out, const ThreadTree& tree);

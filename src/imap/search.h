@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "imap/date.h"
+#include "imap/fetch.h"
 #include "imap/seqset.h"
 #include "model/flags.h"
 
@@ -63,6 +64,9 @@ struct SearchReturn {  // RFC 4731 section 3.1
   bool min = false, max = false, all = false, count = false;
   bool save = false;                                   // RFC 5182: the result becomes "$"
   std::optional<PartialRange> partial = std::nullopt;  // RFC 9394; never with all
+  bool context = false;                                // RFC 5267: a hint that it will be asked again, which is not used
+  bool update = false;                                 // RFC 5267: tell what changes
+  std::vector<FetchItem> update_items = {};            // of new messages that match, FETCH is sent (RFC 5465 section 7)
   bool relevancy = false;                              // RFC 6203 section 4; only with has_fuzzy
   // SAVE alone has no ESEARCH response.
   bool answers() const { return min || max || all || count || partial || relevancy; }

@@ -37,7 +37,7 @@ bool is_one_of(const imap::Command& command) {
 
 bool needs_mailbox(const imap::Command& command) {
   return is_one_of<imap::Check, imap::Close, imap::Unselect, imap::Expunge, imap::Search, imap::Fetch, imap::Store,
-                   imap::Copy, imap::Move, imap::Sort, imap::Thread, imap::UidBatches>(command);
+                   imap::Copy, imap::Move, imap::Sort, imap::Thread, imap::UidBatches, imap::CancelUpdate>(command);
 }
 
 // Of SEARCH, SORT and THREAD; else null.
@@ -266,6 +266,7 @@ void Session::select(store::MailboxPtr mailbox, bool read_only) {
 void Session::unselect() {
   if (notifier_ && selected()) notifier_->left(*view_);
   new_messages_ = own_new_ = untold_flags_ = {};
+  contexts_.clear();  // RFC 5267 section 4.3: updates cease
   view_.reset();
   mailbox_.reset();
   saved_result_ = {};
@@ -300,6 +301,7 @@ void Session::report(store::View::Expunges expunges, bool everything) {
   if (!view_->has_changes() && (untold_flags_.empty() || wanted != Notifier::Selected::Flags)) return;
   announce_keywords();
   const uint32_t last_uid = view_->last_uid();
+  if (expunges == store::View::Expunges::Report) contexts_.tell_expunged(out_, *view_);
   store::Changes changes = view_->sync(expunges);
   for (UidSet::Range r : changes.flags_changed.ranges()) untold_flags_.add(r.first, r.last);
   changes.flags_changed = wanted == Notifier::Selected::Flags ? std::exchange(untold_flags_, {}) : UidSet();

@@ -31,6 +31,7 @@
 #include "imap/language.h"
 #include "imap/parser.h"
 #include "imapd/compression.h"
+#include "imapd/contexts.h"
 #include "imapd/reply.h"
 #include "net/stream.h"
 #include "store/account.h"
@@ -56,9 +57,11 @@ struct SessionConfig {
   std::string server_comment{}, server_admin{};  // /shared/comment and /shared/admin of the server (RFC 5464); empty: NIL
   bool refuse_eight_bit_headers = false;         // in APPEND without UTF8=ACCEPT (RFC 6855 section 4)
   imap::Literals literals = imap::Literals::Plus;
-  size_t notify_mailboxes = 2'000;   // whose messages one session may watch (RFC 5465)
-  uint64_t notify_messages = 1'000;  // new ones that are fetched without being asked for, at one time
-  unsigned max_bad = 20;             // ill-formed commands in a row before BYE
+  size_t notify_mailboxes = 2'000;    // whose messages one session may watch (RFC 5465)
+  uint64_t notify_messages = 1'000;   // new ones that are fetched without being asked for, at one time
+  size_t search_contexts = 16;        // of one session (RFC 5267)
+  size_t context_messages = 200'000;  // found by all of them; one of SORT counts for ten
+  unsigned max_bad = 20;              // ill-formed commands in a row before BYE
   MessageLimit message_limit{};
   imap::Offer rev2 = imap::Offer::ToNamed;
   // What clients known by their ID get otherwise; null: ours.
@@ -121,7 +124,10 @@ class Session : private store::SearchProgress {
   bool qresync() const { return qresync_; }
   void enable_qresync() { qresync_ = true; }  // VANISHED instead of EXPUNGE from now on
   bool uid_only() const { return uid_only_; }
-  void enable_uid_only() { uid_only_ = true; }  // RFC 9586: no message numbers from now on
+  void enable_uid_only() {  // RFC 9586: no message numbers from now on
+    uid_only_ = true;
+    contexts_.speak_uids();
+  }
 
   // What others change of annotations is told: all of it after ENABLE METADATA (RFC 5464 section 4.4), or what NOTIFY
   // names.
@@ -162,6 +168,7 @@ class Session : private store::SearchProgress {
     if (client.empty()) return;
     if (auto named = std::exchange(start_.named, nullptr)) named(std::move(client));
   }
+  Contexts& contexts() { return contexts_; }
   void announce_keywords();  // rule 5
   void announce_url_key();   // "* OK [URLMECH ...]" when the mailbox has a new one (RFC 4467)
   void url_key_told() { told_url_key_ = mailbox_->url_key_resets(); }
@@ -175,6 +182,7 @@ class Session : private store::SearchProgress {
   Notifier* notifier() { return notifier_.get(); }  // null: there was no NOTIFY
   // The session's own work, of which NOTIFY does not tell (RFC 5465 section 5): new messages, and the changes of a mailbox.
   void own_new(MailboxId in, uint32_t first_uid, uint32_t last_uid, uint64_t first_modseq, uint64_t last_modseq);
+  const UidSet& own_new_messages() const { return own_new_; }  // of the selected mailbox, not told yet
   // EXPUNGE responses are the answer to the running command, whatever NOTIFY says.
   void answers_by_news() { answers_by_news_ = true; }
   void log_out() { logged_out_ = true; }
@@ -245,6 +253,7 @@ class Session : private store::SearchProgress {
   UidSet saved_result_;
   std::unique_ptr<DecodedPart> decoded_part_;
   BatchHistory batch_history_;
+  Contexts contexts_;
   std::unique_ptr<Notifier> notifier_;
   UidSet new_messages_, own_new_;  // of the view: to be fetched for NOTIFY; appended by the session itself
   UidSet untold_flags_;            // changed, and not wanted by NOTIFY

@@ -30,30 +30,36 @@ void Session::set_notifier(std::unique_ptr<Notifier> notifier) {
 }
 
 void Session::own_new(MailboxId in, uint32_t first_uid, uint32_t last_uid, uint64_t first_modseq, uint64_t last_modseq) {
-  if (!notifier_) return;
   if (selected() && mailbox_->info().id == in)
     own_new_.add(first_uid, last_uid);
-  else
+  else if (notifier_)
     notifier_->own_messages(in, first_modseq, last_modseq);
 }
 
 // Section 5.2: new messages are fetched, but those that the session brought itself.
 void Session::take_news(const store::Changes& changes, uint32_t old_last_uid) {
-  const UidSet own = std::exchange(own_new_, {});
   if (!changes.exists_changed || notifier_->new_message_items().empty()) return;
   if (old_last_uid == UINT32_MAX) return;
   view_->within({old_last_uid + 1, UINT32_MAX}).for_each([&](uint32_t uid) {
-    if (!own.contains(uid)) new_messages_.add(uid);
+    if (!own_new_.contains(uid)) new_messages_.add(uid);
   });
 }
 
 Task<void> Session::tell(store::View::Expunges expunges) {
   report(expunges);
-  if (ended_ || logged_out_ || !notifier_) co_return;
+  if (ended_ || logged_out_) co_return;
+  // Not of messages that were not told: NOTIFY may keep all news of the mailbox back.
+  if (selected() && (!notifier_ || notifier_->selected() != Notifier::Selected::Nothing)) {
+    const bool updated = co_await contexts_.update(*this);
+    if (!updated) co_return;
+  }
+  own_new_ = {};
+  if (!notifier_) co_return;
   const UidSet messages = std::exchange(new_messages_, {});
   bool overflow = messages.count() > config_.notify_messages;
   if (!overflow && !messages.empty()) {
-    co_await fetch_new(*this, messages);
+    std::vector<imap::FetchItem> items = notifier_->new_message_items();
+    co_await fetch_new(*this, std::move(items), messages);
     if (ended_) co_return;
   }
   notifier_->tell(out_, {condstore_, utf8()});

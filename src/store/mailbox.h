@@ -143,6 +143,10 @@ class View {
   const Entry* entry(uint32_t uid) const { return mailbox_->find(uid); }
   // Everything up to here was told, expunges too; what is held back keeps it down (RFC 7162 3.1.1: HIGHESTMODSEQ).
   uint64_t told_modseq() const { return told_modseq_; }
+  uint64_t seen_modseq() const { return seen_modseq_; }  // the same without expunges
+  // Those that came or were changed behind `modseq`, not later than seen_modseq(), and are there.
+  UidSet changed_behind(uint64_t modseq) const;
+  UidSet gone() const;  // expunged, and not told yet
 
   // What changed since the last sync. Hold: expunges are kept back and stay addressable (FETCH, STORE, SEARCH by number).
   enum class Expunges { Report, Hold };

@@ -46,6 +46,26 @@ Task<Result<void>> read_open(Running& r) {
   co_return Result<void>();
 }
 
+// Decides by the entry, or leaves the message open. msn 0: the view does not have it.
+void consider(Running& r, uint32_t uid, Msn msn) {
+  const Entry* entry = msn == 0 ? nullptr : r.view.entry(uid);
+  if (!entry) return;
+  Candidate message;
+  message.entry = *entry;
+  message.msn = msn;
+  message.recent = r.view.is_recent(uid);
+  const Verdict found = judge(*r.query, message);
+  if (found == Verdict::Yes) take(r, message.entry, r.query->asks_fuzzy() ? relevancy(*r.query, message) : 100);
+  if (found == Verdict::Unknown) r.open.push_back(std::move(message));
+}
+
+std::vector<uint32_t> those_of(const UidSet& set) {
+  std::vector<uint32_t> uids;
+  uids.reserve(set.count());
+  set.for_each([&](uint32_t uid) { uids.push_back(uid); });
+  return uids;
+}
+
 SearchOutcome outcome_of(Running& r) {
   std::sort(r.hits.begin(), r.hits.end(), [](const Hit& a, const Hit& b) { return a.uid < b.uid; });
   SearchOutcome outcome;
@@ -68,8 +88,10 @@ Task<Result<SearchOutcome>> search(Account& account, const View& view, const ima
     own = make_scan(0);
     r.aids.texts = own.get();
   }
-  for (Msn msn = 1; msn <= view.exists(); ++msn) {
-    const bool full = r.open.size() == TextSearch::kBatch, turn = msn % kSlice == 0;
+  const std::vector<uint32_t> some = aids.only ? those_of(*aids.only) : std::vector<uint32_t>();
+  const size_t total = aids.only ? some.size() : view.exists();
+  for (size_t at = 0; at < total; ++at) {
+    const bool full = r.open.size() == TextSearch::kBatch, turn = at % kSlice == kSlice - 1;
     if (full) {
       auto reading = read_open(r);
       auto read = co_await std::move(reading);
@@ -81,21 +103,14 @@ Task<Result<SearchOutcome>> search(Account& account, const View& view, const ima
       BZ_CO_TRY_VOID(std::move(turned));
     }
     if (r.aids.progress && (full || turn)) {
-      auto telling = r.aids.progress->reached(msn - 1, view.exists());
+      auto telling = r.aids.progress->reached(at, total);
       const bool go_on = co_await std::move(telling);
       if (!go_on) co_return fail(Errc::Cancelled, "nobody waits for it");
     }
-    if (msn > view.exists()) break;
-    const uint32_t uid = view.uid_at(msn);
-    const Entry* entry = view.entry(uid);
-    if (!entry) continue;
-    Candidate message;
-    message.entry = *entry;
-    message.msn = msn;
-    message.recent = view.is_recent(uid);
-    const Verdict found = judge(*r.query, message);
-    if (found == Verdict::Yes) take(r, message.entry, r.query->asks_fuzzy() ? relevancy(*r.query, message) : 100);
-    if (found == Verdict::Unknown) r.open.push_back(std::move(message));
+    if (aids.only)
+      consider(r, some[at], view.msn_of(some[at]).value_or(0));
+    else if (at < view.exists())
+      consider(r, view.uid_at(static_cast<Msn>(at + 1)), static_cast<Msn>(at + 1));
   }
   if (!r.open.empty()) {
     auto reading = read_open(r);

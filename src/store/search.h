@@ -25,6 +25,7 @@ class SearchProgress {
 struct SearchAids {
   TextSearch* texts = nullptr;  // null: a scan on the lane
   SearchProgress* progress = nullptr;
+  const UidSet* only = nullptr;  // null: all messages of the view; it outlives the search
 };
 
 // UIDs of the view's messages that match, ascending (RFC 3501 6.4.4). Text is compared case- and diacritics-folded on

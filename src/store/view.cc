@@ -120,6 +120,37 @@ std::vector<Msn> View::find_expunged() const {
   return found;
 }
 
+UidSet View::gone() const {
+  UidSet uids;
+  for (const Msn msn : find_expunged()) uids.add(uid_at(msn));
+  return uids;
+}
+
+UidSet View::changed_behind(uint64_t modseq) const {
+  UidSet changed;
+  auto take = [&](const Entry& e) {
+    if (e.uid <= last_uid_ && e.modseq > modseq && e.modseq <= seen_modseq_ && msn_of(e.uid)) changed.add(e.uid);
+  };
+  const auto& entries = mailbox_->entries();
+  uint64_t touched = 0;
+  for (const auto& t : mailbox_->touched_)
+    if (t.modseq > modseq) touched += t.flags.count();
+  if (mailbox_->touched_since_ > modseq || touched > kScanInstead) {
+    for (const Entry& e : entries) take(e);
+    return changed;
+  }
+  for (const auto& t : mailbox_->touched_)
+    if (t.modseq > modseq)
+      t.flags.for_each([&](uint32_t uid) {
+        if (const Entry* e = mailbox_->find(uid)) take(*e);
+      });
+  // What came later than an entry has a higher UID than that one, and a higher modseq than it had then.
+  auto first = entries.end();
+  while (first != entries.begin() && std::prev(first)->modseq > modseq) --first;
+  for (; first != entries.end(); ++first) take(*first);
+  return changed;
+}
+
 UidSet View::find_changed_flags() const {
   UidSet changed;
   if (mailbox_->last_flags_ <= seen_modseq_) return changed;

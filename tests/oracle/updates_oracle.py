@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What a client is told without asking is all there is: random histories over three sessions of one account. The first has said NOTIFY SET for
 everything and keeps what it hears (RFC 5465): the names, the counts of every mailbox, UIDs and flags of the selected one. Now and then what it
-believes is held against what a fresh session reads. It changes things itself, too, which nobody tells it (section 5).
+believes is held against what a fresh session reads. It changes things itself, too, which nobody tells it (section 5). It keeps results of SEARCH and
+SORT and works ADDTO and REMOVEFROM into them (RFC 5267): they must be what the same search finds in the fresh session.
 
 60 rounds by default; with BUZON_FULL=1 1,000. --rounds N, --seed N.
 """
@@ -13,13 +14,17 @@ import re
 import select
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "harness"))
+here = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(here), str(here.parent / "harness")]
 from buzon import Buzon  # noqa: E402
+from context_results import Context, Wrong  # noqa: E402
 from imap_lines import Wire, numbers  # noqa: E402
 
 NAMES = ["INBOX", "Archive", "Junk", "Sent", "Drafts", "Work", "Work/A", "Work/B", "Work/A/Deep", "Other"]
 FLAGS = ["\\Seen", "\\Flagged", "\\Deleted", "\\Answered", "k1"]
 EVENTS = "(MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)"
+PROGRAMS = ["SEEN", "NOT DELETED", "OR FLAGGED KEYWORD k1", "SUBJECT n1", "TEXT body", "UID 2:*", "UID *", "ANSWERED NOT SEEN", "BODY nothing"]
+ORDERS = [None, None, "SUBJECT", "REVERSE SUBJECT", "REVERSE ARRIVAL", "SIZE REVERSE DATE"]
 STATUS = "MESSAGES UIDNEXT UIDVALIDITY UNSEEN"
 
 
@@ -73,6 +78,7 @@ class Listener(Wire):
         super().__init__(mail, "ana")
         self.dice, self.counts, self.mailbox = dice, {}, None
         self.names = Names(self.counts)
+        self.contexts = {}   # tag -> Context
         self.messages = []   # of the selected mailbox: [UID or None, flags or None]
         self.heard, self.news = 0, {}   # news: counts told during the command under way
         self.known(self.command('LIST (SUBSCRIBED) "" * RETURN (SUBSCRIBED)')[0])
@@ -96,6 +102,10 @@ class Listener(Wire):
         word = line.split()[1:3]
         if word[0] == "LIST":
             self.names.heard(*list_of(line))
+        elif word[0] == "ESEARCH":
+            tag = re.match(r'\* ESEARCH \(TAG "(\w+)"\)', line).group(1)
+            if tag in self.contexts:
+                self.contexts[tag].heard(line, self.messages)
         elif word[0] == "STATUS":
             name, values = status_of(line)
             self.counts.setdefault(name, {}).update(values)
@@ -117,11 +127,20 @@ class Listener(Wire):
             self.hear(self.line())
 
     # --- what it does itself ---
+    def own_context(self):
+        if len(self.contexts) > 5:
+            tag = self.dice.choice(list(self.contexts))
+            assert self.do(f'CANCELUPDATE "{tag}"').startswith("OK")
+            del self.contexts[tag]
+        context = Context(self.dice.random() < 0.6, self.dice.choice(ORDERS), self.dice.choice(PROGRAMS))
+        self.contexts[f"t{self.counter + 1}"] = context
+        assert self.do(context.command()).startswith("OK")
+
     def own_select(self, mailbox):
         if self.mailbox:   # UIDNEXT was not told all the time
             known = self.counts.pop(self.mailbox, {})
             self.counts[self.mailbox] = {"MESSAGES": len(self.messages), **{k: v for k, v in known.items() if k == "UIDVALIDITY"}}
-        self.messages, self.mailbox = [], None
+        self.messages, self.mailbox, self.contexts = [], None, {}
         if self.do(f"SELECT {mailbox}").startswith("OK"):
             self.mailbox = mailbox
             if self.messages:
@@ -173,7 +192,7 @@ class Listener(Wire):
             elif "\\subscribed" in known:
                 self.names[name] = {"\\nonexistent", "\\subscribed"}
             if self.mailbox == name:
-                self.mailbox, self.messages = None, []
+                self.mailbox, self.messages, self.contexts = None, [], {}
         elif verb == "RENAME":
             self.names.heard(other, self.names[name] - {"\\subscribed"} | self.names.get(other, set()) & {"\\subscribed"}, name)
             for told, values in self.news.items():   # before the tagged OK, of the names as they are behind it
@@ -227,7 +246,7 @@ class Actor(Wire):
 
 def own_act(listener, dice):
     name, other = dice.choice(NAMES), dice.choice(NAMES)
-    kind = dice.randrange(9)
+    kind = dice.randrange(12)
     keep = listener.mailbox and (listener.mailbox == name or listener.mailbox.startswith(name + "/"))
     number = dice.randrange(1, 4)
     if kind == 0 or listener.mailbox is None:
@@ -246,6 +265,8 @@ def own_act(listener, dice):
         listener.own_name(dice.choice(["SUBSCRIBE", "UNSUBSCRIBE", "CREATE"]), name)
     elif kind == 7 and not keep and name != "INBOX":
         listener.own_name(*dice.choice([("DELETE", name), ("RENAME", name, other)]))
+    elif kind > 8:
+        listener.own_context()
     elif kind == 8:
         listener.watch(dice.choice(["SELECTED", "SELECTED-DELAYED"]))
 
@@ -272,6 +293,10 @@ def check(listener, mail):
             if " FETCH " in line:
                 there.append([int(re.search(r"UID (\d+)", line).group(1)), set(re.search(r"FLAGS \((.*?)\)", line).group(1).split()) - {"\\Recent"}])
         compare(f"messages of {listener.mailbox}", listener.messages, there)
+        for context in listener.contexts.values():
+            lines = fresh.command(context.query())[0]
+            found = [int(n) for line in lines if re.match(r"\* (SEARCH|SORT)", line) for n in line.split()[2:]]
+            compare(context.query(), context.uids(), found)
     fresh.close()
 
 
@@ -290,6 +315,7 @@ def main():
     dice = random.Random(options.seed)
     with Buzon(accounts=["ana"]) as mail:
         listener, actors = Listener(mail, dice), [Actor(mail, dice), Actor(mail, dice)]
+        kept = 0
         for turn in range(options.rounds):
             try:
                 for _ in range(dice.randrange(2, 12)):
@@ -300,9 +326,10 @@ def main():
                     if dice.random() < 0.5:
                         listener.drain()
                 check(listener, mail)
-            except SystemExit as error:
+                kept += len(listener.contexts)
+            except (SystemExit, Wrong) as error:
                 raise SystemExit(f"seed {options.seed}, round {turn}: {error}") from None
-        print(f"{options.rounds} rounds: {listener.heard} responses heard, what they say is what is there")
+        print(f"{options.rounds} rounds: {listener.heard} responses heard, what they say is what is there; {kept} results kept up to date")
 
 
 main()

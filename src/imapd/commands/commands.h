@@ -69,17 +69,26 @@ struct Found {
   store::SearchOutcome outcome;
   std::optional<Reply> refusal;
   std::optional<uint32_t> lowest;  // RFC 9738: only messages from this UID on were searched
+  imap::SearchKey key;             // with UPDATE: what was asked, in UTF-8 and without "$"
 };
 Task<Found> find(Session& s, const imap::Search& command);
 // What "$" stands for after it (RFC 5182 section 2.4, RFC 9394 section 3.2).
 void save_result(Session& s, const imap::Search& command, const UidSet& uids);
+// Keeps the result up to date as its RETURN (UPDATE) asks (RFC 5267 section 4.3): `uids` in their order, found by `key`;
+// what changed after MODSEQ `since` is judged again.
+void keep_context(Session& s, const imap::Search& command, imap::SearchKey key, std::vector<imap::SortKey> order,
+                  std::vector<uint32_t> uids, uint64_t since);
+// Set: the tag is one of a context already, which is BAD.
+std::optional<Reply> tag_refused(Session& s, const imap::Search& command);
+Task<Reply> handle(Session& s, const imap::CancelUpdate& command);
 // commands/sort.cc
 Task<Reply> handle(Session& s, const imap::Sort& command);
 Task<Reply> handle(Session& s, const imap::Thread& command);
 // commands/fetch.cc
 Task<Reply> handle(Session& s, const imap::Fetch& command);
-// FETCH responses that NOTIFY asked for, of these messages as far as they are still there (RFC 5465 section 5.2).
-Task<void> fetch_new(Session& s, UidSet uids);
+// FETCH responses that NOTIFY or UPDATE asked for, of these messages as far as they are still there (RFC 5465 sections 5.2
+// and 7).
+Task<void> fetch_new(Session& s, std::vector<imap::FetchItem> items, UidSet uids);
 // commands/notify.cc
 Task<Reply> handle(Session& s, const imap::Notify& command);
 // commands/batches.cc

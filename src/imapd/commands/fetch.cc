@@ -8,7 +8,6 @@
 #include "imapd/commands/fetch_binary.h"
 #include "imapd/commands/fetch_body.h"
 #include "imapd/commands/message_limit.h"
-#include "imapd/notify.h"
 #include "imapd/render.h"
 #include "mime/preview.h"
 
@@ -267,10 +266,10 @@ Task<Reply> handle(Session& s, const imap::Fetch& command) {
 
 // UID always, and MODSEQ with CONDSTORE (RFC 7162 section 3.1); nobody read anything, so nothing becomes \Seen. What cannot
 // be read is left out: the client asks again.
-Task<void> fetch_new(Session& s, UidSet uids) {
+Task<void> fetch_new(Session& s, std::vector<imap::FetchItem> items, UidSet uids) {
   imap::Fetch command;
   command.uid = true;
-  command.items = s.notifier()->new_message_items();
+  command.items = std::move(items);
   Plan plan = make_plan(s, command);
   plan.sets_seen = false;
   plan.add_modseq = s.condstore() && !command.has(Kind::ModSeq);

@@ -109,19 +109,87 @@ Task<Found> find(Session& s, const imap::Search& command) {
   if (command.esearch && command.esearch->save)
     s.save_result({});  // a search that fails leaves nothing (RFC 5182 section 2.1)
   if (!command.charset.empty() && command.charset != "US-ASCII" && !mime::charset_known(command.charset))
-    co_return Found{{}, no("Charset not known", "BADCHARSET (UTF-8 US-ASCII ISO-8859-1 WINDOWS-1252)"), {}};
+    co_return Found{{}, no("Charset not known", "BADCHARSET (UTF-8 US-ASCII ISO-8859-1 WINDOWS-1252)"), {}, {}};
   if (command.has_modseq) s.enable_condstore();
   convert(key, command.charset);
+  imap::SearchKey plain;
+  if (command.esearch && command.esearch->update) plain = key;
   const auto lowest = limit_search(s, key);
   auto found = co_await store::search(s.account(), s.view(), key, s.loop(), s.clock().unix_seconds(), s.search_aids());
-  if (!found) co_return Found{{}, reply_for(found.error()), {}};
+  if (!found) co_return Found{{}, reply_for(found.error()), {}, {}};
   drop_gone(s, *found);
-  co_return Found{std::move(*found), std::nullopt, lowest};
+  co_return Found{std::move(*found), std::nullopt, lowest, std::move(plain)};
+}
+
+namespace {
+
+// Message numbers mean what they meant when the command came (RFC 5267 section 4.3). Nothing comes in between two messages
+// any more, so a range of numbers is a range of UIDs.
+void fix_numbers(const store::View& view, imap::SearchKey& key) {
+  if (key.kind == imap::SearchKey::Kind::SequenceNumbers) {
+    const UidSet numbers = key.set.resolve(view.exists());
+    key.kind = imap::SearchKey::Kind::Uids;
+    key.set = {};
+    for (const UidSet::Range& r : numbers.ranges())
+      if (r.first <= view.exists()) key.set.add({view.uid_at(r.first), view.uid_at(std::min(r.last, view.exists()))});
+  }
+  for (imap::SearchKey& child : key.children) fix_numbers(view, child);
+}
+
+// RFC 5032: time alone changes what matches; we judge what changes.
+bool depends_on_time(const imap::SearchKey& key) {
+  return key.kind == imap::SearchKey::Kind::Older || key.kind == imap::SearchKey::Kind::Younger ||
+         std::any_of(key.children.begin(), key.children.end(), depends_on_time);
+}
+
+bool can_be_kept(Session& s, const imap::Search& command, const imap::SearchKey& key, bool sorted, size_t found) {
+  if (message_limit(s) && s.view().exists() > *message_limit(s)) return false;
+  if (command.has_fuzzy || depends_on_time(key) || octets(key) > kMaxContextKey) return false;
+  const size_t messages = s.contexts().messages() + found * (sorted ? Contexts::kSortWeight : 1);
+  return s.contexts().size() < s.config().search_contexts && messages <= s.config().context_messages;
+}
+
+}  // namespace
+
+std::optional<Reply> tag_refused(Session& s, const imap::Search& command) {
+  if (!command.esearch || !command.esearch->update || !s.contexts().has(s.tag())) return std::nullopt;
+  return bad("The tag is one of a search that is being updated");
+}
+
+void keep_context(Session& s, const imap::Search& command, imap::SearchKey key, std::vector<imap::SortKey> order,
+                  std::vector<uint32_t> uids, uint64_t since) {
+  if (!command.esearch || !command.esearch->update) return;
+  if (!can_be_kept(s, command, key, !order.empty(), uids.size())) {
+    s.say(imap::Condition::No, imap::code_no_update(s.tag()), "Too much to be kept up to date");
+    return;
+  }
+  for (const imap::FetchItem& item : command.esearch->update_items)
+    if (item.kind == imap::FetchItem::Kind::ModSeq) s.enable_condstore();
+  fix_numbers(s.view(), key);
+  s.contexts().add({.tag = s.tag(),
+                    .uid = command.uid,
+                    .key = std::move(key),
+                    .order = std::move(order),
+                    .result = std::move(uids),
+                    .modseq = since,
+                    .highest_uid = s.view().highest_uid(),
+                    .items = command.esearch->update_items,
+                    .last_uid = s.view().last_uid()});
+}
+
+// A tag may be of a context that ended with NOUPDATE on its way, so one that is unknown keeps none of the others.
+Task<Reply> handle(Session& s, const imap::CancelUpdate& command) {
+  bool all = true;
+  for (const std::string& tag : command.tags) all &= s.contexts().cancel(tag);
+  if (!all) co_return bad("No search with that tag is being updated");
+  co_return ok("CANCELUPDATE completed");
 }
 
 Task<Reply> handle(Session& s, const imap::Search& command) {
   // RFC 6855 section 3: the charset is settled.
   if (s.utf8_accept() && !command.charset.empty()) co_return bad("No CHARSET behind ENABLE UTF8=ACCEPT");
+  if (auto refused = tag_refused(s, command)) co_return std::move(*refused);
+  const uint64_t since = s.view().seen_modseq();
   Found found = co_await find(s, command);
   if (found.refusal) co_return std::move(*found.refusal);
   UidSet uids, numbers;
@@ -130,10 +198,11 @@ Task<Reply> handle(Session& s, const imap::Search& command) {
     if (!command.uid) numbers.add(*s.view().msn_of(uid));
   }
   save_result(s, command, uids);
+  keep_context(s, command, std::move(found.key), {}, found.outcome.uids, since);
   const UidSet& hits = command.uid ? uids : numbers;
   std::optional<uint64_t> modseq;
   if (command.has_modseq) modseq = modseq_of(s, command, found.outcome);
-  if (command.esearch && !command.esearch->answers())
+  if (command.esearch && !command.esearch->answers() && !command.esearch->update)
     co_return cut_reply(s, ok("SEARCH completed, result saved"), found.lowest);
   if (command.esearch || s.rev2())  // RFC 9051 section 6.4.4: ESEARCH always, of all when nothing else is wanted
     imap::esearch_response(s.out(), s.tag(), command.uid, command.esearch.value_or(imap::SearchReturn{.all = true}), hits,

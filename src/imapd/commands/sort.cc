@@ -10,6 +10,8 @@
 namespace bz::imapd {
 
 Task<Reply> handle(Session& s, const imap::Sort& command) {
+  if (auto refused = tag_refused(s, command.search)) co_return std::move(*refused);
+  const uint64_t since = s.view().seen_modseq();
   Found found = co_await find(s, command.search);
   if (found.refusal) co_return std::move(*found.refusal);
   if (found.lowest) co_return over_limit(s, "Too many messages to put in order");  // RFC 9738 section 3.3
@@ -25,11 +27,12 @@ Task<Reply> handle(Session& s, const imap::Sort& command) {
   if (!worth.empty())
     for (uint32_t uid : *sorted) relevancy.push_back(worth[uid]);
   save_result(s, command.search, uids);
+  keep_context(s, command.search, std::move(found.key), command.keys, *sorted, since);
   if (!command.search.uid)
     for (uint32_t& number : *sorted) number = s.view().msn_of(number).value_or(0);
   if (!command.search.esearch)
     imap::sort_response(s.out(), *sorted);
-  else if (command.search.esearch->answers())
+  else if (command.search.esearch->answers() || command.search.esearch->update)
     imap::esort_response(s.out(), s.tag(), command.search.uid, *command.search.esearch, *sorted, relevancy);
   co_return ok("SORT completed");
 }
