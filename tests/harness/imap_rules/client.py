@@ -15,6 +15,7 @@ class Command:
         self.seen = []          # kinds of untagged replies since
         self.waiting = False    # for "+", a literal comes then
         self.done = False       # answered
+        self.progress = 0       # what INPROGRESS said last
 
 
 class Client:

@@ -12,6 +12,7 @@ STATUS_LINE = re.compile(rb"(?:\+|\* (?:OK|NO|BAD|BYE|PREAUTH)|[^*+ ]\S* (?:OK|N
 MAX_LINE = 8192
 # Replies that no RFC lets a server split: RFC 5256 section 4 (SORT, THREAD), RFC 4731 section 3.1 (one ESEARCH for one command), RFC 10022.
 UNSPLITTABLE = re.compile(rb"\* (?:SORT|THREAD|ESEARCH|UIDBATCHES) ", re.I)
+UPDATE = re.compile(rb"\s*RETURN\s*\((?:[^()]|\([^()]*(?:\([^()]*\)[^()]*)*\))*?\bUPDATE\b", re.I)   # RFC 5267; its items (RFC 5465) have lists of header fields
 NO_EXPUNGE = {"FETCH", "STORE", "SEARCH", "SORT", "THREAD"}   # RFC 9051 section 7.5.1, RFC 5256 section 3
 
 
@@ -26,6 +27,7 @@ class Conversation:
         self.enabled, self.view, self.closing = set(), None, None
         self.listed = None      # the LIST response before this reply
         self.utf8 = self.text_utf8 = self.condstore = self.notify = self.delayed = False
+        self.contexts = {}      # tag of a search that is kept up to date -> its verb (RFC 5267 section 4.3)
         self.own, self.count = own, 0
         self.heard = lambda reply, command: None   # of each reply that kept the rules, and the command under way
 
@@ -125,6 +127,10 @@ class Conversation:
             self.view.highest_modseq(reply.argument)
         if reply.code == "CLOSED":
             self.view = View()
+        if reply.code == "INPROGRESS":
+            self.progress(reply.argument, command)
+        if reply.code == "NOUPDATE":
+            self.no_update(reply, command)
         if reply.code == "NOTIFICATIONOVERFLOW" and reply.kind == "OK":   # RFC 5465 section 5.8
             self.notify = False
 
@@ -231,13 +237,49 @@ class Conversation:
         if not command or command.verb not in ("SEARCH", "UID SEARCH") or "IMAP4REV2" in self.enabled:
             raise Deviation("SEARCH that nobody asked for")
 
+    def progress(self, argument, command):
+        """RFC 9585 section 4: of a command under way, never going back."""
+        tag, done, goal = argument or (None, None, None)
+        if command is None or tag is not None and tag.decode() != command.tag:
+            raise Deviation(f"INPROGRESS of {tag}, which is not under way")
+        if done is not None:
+            if done < command.progress:
+                raise Deviation(f"INPROGRESS went back from {command.progress} to {done}")
+            command.progress = done
+
+    def no_update(self, reply, command):
+        """RFC 5267 section 4.3.1: untagged NO, of a search under way that asks for updates, or of one that has had them."""
+        tag = reply.argument.decode()
+        asks = command and tag == command.tag and UPDATE.match(command.text)
+        if reply.kind != "NO" or self.contexts.pop(tag, None) is None and not asks:
+            raise Deviation(f"{reply.kind} NOUPDATE of {tag}, which is not kept up to date")
+        if asks:
+            command.seen.append("no update")
+
+    def update(self, tag, reply):
+        """RFC 5267 sections 4.3.2 to 4.3.4. Numbers are those of the view, before its EXPUNGE and behind its EXISTS."""
+        if tag not in self.contexts or self.view is None:
+            raise Deviation(f"ADDTO or REMOVEFROM for {tag}, which is not kept up to date")
+        if reply.uid != (self.contexts[tag] not in ("SEARCH", "SORT")) and "UIDONLY" not in self.enabled:
+            raise Deviation(f"ADDTO or REMOVEFROM {'with' if reply.uid else 'without'} UID for {tag}")
+        for name in ("ADDTO", "REMOVEFROM"):
+            for _, ranges in reply.data.get(name, ()):
+                if not reply.uid and max(max(pair) for pair in ranges) > len(self.view.uids):
+                    raise Deviation(f"{name} of {ranges}, of {len(self.view.uids)} messages")
+
     def on_esearch(self, reply, command):
         tag = reply.correlators["TAG"]
+        if {"ADDTO", "REMOVEFROM"} & set(reply.data):
+            self.update(tag, reply)
+            return
+        if "MAILBOX" in reply.correlators:
+            raise Deviation("ESEARCH of a mailbox in answer to no ESEARCH")
         if command and tag == command.tag:
-            if "MAILBOX" not in reply.correlators and command.verb.split()[-1] not in ("SEARCH", "SORT", "ESEARCH") or \
-                    reply.uid != (command.verb != "SEARCH" and command.verb != "SORT"):
+            if UPDATE.match(command.text) and "no update" not in command.seen and self.view is not None:
+                self.contexts[tag] = command.verb
+            if command.verb.split()[-1] not in ("SEARCH", "SORT") or reply.uid != (command.verb not in ("SEARCH", "SORT")):
                 raise Deviation(f"ESEARCH {'with' if reply.uid else 'without'} UID in answer to {command.verb}")
-        elif not {"ADDTO", "REMOVEFROM"} & set(reply.data):
+        else:
             raise Deviation(f"ESEARCH for {tag}, which is not under way")
 
     def tagged(self, reply):
@@ -249,10 +291,17 @@ class Conversation:
             raise Deviation(f"a reply for {reply.tag}, while {head.tag if head else 'nothing'} is under way")
         if reply.kind == "OK":
             self.succeeded(command, reply)
+        if reply.code in ("NOUPDATE", "INPROGRESS"):
+            raise Deviation(f"{reply.code} in a tagged reply")
         if reply.code == "HIGHESTMODSEQ" and self.view:
             self.view.highest_modseq(reply.argument)
         if command.verb in ("SELECT", "EXAMINE") and reply.kind == "NO" or command.verb in ("CLOSE", "UNSELECT") and reply.kind == "OK":
             self.view = None
+        if command.verb in ("SELECT", "EXAMINE", "CLOSE", "UNSELECT"):
+            self.contexts = {}
+        if command.verb == "CANCELUPDATE":
+            for tag in re.findall(rb'"([^"]*)"', command.text):
+                self.contexts.pop(tag.decode(), None)
 
     def succeeded(self, command, reply):
         verb = command.verb

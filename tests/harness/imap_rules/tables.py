@@ -78,10 +78,10 @@ def metadata(c):
 def in_progress(c):
     """RFC 9585: [SP "(" (quoted / nil) SP (number / nil) SP (nz-number / nil) ")"]."""
     if not c.peek(b" "):
-        return
+        return None
     c.sp()
     c.need(b"(")
-    c.nstring()
+    tag = None if c.nil() else c.string()
     c.sp()
     known = None if c.nil() else c.number()
     c.sp()
@@ -89,6 +89,7 @@ def in_progress(c):
     if goal is not None and (known is None or known > goal):
         c.fail("INPROGRESS beyond its goal")
     c.need(b")")
+    return tag, known, goal
 
 
 def bad_event(c):
