@@ -7,6 +7,7 @@
 #include "mime/header.h"
 #include "mime/preview.h"
 #include "mime/record.h"
+#include "mime/record_view.h"
 #include "mime/text.h"
 
 using namespace bz::mime;
@@ -76,6 +77,18 @@ void check_fields(const ParsedMessage& message, std::string_view raw) {
          header_fields(octets, {"From", "SUBJECT", "x"}, negate));
 }
 
+// What is read in place is what decode() gives; the fields lie in the message.
+void check_view(const ParsedMessage& message, std::string_view stored) {
+  const auto view = RecordView::open(stored);
+  need(view.has_value());
+  need(view->texts(false).envelope == message.envelope && view->texts(false).bodystructure == message.bodystructure);
+  need(view->texts(true).body == (message.utf8 ? message.utf8->body : message.body));
+  need(view->preview() == message.preview && view->header() == message.parts[0].header);
+  std::vector<Range> fields;
+  need(view->fields(FieldNames({}, true), fields) && fields.size() == message.fields.size());
+  for (size_t i = 0; i < fields.size(); ++i) need(fields[i] == Range{message.fields[i].at, message.fields[i].size});
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -93,13 +106,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         check_imap_text(*text, true);
     check_preview(message->preview.value());
     need(message->parts.size() <= limits.parts + 1);
-    auto again = ParsedMessage::decode(message->encode());
+    const std::string stored = message->encode();
+    check_view(*message, stored);
+    auto again = ParsedMessage::decode(stored);
     need(again.has_value() && *again == *message);
     walk(*message);
   }
   (void)header_fields(raw, {"from", "subject"}, size % 2 == 0);
+  if (auto view = RecordView::open(raw)) {
+    std::vector<Range> fields;
+    (void)view->fields(FieldNames({"from", "x"}, size % 2 == 0), fields);
+  }
   if (auto record = ParsedMessage::decode(raw)) {
     walk(*record);
+    check_view(*record, raw);
     need(ParsedMessage::decode(record->encode()).value() == *record);
   }
   return 0;

@@ -52,12 +52,13 @@ uint32_t Reader::be32() { return static_cast<uint32_t>(big_endian(take(4))); }
 uint64_t Reader::be64() { return big_endian(take(8)); }
 uint64_t Reader::varint() {
   uint64_t v = 0;
-  for (int shift = 0; shift < 64; shift += 7) {
-    uint8_t b = u8();
-    if (!ok_) return 0;
-    if (shift == 63 && b > 1) break;
-    v |= static_cast<uint64_t>(b & 0x7F) << shift;
-    if (b < 0x80) return v;
+  for (size_t n = 0; n < rest_.size() && n < 10; ++n) {
+    const auto b = static_cast<uint8_t>(rest_[n]);
+    if (n == 9 && b > 1) break;
+    v |= static_cast<uint64_t>(b & 0x7F) << (7 * n);
+    if (b >= 0x80) continue;
+    rest_.remove_prefix(n + 1);
+    return v;
   }
   fail();
   return 0;

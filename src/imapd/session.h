@@ -190,6 +190,7 @@ class Session : private store::SearchProgress {
   // False: the connection is gone or must end; the command stops without a reply.
   Task<bool> flush();
   Task<bool> flush_if_large();
+  bool wants_flush() const { return broken_ || out_.size() >= config_.write_at; }  // flush_if_large() has something to do
   uint64_t flushed() const { return flushed_; }  // octets written so far
   // How far the running command is; tells the client when it has not heard of it for a while (RFC 9585). False: the
   // session ends, nobody waits for the command.

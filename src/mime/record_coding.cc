@@ -6,71 +6,15 @@
 
 #include "base/coding.h"
 #include "mime/record.h"
+#include "mime/record_names.h"
 
 namespace bz::mime {
 namespace {
 
-constexpr uint8_t kWithUtf8 = 3, kWithPreview = 2, kWithoutPreview = 1;
-// Index + 1 is what is stored: append only.
-constexpr std::string_view kNames[] = {"received",
-                                       "from",
-                                       "to",
-                                       "cc",
-                                       "bcc",
-                                       "subject",
-                                       "date",
-                                       "message-id",
-                                       "in-reply-to",
-                                       "references",
-                                       "reply-to",
-                                       "sender",
-                                       "return-path",
-                                       "delivered-to",
-                                       "mime-version",
-                                       "content-type",
-                                       "content-transfer-encoding",
-                                       "content-disposition",
-                                       "content-language",
-                                       "content-id",
-                                       "content-description",
-                                       "dkim-signature",
-                                       "arc-seal",
-                                       "arc-message-signature",
-                                       "arc-authentication-results",
-                                       "authentication-results",
-                                       "received-spf",
-                                       "list-id",
-                                       "list-unsubscribe",
-                                       "list-unsubscribe-post",
-                                       "list-post",
-                                       "list-help",
-                                       "list-archive",
-                                       "list-subscribe",
-                                       "list-owner",
-                                       "precedence",
-                                       "auto-submitted",
-                                       "x-mailer",
-                                       "user-agent",
-                                       "importance",
-                                       "x-priority",
-                                       "priority",
-                                       "x-spam-status",
-                                       "x-spam-score",
-                                       "x-spam-flag",
-                                       "x-originating-ip",
-                                       "thread-topic",
-                                       "thread-index",
-                                       "x-uniform-type-identifier",
-                                       "x-universally-unique-identifier",
-                                       "errors-to",
-                                       "organization",
-                                       "feedback-id",
-                                       "x-original-to"};
-
 void put_field(std::string& out, const RecordField& field) {
-  auto known = std::find(std::begin(kNames), std::end(kNames), field.name);
-  if (known != std::end(kNames)) {
-    base::put_varint(out, static_cast<uint64_t>(known - std::begin(kNames)) + 1);
+  auto known = std::find(std::begin(kRecordNames), std::end(kRecordNames), field.name);
+  if (known != std::end(kRecordNames)) {
+    base::put_varint(out, static_cast<uint64_t>(known - std::begin(kRecordNames)) + 1);
   } else {
     base::put_varint(out, 0);
     base::put_bytes(out, field.name);
@@ -81,8 +25,8 @@ void put_field(std::string& out, const RecordField& field) {
 
 bool get_field(base::Reader& in, RecordField& field) {
   uint64_t known = in.varint();
-  if (known > std::size(kNames)) return false;
-  field.name = known == 0 ? in.bytes() : kNames[known - 1];
+  if (known > std::size(kRecordNames)) return false;
+  field.name = known == 0 ? in.bytes() : kRecordNames[known - 1];
   uint64_t at = in.varint(), size = in.varint();
   if (at > UINT32_MAX || size > UINT32_MAX) return false;
   field.at = static_cast<uint32_t>(at);

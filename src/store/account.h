@@ -171,12 +171,23 @@ class Account {
 
   // --- reading ---
   virtual Task<Result<std::shared_ptr<const mime::ParsedMessage>>> record(EmailId email) = 0;  // cached, LRU by bytes
+  // What is stored of these messages, for lists of many (parts_of()), in the order given. Empty: record() has to say,
+  // because it is gone or there was more than goes into one answer.
+  virtual Task<Result<std::vector<std::string>>> stored_records(std::vector<EmailId> emails) = 0;
   virtual Task<Result<std::string>> read(EmailId email, uint64_t offset,
                                          uint64_t length) = 0;  // raw octets, cut at the end
   // UIDs expunged after `since`, as far as the records reach back; older questions get every UID below uid_next that is not
   // there.
   virtual Task<Result<UidSet>> vanished_since(MailboxPtr mailbox, uint64_t since) = 0;
 };
+
+// One of stored_records(), as views of it. The message begins with `prefix`, then `head`.
+struct StoredParts {
+  std::string_view prefix;
+  std::string_view parsed;  // a mime::ParsedMessage, encoded
+  std::string_view head;    // as MessageRecord's: the rest of the header, or empty
+};
+std::optional<StoredParts> parts_of(std::string_view stored);  // nullopt: ask record()
 
 // Opens (and for a new account creates: INBOX, Drafts, Sent, Junk, Trash, Archive) one account. `executor` is its lane.
 Task<Result<std::shared_ptr<Account>>> open_account(kv::Store& store, AccountId id, std::string name, AccountConfig config,

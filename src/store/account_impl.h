@@ -74,6 +74,7 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   Task<Result<void>> reset_url_keys(std::optional<MailboxId> only) override;
 
   Task<Result<std::shared_ptr<const mime::ParsedMessage>>> record(EmailId email) override;
+  Task<Result<std::vector<std::string>>> stored_records(std::vector<EmailId> emails) override;
   Task<Result<std::string>> read(EmailId email, uint64_t offset, uint64_t length) override;
   Task<Result<UidSet>> vanished_since(MailboxPtr mailbox, uint64_t since) override;
 

@@ -205,6 +205,10 @@ Task<Result<std::shared_ptr<const mime::ParsedMessage>>> AccountImpl::record(Ema
   co_return std::shared_ptr<const mime::ParsedMessage>(message, &message->parsed);
 }
 
+Task<Result<std::vector<std::string>>> AccountImpl::stored_records(std::vector<EmailId> emails) {
+  return records_.stored(std::move(emails));
+}
+
 Task<Result<std::string>> AccountImpl::read(EmailId email, uint64_t offset, uint64_t length) {
   return records_.read(email, offset, length);
 }

@@ -1,6 +1,7 @@
 #include "store/records.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace bz::store {
 
@@ -29,6 +30,36 @@ Task<Result<StoredPtr>> Records::get(EmailId email) {
       StoredMessage{record.blob, std::move(record.prefix), std::move(record.head), std::move(parsed)});
   keep(email, message, encoded.size());
   co_return message;
+}
+
+// Neighbours in the store come from one scan, which costs a fraction of looking each of them up.
+Task<Result<std::vector<std::string>>> Records::stored(std::vector<EmailId> emails) {
+  std::vector<std::string> out(emails.size());
+  const bool ascending = std::adjacent_find(emails.begin(), emails.end(), std::greater_equal<>()) == emails.end();
+  const uint64_t span = emails.empty() ? 0 : emails.back().value() - emails.front().value() + 1;
+  if (!ascending || span > 2 * emails.size()) {
+    std::vector<kv::Bytes> keys;
+    keys.reserve(emails.size());
+    for (EmailId email : emails) keys.push_back(key::record(email.value()));
+    auto getting = partition_.get_many(std::move(keys));
+    auto got = co_await getting;
+    BZ_CO_TRY(auto values, std::move(got));
+    for (size_t i = 0; i < values.size(); ++i) out[i] = std::move(values[i]).value_or("");
+    co_return out;
+  }
+  if (emails.empty()) co_return out;
+  auto scanning = partition_.scan(key::record(emails.front().value()), key::record(emails.back().value() + 1),
+                                  static_cast<uint32_t>(span));
+  auto scanned = co_await scanning;
+  BZ_CO_TRY(auto page, std::move(scanned));
+  size_t at = 0;
+  for (kv::KeyValue& item : page.items) {
+    const auto email = key::email_of(item.key);
+    if (!email) co_return fail(Errc::Corrupt, "a key among the records");
+    while (at < emails.size() && emails[at].value() < *email) ++at;
+    if (at < emails.size() && emails[at].value() == *email) out[at] = std::move(item.value);
+  }
+  co_return out;
 }
 
 void Records::keep(EmailId email, StoredPtr message, size_t parsed_bytes) {

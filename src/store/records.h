@@ -26,6 +26,8 @@ class Records {
   Task<Result<StoredPtr>> get(EmailId email);
   StoredPtr cached(EmailId email);  // null: only get() can tell
   Task<Result<std::string>> read(EmailId email, uint64_t offset, uint64_t length);
+  // Account::stored_records().
+  Task<Result<std::vector<std::string>>> stored(std::vector<EmailId> emails);
   void keep(EmailId email, StoredPtr message, size_t parsed_bytes);
 
  private:

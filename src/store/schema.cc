@@ -389,6 +389,20 @@ Result<MessageRecord> MessageRecord::decode(std::string_view bytes) {
   return r;
 }
 
+std::optional<StoredParts> parts_of(std::string_view stored) {
+  Reader in(stored);
+  if (!check_version(in, "message")) return std::nullopt;
+  StoredParts parts;
+  const kv::BlobRef blob = blob_of(in);
+  parts.prefix = in.bytes();
+  signed_of(in);  // created
+  parts.parsed = in.bytes();
+  blob_of(in);  // of the parsed form
+  parts.head = in.bytes();
+  if (!in.finished() || parts.parsed.empty() || parts.head.size() > blob.length) return std::nullopt;
+  return parts;
+}
+
 std::string encode_references(uint64_t count) {
   std::string out = begin();
   base::put_varint(out, count);

@@ -7,6 +7,8 @@
 #include "imapd/commands/commands.h"
 #include "imapd/commands/fetch_binary.h"
 #include "imapd/commands/fetch_body.h"
+#include "imapd/commands/fetch_list.h"
+#include "imapd/commands/fetch_plan.h"
 #include "imapd/commands/message_limit.h"
 #include "imapd/render.h"
 #include "mime/preview.h"
@@ -16,68 +18,8 @@ namespace {
 
 using Kind = imap::FetchItem::Kind;
 constexpr size_t kSlice = 256;
-
-struct Plan {
-  std::vector<imap::FetchItem> items;  // with their labels
-  bool uid_first = false;              // UID FETCH, or with CONDSTORE one that sets \Seen, without UID among the items
-  bool add_modseq = false;             // CHANGEDSINCE implies MODSEQ
-  bool wants_modseq = false;
-  bool needs_record = false;
-  bool sets_seen = false;
-  bool wants_flags = false;
-  bool wants_text = false;  // ENVELOPE, BODY or BODYSTRUCTURE
-};
-
-Plan make_plan(const Session& s, const imap::Fetch& command) {
-  Plan plan{command.items};
-  for (imap::FetchItem& item : plan.items)
-    if (item.kind >= Kind::Envelope) item.label = imap::FetchWriter::label(item, s.utf8());
-  plan.wants_modseq = command.has(Kind::ModSeq);
-  plan.add_modseq = command.changed_since && !plan.wants_modseq;
-  plan.wants_flags = command.has(Kind::Flags);
-  for (const imap::FetchItem& item : command.items) {
-    plan.needs_record |= item.kind >= Kind::Envelope;
-    plan.wants_text |= item.kind == Kind::Envelope || item.kind == Kind::Body || item.kind == Kind::BodyStructure;
-    plan.sets_seen |= item.sets_seen() && !s.read_only();
-  }
-  plan.uid_first = (command.uid || (s.condstore() && plan.sets_seen)) && !command.has(Kind::Uid) && !s.uid_only();
-  return plan;
-}
-static_assert(Kind::SaveDate < Kind::Envelope && Kind::Envelope < Kind::Section && Kind::Section < Kind::Binary,
-              "kinds from Envelope on read the record");
-
-// The items that an index entry answers; false: `item` is not one of them.
-bool write_simple(imap::FetchWriter& w, const imap::FetchItem& item, const store::Entry& e,
-                  const std::vector<std::string>& keywords, bool recent) {
-  switch (item.kind) {
-    case Kind::Flags:
-      w.flags(e.flags, keywords, recent);
-      return true;
-    case Kind::Uid:
-      w.uid(Uid(e.uid));
-      return true;
-    case Kind::ModSeq:
-      w.modseq(ModSeq(e.modseq));
-      return true;
-    case Kind::InternalDate:
-      w.internal_date(e.internal_date());
-      return true;
-    case Kind::Size:
-      w.size(e.size);
-      return true;
-    case Kind::EmailId:
-      w.email_id(EmailId(e.email));
-      return true;
-    case Kind::ThreadId:
-      w.no_thread_id();
-      return true;
-    case Kind::SaveDate:
-      w.save_date(e.saved != 0 ? std::optional(int64_t{e.saved}) : std::nullopt);
-      return true;
-    default:
-      return false;
-  }
-}
+constexpr size_t kListSlice = 64;  // their stored records still lie in the processor's cache when they are written
+constexpr size_t kListFrom = 8;    // fewer messages are likely to be read next: their records are decoded and kept
 
 bool write_ready(imap::FetchWriter& w, const imap::FetchItem& item, const mime::ParsedMessage& record, bool utf8) {
   const mime::Utf8Text* text = utf8 && record.utf8 ? &*record.utf8 : nullptr;
@@ -115,8 +57,26 @@ Task<Result<void>> make_preview(Session& s, imap::FetchWriter& w, const imap::Fe
   co_return Result<void>();
 }
 
+// As write_message(), from the record as it is stored; nullopt: it takes more than that, and nothing was written.
+std::optional<bool> write_listed(Session& s, FetchPlan& plan, store::Msn msn, const store::Entry& entry, bool seen_now,
+                                 std::string_view stored) {
+  FetchList& list = *plan.list;
+  if (!list.open(stored)) return std::nullopt;
+  const size_t before = s.out().size();
+  const bool recent = s.shows_recent(entry.uid);
+  imap::FetchWriter w = begin_response(s, plan, msn, entry, seen_now);
+  for (size_t i = 0; i < plan.items.size(); ++i) {
+    const imap::FetchItem& item = plan.items[i];
+    if (write_simple(w, item, entry, s.mailbox().keywords(), recent) || list.write(w, i, item, s.utf8())) continue;
+    s.out().resize(before);
+    return std::nullopt;
+  }
+  end_response(s, plan, w, entry, seen_now);
+  return plan.wants_text && list.differs_in_utf8() && !s.utf8();
+}
+
 // One response; true: its headers have UTF-8 that was not shown. `entry` is a copy: the mailbox may change at every wait.
-Task<Result<bool>> write_message(Session& s, const Plan& plan, store::Msn msn, store::Entry entry, bool seen_now) {
+Task<Result<bool>> write_message(Session& s, const FetchPlan& plan, store::Msn msn, store::Entry entry, bool seen_now) {
   std::shared_ptr<const mime::ParsedMessage> record;
   EmailId email(entry.email);
   if (plan.needs_record) {
@@ -129,14 +89,11 @@ Task<Result<bool>> write_message(Session& s, const Plan& plan, store::Msn msn, s
     auto checked = co_await check_binary(s, item, email, record);
     if (!checked) co_return std::move(checked).error();
   }
-  const auto& keywords = s.mailbox().keywords();
-  bool recent = s.shows_recent(entry.uid);
-  imap::FetchWriter w = fetch_writer(s.out(), msn, entry.uid, s.uid_only(), s.utf8());
-  if (plan.uid_first) w.uid(Uid(entry.uid));
-  // Before the literals: Perl's Mail::IMAPClient takes what stands behind one for its end.
-  if (seen_now && !plan.wants_flags) w.flags(entry.flags, keywords, recent);
+  const bool recent = s.shows_recent(entry.uid);
+  imap::FetchWriter w = begin_response(s, plan, msn, entry, seen_now);
   for (const imap::FetchItem& item : plan.items) {
-    if (write_simple(w, item, entry, keywords, recent) || (record && write_ready(w, item, *record, s.utf8()))) continue;
+    if (write_simple(w, item, entry, s.mailbox().keywords(), recent) || (record && write_ready(w, item, *record, s.utf8())))
+      continue;
     if (item.kind == Kind::Preview) {
       auto made = co_await make_preview(s, w, item, email, record);
       if (!made) co_return std::move(made).error();
@@ -146,8 +103,7 @@ Task<Result<bool>> write_message(Session& s, const Plan& plan, store::Msn msn, s
     auto written = co_await std::move(writing);
     if (!written) co_return std::move(written).error();
   }
-  if (plan.add_modseq || (s.condstore() && seen_now && !plan.wants_modseq)) w.modseq(ModSeq(entry.modseq));
-  w.end();
+  end_response(s, plan, w, entry, seen_now);
   co_return plan.wants_text && record->utf8.has_value() && !s.utf8();
 }
 
@@ -175,17 +131,42 @@ struct Outcome {
   bool unknown_encoding = false;  // some have a part that cannot be decoded (RFC 3516 section 4.3)
 };
 
-Task<Outcome> write_slice(Session& s, const Plan& plan, const std::vector<uint32_t>& slice) {
+// By the UIDs of `slice`, empty where write_message() has to look.
+Task<std::vector<std::string>> stored_records(Session& s, const FetchPlan& plan, const std::vector<uint32_t>& slice) {
+  if (!plan.list || slice.size() < kListFrom) co_return std::vector<std::string>(slice.size());
+  std::vector<EmailId> emails;
+  emails.reserve(slice.size());
+  for (uint32_t uid : slice) {
+    const store::Entry* entry = s.view().entry(uid);
+    emails.emplace_back(entry ? entry->email : 0);
+  }
+  auto loading = s.account().stored_records(std::move(emails));
+  auto loaded = co_await std::move(loading);
+  if (loaded) co_return std::move(*loaded);
+  co_return std::vector<std::string>(slice.size());  // whose record it is that cannot be read is found one by one
+}
+
+Task<Outcome> write_slice(Session& s, FetchPlan& plan, const std::vector<uint32_t>& slice) {
   Outcome outcome;
   UidSet seen_now;
   if (plan.sets_seen) seen_now = co_await set_seen(s, slice);
+  auto loading = stored_records(s, plan, slice);
+  const std::vector<std::string> stored = co_await std::move(loading);
   s.announce_keywords();
-  for (uint32_t uid : slice) {
+  for (size_t i = 0; i < slice.size(); ++i) {
+    const uint32_t uid = slice[i];
     const store::Entry* entry = s.view().entry(uid);
     auto msn = s.view().msn_of(uid);
     if (!entry || !msn) {
       outcome.gone = true;
       continue;
+    }
+    if (!stored[i].empty()) {
+      if (const auto listed = write_listed(s, plan, *msn, *entry, seen_now.contains(uid), stored[i])) {
+        if (*listed) outcome.downgraded.add(uid);
+        if (s.wants_flush() && !co_await s.flush_if_large()) co_return outcome;
+        continue;
+      }
     }
     size_t before = s.out().size();
     uint64_t flushed = s.flushed();
@@ -204,7 +185,7 @@ Task<Outcome> write_slice(Session& s, const Plan& plan, const std::vector<uint32
       }
       s.out().resize(before);
     }
-    if (!co_await s.flush_if_large()) co_return outcome;
+    if (s.wants_flush() && !co_await s.flush_if_large()) co_return outcome;
   }
   co_return outcome;
 }
@@ -237,20 +218,21 @@ Task<Reply> handle(Session& s, const imap::Fetch& command) {
     if (auto limit = message_limit(s); limit && uids->count() > *limit) co_return over_limit(s, "FETCH exceeds the limit");
   }
   const auto lowest = take_highest(s, *uids);
-  Plan plan = make_plan(s, command);
+  FetchPlan plan = make_fetch_plan(s, command);
   std::vector<uint32_t> all = wanted(s, command, *uids);
   if (lowest) std::reverse(all.begin(), all.end());  // from the highest to the lowest (RFC 9738 section 3.1)
   Outcome total;
-  for (size_t at = 0; at < all.size(); at += kSlice) {
+  const size_t size = plan.list ? kListSlice : kSlice;
+  for (size_t at = 0; at < all.size(); at += size) {
     auto first = all.begin() + static_cast<std::ptrdiff_t>(at);
-    std::vector<uint32_t> slice(first, first + static_cast<std::ptrdiff_t>(std::min(kSlice, all.size() - at)));
+    std::vector<uint32_t> slice(first, first + static_cast<std::ptrdiff_t>(std::min(size, all.size() - at)));
     Outcome outcome = co_await write_slice(s, plan, slice);
     if (s.ended()) co_return Reply{};
     total.gone |= outcome.gone;
     total.failed |= outcome.failed;
     for (UidSet::Range r : outcome.downgraded.ranges()) total.downgraded.add(r.first, r.last);
     total.unknown_encoding |= outcome.unknown_encoding;
-    if (at + kSlice < all.size()) {
+    if (at + size < all.size()) {
       base::Yield yield(s.loop());
       co_await yield;
     }
@@ -270,7 +252,7 @@ Task<void> fetch_new(Session& s, std::vector<imap::FetchItem> items, UidSet uids
   imap::Fetch command;
   command.uid = true;
   command.items = std::move(items);
-  Plan plan = make_plan(s, command);
+  FetchPlan plan = make_fetch_plan(s, command);
   plan.sets_seen = false;
   plan.add_modseq = s.condstore() && !command.has(Kind::ModSeq);
   std::vector<uint32_t> slice;
