@@ -50,7 +50,9 @@ struct Service::Exchange {
   Turnstile::PlacePtr turn{}, place{};
 
   void know_user(std::string name) { user = std::move(name); }
-  directory::Attempt attempt() const { return {start.client_address, user, device, fingerprint}; }
+  directory::Attempt attempt() const {
+    return {start.client_address, user, device, fingerprint, known ? std::string_view(account.name) : ""};
+  }
   sasl::Step fail_for_now(const Error& error) {
     temporary = true;
     return sasl::Failure{sasl::Failure::Why::Refused, error.to_string()};

@@ -73,6 +73,8 @@ Task<sasl::Step> Service::judge_ntlm(ExchangePtr x, sasl::NeedNtlm need) {
     co_return x->fail_for_now(
         Error(Errc::Limit, "many guess at this account, and NTLM shows nothing that is known to be right"));
   }
+  if (guard_.is_spent_by_all_names(x->attempt()))
+    co_return refuse_ntlm(*x, "many guess at this account by its other names: the domain is not asked for a stranger");
   auto hearing = hear_domain(x, std::move(need.bytes));
   auto step = co_await std::move(hearing);
   co_return std::move(step);

@@ -1,11 +1,11 @@
 #include "authd/domain_for_test.h"
-#include "authd/world_for_test.h"
+#include "authd/source_for_test.h"
 #include "sasl/ntlm_client.h"
 
 namespace bz::authd {
 namespace {
 
-struct AuthdNtlmTest : AuthdTest {
+struct AuthdNtlmTest : AuthdSourceTest {
   FakeDomain domain{loop};
   NtlmHelpers helpers{loop, {}};
   AuthdNtlmTest() {
@@ -237,6 +237,35 @@ TEST_F(AuthdNtlmTest, strangers_cannot_spend_the_domains_patience) {
   EXPECT_EQ(put_off, 26u);
   EXPECT_EQ(log_in({.address = "198.51.100.7"}).type, Type::SaslDone) << "at home";
   EXPECT_THAT(g_log, HasSubstr("offence peer=203.0.113.0 service=imap kind=guess"));
+}
+
+TEST_F(AuthdNtlmTest, a_user_principal_name_of_a_domain_without_mailboxes_is_who_the_directory_says) {
+  corp->other_names = {"cleo", "cleo@corp.test"};
+  domain.users["cleo"] = {};
+  domain.users["max"] = {};
+  const Sent s = log_in({.user = "cleo@corp.test", .domain = ""});
+  ASSERT_EQ(s.type, Type::SaslDone) << g_log;
+  EXPECT_EQ(wire::SaslDone::decode(s.payload)->account, "cleo@example.org");
+  EXPECT_EQ(failure(log_in({.user = "max@corp.test", .domain = ""})).kind, 0);
+  EXPECT_EQ(domain.verdicts, 1u) << "nobody without a mailbox here is asked about";
+  auto told = command({"directory", "test", "cleo@corp.test", "--password-stdin"}, "pencil\n");
+  EXPECT_THAT(told.output, HasSubstr("+ NTLM: the domain says it is OFFICE\\cleo"));
+  EXPECT_EQ(told.exit_status, 0u) << told.output;
+}
+
+TEST_F(AuthdNtlmTest, strangers_gain_no_answers_of_the_domain_by_other_names) {
+  Options o = ntlm_options();
+  o.guard.max_account_failures = 4;
+  service->reload(o);
+  corp->other_names = {"cleo", "cleo@corp.test"};
+  domain.users["cleo"] = {};
+  domain.lock_after = 100;
+  for (int i = 0; i < 8; ++i) {
+    const std::string user = i % 2 ? "cleo" : "cleo@corp.test";
+    EXPECT_EQ(failure(log_in({.user = user, .password = "guess", .address = "203.0.113." + std::to_string(i)})).kind, 0);
+  }
+  EXPECT_EQ(domain.users["cleo"].wrong, 4u);
+  EXPECT_THAT(g_log, HasSubstr("many guess at this account by its other names: the domain is not asked for a stranger"));
 }
 
 TEST_F(AuthdNtlmTest, guesses_from_one_address_are_slowed_down_and_ended) {

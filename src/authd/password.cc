@@ -90,7 +90,10 @@ Task<Result<bool>> Service::check_by_source(ExchangePtr x, directory::LoginRecor
   using directory::PasswordVerdict;
   Result<PasswordVerdict> verdict = PasswordVerdict::Wrong;
   const auto refused = stale_.refused(account, x->account.verifier_version, password);
-  if (refused) {
+  const bool closed = !refused && !age && guard_.is_spent_by_all_names(x->attempt());
+  if (closed) {
+    x->detail = "many guess at this account by its other names: " + record.source + " is not asked for a stranger";
+  } else if (refused) {
     x->detail = record.source + " refused this password " + std::to_string(refused->count() / 60'000) +
                 " min ago, it is not asked again";
   } else {
@@ -104,7 +107,7 @@ Task<Result<bool>> Service::check_by_source(ExchangePtr x, directory::LoginRecor
   if (!verdict) co_return std::move(verdict).error();
   if (*verdict == PasswordVerdict::Right) co_return true;
   if (*verdict == PasswordVerdict::Closed) x->detail = "the directory has closed the account";
-  if (*verdict == PasswordVerdict::Wrong) note_wrong(*x, password, !refused);
+  if (*verdict == PasswordVerdict::Wrong && !closed) note_wrong(*x, password, !refused);
   if (age) cache_.forget(account);
   directory::LoginRecord nobody;
   nobody.secrets.argon2id = std::move(decoy);

@@ -1,72 +1,7 @@
-#include "authd/world_for_test.h"
+#include "authd/source_for_test.h"
 
 namespace bz::authd {
 namespace {
-
-// A directory of one user that checks his password itself.
-struct BindSource : directory::Source {
-  directory::Account account;
-  std::string password = "pencil";
-  bool down = false, closed = false;
-  int checks = 0;
-  size_t of_strangers = 100;
-  bool hold = false;  // checks do not end before end_checks()
-  std::deque<base::Completion<bool>::Promise> held{};
-  void end_checks() {
-    hold = false;
-    while (!held.empty()) {
-      auto promise = std::move(held.front());
-      held.pop_front();
-      promise.set(true);
-    }
-  }
-  std::string_view name() const override { return "corp"; }
-  Task<Result<directory::LoginRecord>> login(std::string user) override {
-    directory::LoginRecord record;
-    if (user != account.name) co_return std::move(record);
-    record.known = true;
-    record.account = account;
-    record.source = "corp";
-    record.check = directory::LoginRecord::Check::Source;
-    record.fresh = base::Millis(60'000);
-    record.of_strangers = of_strangers;
-    co_return std::move(record);
-  }
-  Task<Result<directory::PasswordVerdict>> check_password(directory::LoginRecord, Secret given) override {
-    using directory::PasswordVerdict;
-    ++checks;
-    if (hold) {
-      base::Completion<bool> end;
-      held.push_back(end.promise());
-      (void)co_await end;
-    }
-    if (down) co_return fail(Errc::Unavailable, "no server answers");
-    if (closed) co_return PasswordVerdict::Closed;
-    co_return given.equals(password) ? PasswordVerdict::Right : PasswordVerdict::Wrong;
-  }
-  Task<Result<directory::RecipientAnswer>> recipients(std::string) override { co_return directory::RecipientAnswer{}; }
-  Task<Result<bool>> may_send_as(AccountId, std::string) override { co_return false; }
-  Task<Result<directory::Account>> by_id(AccountId) override { co_return account; }
-  Task<std::vector<directory::Finding>> explain(std::string user, std::optional<Secret> given) override {
-    using directory::Finding;
-    std::vector<Finding> out;
-    bool right = !given || given->equals(password);
-    if (user == account.name) out.push_back({right ? Finding::Kind::Good : Finding::Kind::Bad, "bind", "asked"});
-    co_return std::move(out);
-  }
-};
-
-struct AuthdSourceTest : AuthdTest {
-  std::shared_ptr<BindSource> corp = std::make_shared<BindSource>();
-  AuthdSourceTest() {
-    auto bound = base::run_now(directory->bind("corp", "id-1", "cleo@example.org"));
-    EXPECT_TRUE(bound);
-    corp->account.id = bound->account;
-    corp->account.name = "cleo@example.org";
-    chain.set_others({corp});
-  }
-  Type attempt(std::string_view password) { return plain("cleo@example.org", password).type; }
-};
 
 TEST_F(AuthdSourceTest, a_password_that_its_directory_found_right_is_asked_again_after_its_time) {
   Sent s = plain("cleo@example.org", "pencil");
@@ -189,6 +124,33 @@ TEST_F(AuthdSourceTest, strangers_cannot_spend_the_directorys_patience_and_the_o
   EXPECT_EQ(kinds[0], kinds[1]);
   EXPECT_EQ(kinds[0][4], 0);
   EXPECT_EQ(kinds[0][5], 1);
+}
+
+// A directory counts by account, and an account has a mail address, aliases and a user principal name.
+TEST_F(AuthdSourceTest, strangers_gain_no_guesses_by_the_other_names_of_an_account) {
+  Options closing = options();
+  closing.guard.max_account_failures = 5;
+  service->reload(closing);
+  corp->other_names = {"cleo@corp.test", "office@example.org"};
+  int place = 0;
+  auto guess = [&](std::string user, std::string password) {
+    wire::SaslFail f = failure(plain(user, password, "203.0.113." + std::to_string(place++)));
+    f.id = 0;
+    return f.encode();
+  };
+  for (int i = 0; i < 3; ++i) guess("cleo@corp.test", "a" + std::to_string(i));
+  for (int i = 0; i < 4; ++i) guess("office@example.org", "b" + std::to_string(i));
+  EXPECT_EQ(corp->checks, 5);
+  // Nobody learns that the names are one: each answers as one that nobody has does.
+  EXPECT_EQ(guess("cleo@example.org", "c"), guess("nobody@example.org", "c"));
+  EXPECT_EQ(guess("cleo@corp.test", "c"), guess("nobody@corp.test", "c"));
+  EXPECT_EQ(corp->checks, 5);
+  EXPECT_THAT(g_log, HasSubstr("many guess at this account by its other names: corp is not asked for a stranger"));
+  EXPECT_EQ(command({"guard", "forget", "cleo@example.org"}).exit_status, 0u);
+  EXPECT_EQ(plain("cleo@corp.test", "pencil", "203.0.113.200").type, Type::SaslDone);
+  for (int i = 0; i < 9; ++i) guess("office@example.org", "d" + std::to_string(i));
+  EXPECT_EQ(plain("cleo@corp.test", "pencil", "203.0.113.200").type, Type::SaslDone) << "at home";
+  EXPECT_EQ(plain("cleo@corp.test", "pencil", "203.0.113.201").type, Type::SaslDone) << "and where it is known to be right";
 }
 
 TEST_F(AuthdSourceTest, a_burst_of_strangers_leaves_a_connection_of_the_directory_to_those_who_were_there_before) {

@@ -67,7 +67,7 @@ bool Guard::is_recent(const Lru<base::MonoTime>& table, const std::string& key, 
 }
 
 double Guard::limit_in(const Lru<Budget>& table) const {
-  const bool closing = &table == &accounts_ && options_.max_account_failures != 0;
+  const bool closing = (&table == &accounts_ || &table == &owners_) && options_.max_account_failures != 0;
   return closing ? options_.max_account_failures : options_.max_failures;
 }
 
@@ -125,6 +125,12 @@ Guard::Judgement Guard::judge(const Attempt& attempt) const {
           true};
 }
 
+bool Guard::is_spent_by_all_names(const Attempt& attempt) const {
+  if (options_.max_account_failures == 0 || attempt.owner.empty()) return false;
+  if (standing(attempt.address) != Standing::Usual || keys_of(attempt).familiar) return false;
+  return is_spent(failures_in(owners_, account_key(attempt.owner)), options_.max_account_failures);
+}
+
 bool Guard::repeats(const std::string& key) {
   if (is_recent(seen_, key, kRepeatsFor)) return true;
   seen_.touch(key, options_.max_entries) = clock_.mono();
@@ -144,7 +150,10 @@ Guard::Failure Guard::failed(const Attempt& attempt) {
   const double own = add(places_, keys.place, again_here ? kRepetition : 1);
   if (again_here) return {};
   // From where, does not matter to an account: its password is guessed at by many just as by one.
-  if (!keys.familiar && !again) add(accounts_, keys.account, 1);
+  if (!keys.familiar && !again) {
+    add(accounts_, keys.account, 1);
+    if (!attempt.owner.empty()) add(owners_, account_key(attempt.owner), 1);
+  }
   if (attempt.fingerprint == 0 && own > kUnknownPasswords) return {true, 0};
   return {true, static_cast<unsigned>(std::ceil(add(addresses_, keys.address, 1)))};
 }
@@ -174,6 +183,7 @@ bool Guard::forget(std::string_view name) {
   size_t gone = std::erase_if(listed_, [&](const Listed& one) { return one.text == name; });
   const std::string account = account_key(name), address = address_key(name);
   gone += accounts_.erase(account) ? 1 : 0;
+  gone += owners_.erase(account) ? 1 : 0;
   if (Budget* budget = addresses_.find(address)) {
     gone += current(addresses_, *budget) > 0 ? 1 : 0;
     budget->failures = 0;

@@ -38,6 +38,7 @@ struct Attempt {
   std::string_view address, account;  // numeric; as the directory would call it, or what the client wrote
   std::string_view device{};          // what the client calls itself; empty: not told. Anybody's word, so it widens nothing
   uint64_t fingerprint = 0;           // of account and password by a keyed hash; 0: unknown (SCRAM, CRAM-MD5)
+  std::string_view owner{};  // the account that answers to `account`, by its own name; empty: none, or not known yet
 };
 
 class Guard {
@@ -59,6 +60,10 @@ class Guard {
   };
   // Asked before an attempt is looked at.
   Judgement judge(const Attempt& attempt) const;
+  // An account may answer to several names (aliases, a user principal name), and its directory counts them as one. True: a
+  // stranger must not have it asked about the owner any more, whatever name he used. Who is told so learns that two names
+  // are one, so the answer must be that to a wrong password.
+  bool is_spent_by_all_names(const Attempt& attempt) const;
   // What a failure was: a repetition of before, or counted, and then how many the address has now.
   struct Failure {
     bool counted = false;
@@ -90,7 +95,9 @@ class Guard {
     base::MonoTime until;  // MonoTime::max(): no end
   };
   std::vector<Listed> listed() const;
-  size_t entries() const { return addresses_.size() + accounts_.size() + places_.size() + familiar_.size(); }
+  size_t entries() const {
+    return addresses_.size() + accounts_.size() + owners_.size() + places_.size() + familiar_.size();
+  }
 
  private:
   enum class Standing : uint8_t { Usual, Trusted, Denied };
@@ -116,6 +123,7 @@ class Guard {
   GuardOptions options_;
   const base::Clock& clock_;
   Lru<Budget> addresses_, accounts_, places_;
+  Lru<Budget> owners_;            // as accounts_, by the owner's name: never in a verdict of judge()
   Lru<base::MonoTime> familiar_;  // "address account" and "address account device" -> last success
   Lru<base::MonoTime> seen_;      // fingerprints, alone and with an address -> when first
   std::vector<Listed> listed_;

@@ -215,6 +215,26 @@ TEST_F(GuardTest, the_administrators_word_goes_before_the_lists_and_ends_with_it
   EXPECT_EQ(strict.deny("198.51.100.1", Millis(0)).error().code(), Errc::Limit);
 }
 
+TEST_F(GuardTest, failures_by_all_names_of_an_account_are_one_sum_that_no_verdict_tells) {
+  Guard closing({.max_account_failures = 4}, clock);
+  auto attempt = [](std::string_view address, std::string_view name, uint64_t print = 0) {
+    return Attempt{address, name, "", print, "ana@x.test"};
+  };
+  closing.succeeded(attempt("198.51.100.7", "ana@corp.test"));
+  for (uint64_t i = 1; i <= 2; ++i) closing.failed(attempt("192.0.2.1", "ana@corp.test", i));
+  EXPECT_FALSE(closing.is_spent_by_all_names(attempt("192.0.2.9", "ana@x.test")));
+  for (uint64_t i = 3; i <= 4; ++i) closing.failed(attempt("192.0.2.1", "office@x.test", i));
+  EXPECT_TRUE(closing.is_spent_by_all_names(attempt("192.0.2.9", "ana@x.test")));
+  EXPECT_EQ(closing.judge(attempt("192.0.2.9", "ana@x.test")).verdict, Verdict::Pass);
+  EXPECT_FALSE(closing.is_spent_by_all_names({"192.0.2.9", "ana@x.test", "", 0, "eva@x.test"}));
+  EXPECT_FALSE(closing.is_spent_by_all_names({"192.0.2.9", "ana@x.test"}));
+  EXPECT_FALSE(closing.is_spent_by_all_names(attempt("198.51.100.7", "ana@corp.test"))) << "at home";
+  EXPECT_TRUE(closing.forget("ana@x.test"));
+  EXPECT_FALSE(closing.is_spent_by_all_names(attempt("192.0.2.9", "ana@x.test")));
+  for (uint64_t i = 5; i <= 9; ++i) guard.failed(attempt("192.0.2.1", "ana@x.test", i));
+  EXPECT_FALSE(guard.is_spent_by_all_names(attempt("192.0.2.9", "ana@x.test"))) << "nobody's to lock";
+}
+
 TEST_F(GuardTest, what_is_forgotten_counts_no_more_and_rows_show_the_worst_first) {
   fail(30);
   fail(8, "2001:db8::1", "eva@x.test");
@@ -237,9 +257,10 @@ TEST_F(GuardTest, what_is_forgotten_counts_no_more_and_rows_show_the_worst_first
 TEST_F(GuardTest, tables_are_bounded_and_forget_the_least_recent) {
   Guard small({.max_entries = 10}, clock);
   for (int i = 0; i < 100; ++i)
-    small.failed({"10.0.0." + std::to_string(i), "user" + std::to_string(i), "", static_cast<uint64_t>(i + 1)});
+    small.failed({"10.0.0." + std::to_string(i), "user" + std::to_string(i), "", static_cast<uint64_t>(i + 1),
+                  "owner" + std::to_string(i)});
   for (int i = 0; i < 100; ++i) small.succeeded({"10.0.1." + std::to_string(i), "user" + std::to_string(i), "phone"});
-  EXPECT_EQ(small.entries(), 40u);
+  EXPECT_EQ(small.entries(), 50u);
   for (uint64_t i = 0; i < 5; ++i) small.failed({"10.0.0.99", "x", "", 1000 + i});
   EXPECT_GT(small.judge({"10.0.0.99", "y"}).delay, Millis(0));
 }
