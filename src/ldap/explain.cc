@@ -45,13 +45,18 @@ std::string mechanisms_of(const Person& person) {
 
 Task<std::vector<Finding>> Source::explain(std::string user, std::optional<Secret> password) {
   Findings out;
-  auto asked = asked_for(user);
-  if (!asked) {
-    out.push_back({Note, "name", user.substr(0, 254) + " is no login name or address of our domains: not asked for"});
+  auto filter = login_filter(user);
+  if (!filter) {
+    out.push_back({Note, "name", user.substr(0, 254) + " can be no login name here: not asked for"});
     co_return std::move(out);
   }
+  if (const auto address = address_of(user); !is_ours(*address))
+    out.push_back({Note, "name",
+                   "no mail of " + std::string(directory::domain_part(*address)) +
+                       " is ours: looked for as a login name (" + joined(options_.schema.of(Field::Login)) +
+                       "), not as an address"});
   net::Deadline deadline = net::Deadline::in(options_.time);
-  Search search = person_search(options_.user_filter.fill(*asked));
+  Search search = person_search(std::move(*filter));
   out.push_back({Note, "search", "below \"" + search.base + "\" for " + search.filter});
   auto searching = asker_->search(std::move(search), deadline);
   auto found = co_await std::move(searching);

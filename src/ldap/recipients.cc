@@ -27,21 +27,21 @@ struct Source::Expansion {
 
 Task<Result<RecipientAnswer>> Source::recipients(std::string text) {
   RecipientAnswer none;
-  auto asked = asked_for(text);
+  auto address = address_of(text);
   none.kind = Kind::NoSuchAddress;
-  if (!asked || text.find('@') == text.npos) co_return std::move(none);
+  if (!address || !is_ours(*address) || text.find('@') == text.npos) co_return std::move(none);
   net::Deadline deadline = net::Deadline::in(options_.time);
-  auto hit = recipients_.find(asked->address, options_.cache);
+  auto hit = recipients_.find(*address, options_.cache);
   auto is_none = [](const RecipientAnswer& answer) { return answer.kind == Kind::NoSuchAddress; };
   if (hit.value) {
-    bool usable = is_none(*hit.value) ? recipients_.find(asked->address, {options_.negative, {}}).fresh : hit.fresh;
+    bool usable = is_none(*hit.value) ? recipients_.find(*address, {options_.negative, {}}).fresh : hit.fresh;
     if (usable) co_return *hit.value;
   }
-  auto finding = find_recipients(asked->address, deadline);
-  auto merging = asked_recipients_.merge(asked->address, std::move(finding));
+  auto finding = find_recipients(*address, deadline);
+  auto merging = asked_recipients_.merge(*address, std::move(finding));
   auto answer = co_await std::move(merging);
   if (answer) co_return std::move(answer);
-  hit = recipients_.find(asked->address, options_.cache);
+  hit = recipients_.find(*address, options_.cache);
   if (!hit.value || is_none(*hit.value)) co_return std::move(answer);
   log_stale(answer.error());
   co_return *hit.value;

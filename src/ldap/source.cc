@@ -51,15 +51,30 @@ std::string Source::complete(std::string_view user) const {
   return name;
 }
 
-// Only what could be an address: a directory that passes over spaces or case would otherwise give one account many names.
-std::optional<Asked> Source::asked_for(std::string_view user) const {
+bool Source::is_ours(std::string_view address) const {
+  return std::any_of(options_.domains.begin(), options_.domains.end(),
+                     [&](const std::string& domain) { return intl::same_domain(domain, directory::domain_part(address)); });
+}
+
+// A directory that passes over spaces or case would otherwise give one account many names.
+std::optional<std::string> Source::address_of(std::string_view user) const {
   auto address = directory::normal_address(complete(user));
-  if (!address || address->starts_with('@')) return std::nullopt;
-  bool ours = std::any_of(options_.domains.begin(), options_.domains.end(), [&](const std::string& domain) {
-    return intl::same_domain(domain, directory::domain_part(*address));
-  });
-  if (!ours) return std::nullopt;
-  return Asked{directory::normal_login(user), *address};
+  if (address && address->starts_with('@')) address.reset();
+  return address;
+}
+
+// In a domain whose mail is not ours a name must be what the entry calls its login, as a user principal name is: a private
+// mail address that stands there as well was never meant as one.
+std::optional<std::string> Source::login_filter(std::string_view user) const {
+  const auto address = address_of(user);
+  if (!address) return std::nullopt;
+  std::string filter = options_.user_filter.fill({directory::normal_login(user), *address});
+  if (is_ours(*address)) return filter;
+  std::string names;
+  for (const std::string& name : options_.schema.of(Field::Login))
+    names += "(" + name + "=" + escape_filter(*address) + ")";
+  if (names.empty()) return std::nullopt;
+  return "(&" + filter + "(|" + names + "))";
 }
 
 // One person ------------------------------------------------------------------------------------------------------------
@@ -159,12 +174,12 @@ void Source::log_stale(const Error& why) {
 }
 
 Task<Result<Source::Found>> Source::find_login(std::string user, net::Deadline deadline) {
-  auto asked = asked_for(user);
-  if (!asked) co_return Found();
-  std::string key = "u" + asked->user;
+  auto filter = login_filter(user);
+  if (!filter) co_return Found();
+  std::string key = "u" + directory::normal_login(user);
   auto hit = persons_.find(key, options_.cache);
   if (hit.value && (*hit.value ? hit.fresh : persons_.find(key, {options_.negative, {}}).fresh)) co_return *hit.value;
-  auto asking = ask_and_keep(key, person_search(options_.user_filter.fill(*asked)), deadline);
+  auto asking = ask_and_keep(key, person_search(std::move(*filter)), deadline);
   auto merging = asked_persons_.merge(key, std::move(asking));
   auto found = co_await std::move(merging);
   if (found) co_return std::move(found);

@@ -62,7 +62,10 @@ class Source : public directory::Source {
   using Found = std::optional<Person>;
   using Findings = std::vector<directory::Finding>;
   std::string complete(std::string_view user) const;
-  std::optional<Asked> asked_for(std::string_view user) const;  // nullopt: no name an entry could have
+  // What could be an address, complete and normalised; nullopt: nothing to ask a directory for.
+  std::optional<std::string> address_of(std::string_view user) const;
+  bool is_ours(std::string_view address) const;
+  std::optional<std::string> login_filter(std::string_view user) const;  // nullopt: no name an entry could have
 
   // source.cc: one person. With a cache before it, and without.
   Task<Result<Found>> find_login(std::string user, net::Deadline deadline);

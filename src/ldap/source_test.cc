@@ -19,7 +19,7 @@ using testing::HasSubstr;
 using testing::UnorderedElementsAre;
 
 // A directory of entries by DN. Understands just enough: a base search gives the entry (or, for "(member=DN)", tells
-// whether the DN is a member), any other the entries one of whose values stands in the filter.
+// whether the DN is a member), any other the entries that match a filter of ands, ors and equalities.
 struct FakeAsker : Asker {
   std::map<std::string, Entry> entries;
   bool down = false;
@@ -50,16 +50,32 @@ struct FakeAsker : Asker {
       co_return std::move(found);
     }
     for (const auto& [dn, entry] : entries) {
-      bool group = is_group(entry);
-      if (group != (search.filter.find("groupOfNames") != std::string::npos)) continue;
-      for (const char* attribute : {"uid", "mail", "mailAlternateAddress", "entryUUID"})
-        if (has_value(entry, attribute, search.filter)) {
-          found.entries.push_back(entry);
-          break;
-        }
+      std::string_view filter = search.filter;
+      if (matches(entry, filter)) found.entries.push_back(entry);
     }
     if (found.entries.size() > search.max_entries) co_return fail(Errc::Limit, "too many");
     co_return std::move(found);
+  }
+  // RFC 4515 section 3; the rest of `filter` is left. Values are compared as escaped, whatever their case.
+  static bool matches(const Entry& entry, std::string_view& filter) {
+    filter.remove_prefix(1);
+    bool matched = filter[0] == '&';
+    if (const bool all = matched; all || filter[0] == '|') {
+      for (filter.remove_prefix(1); filter[0] == '(';) {
+        const bool one = matches(entry, filter);
+        matched = all ? matched && one : matched || one;
+      }
+    } else {
+      const std::string_view item = filter.substr(0, filter.find(')'));
+      const size_t equals = item.find('=');
+      auto it = entry.attributes.find(std::string(item.substr(0, equals)));
+      if (it != entry.attributes.end())
+        for (const std::string& value : it->second)
+          matched = matched || base::iequals(escape_filter(value), item.substr(equals + 1));
+      filter.remove_prefix(item.size());
+    }
+    filter.remove_prefix(1);
+    return matched;
   }
   static bool has_value(const Entry& entry, const char* attribute, const std::string& filter) {
     auto it = entry.attributes.find(attribute);
@@ -148,12 +164,74 @@ TEST_F(LdapSourceTest, a_login_is_found_by_name_or_address_and_checked_by_a_bind
   EXPECT_FALSE(login("nobody").known);
 }
 
-TEST_F(LdapSourceTest, odd_and_foreign_names_are_not_even_asked_for) {
-  for (std::string name : {"", "a b", "ana ", "ana@elsewhere.test", "(uid=*", "@example.org"})
+TEST_F(LdapSourceTest, odd_names_are_not_even_asked_for) {
+  for (std::string name : {"", "a b", "ana ", "ana b@elsewhere.test", "(uid=*", "@example.org", "ana@", "@corp.test"})
     EXPECT_FALSE(login(name).known) << name;
   EXPECT_EQ(fake->searches, 0);
   EXPECT_FALSE(login("*").known);
   EXPECT_THAT(fake->last_filter, HasSubstr("(uid=\\2a)"));
+}
+
+// The domain of an Active Directory is seldom that of its mail.
+struct LdapPrincipalNameTest : LdapSourceTest {
+  LdapPrincipalNameTest() {
+    source = make([](SourceOptions& o) { take_schema(o, *preset("ad")); });
+    fake->entries.clear();
+    for (const char* name : {"ana", "eva"}) add_user(name);
+  }
+  static void take_schema(SourceOptions& o, Schema schema) {
+    o.schema = std::move(schema);
+    o.user_filter = *FilterTemplate::parse(o.schema.user_filter);
+  }
+  Entry& add_user(const std::string& name) {
+    const std::string dn = "CN=" + name + ",CN=Users,DC=corp,DC=test";
+    return fake->entries[dn] = {dn,
+                                {{"objectClass", {"user"}},
+                                 {"objectGUID", {"guid of " + name}},
+                                 {"sAMAccountName", {name}},
+                                 {"userPrincipalName", {name + "@CORP.test"}},
+                                 {"mail", {name + "@example.org"}}}};
+  }
+};
+
+TEST_F(LdapPrincipalNameTest, a_user_principal_name_is_found_although_no_mail_of_its_domain_is_ours) {
+  const auto ana = login("ana@corp.test");
+  ASSERT_TRUE(ana.known);
+  EXPECT_EQ(ana.account.name, "ana@example.org");
+  for (const char* name : {"ANA@corp.test", "ana", "ana@example.org"}) EXPECT_EQ(login(name).account.id, ana.account.id);
+  EXPECT_FALSE(login("nobody@corp.test").known);
+  EXPECT_FALSE(login("ana@other.test").known);
+  EXPECT_EQ(names("ana@corp.test"), std::vector<std::string>{}) << "no address that takes mail";
+}
+
+TEST_F(LdapPrincipalNameTest, a_private_mail_address_that_stands_in_the_entry_is_no_login_name) {
+  fake->entries.begin()->second.attributes["mail"] = {"ana@example.org", "ana@home.test"};
+  fake->entries.begin()->second.attributes["proxyAddresses"] = {"smtp:shared@home.test"};
+  add_user("leo").attributes["mail"] = {"leo@example.org", "ana@home.test"};
+  EXPECT_FALSE(login("ana@home.test").known) << "nor two entries that one must not tell from none";
+  EXPECT_FALSE(login("shared@home.test").known);
+  EXPECT_TRUE(login("ana@corp.test").known);
+}
+
+TEST_F(LdapPrincipalNameTest, a_directory_without_a_login_attribute_is_not_asked_for_other_domains) {
+  source = make([](SourceOptions& o) {
+    take_schema(o, *preset("ad"));
+    ASSERT_TRUE(replace_attributes(o.schema, "login="));
+  });
+  EXPECT_FALSE(login("ana@corp.test").known);
+  EXPECT_EQ(fake->searches, 0);
+  EXPECT_TRUE(login("ana@example.org").known);
+}
+
+TEST_F(LdapPrincipalNameTest, the_administrator_is_told_how_such_a_name_was_looked_for) {
+  auto steps = run_now(source->explain("ana@corp.test", std::nullopt));
+  ASSERT_GE(steps.size(), 2u);
+  EXPECT_EQ(
+      steps[0].text,
+      "no mail of corp.test is ours: looked for as a login name (userPrincipalName, sAMAccountName), not as an address");
+  EXPECT_TRUE(std::any_of(steps.begin(), steps.end(), [](const Finding& f) {
+    return f.kind == Finding::Kind::Good && f.step == "account" && f.text == "ana@example.org";
+  }));
 }
 
 TEST_F(LdapSourceTest, a_renamed_user_keeps_his_number) {
