@@ -45,7 +45,8 @@ std::string command_usage();
 std::optional<base::Millis> parse_time(std::string_view text);  // "90s", "10m", "2h", "5d"; more than nothing, 365d at most
 std::optional<uint64_t> parse_quota(std::string_view text);     // bytes; K, M, G, T are powers of 1024
 Result<Secret> password_from(std::string_view input);           // its first line, without CR and LF
-std::string json_text(std::string_view text);                   // quoted and escaped, RFC 8259
+std::string joined(const std::vector<std::string>& list, std::string_view between);
+std::string json_text(std::string_view text);  // quoted and escaped, RFC 8259
 std::string json_of(const directory::Account& account);
 
 // Runs one command and then dies. Errors of the directory become exit status 1 and their text.
@@ -56,7 +57,7 @@ class Commands {
 
  private:
   using Text = Result<std::string>;  // what goes to standard output
-  Task<Text> account();
+  Task<Text> account();              // account_command.cc
   Task<Text> account_add();
   Task<Text> account_passwd();
   Task<Text> account_list();
