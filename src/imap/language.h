@@ -35,7 +35,7 @@ std::string in_language(Language language, Condition condition, std::string_view
 void language_response(std::string& out, std::span<const std::string_view> tags);
 
 namespace detail {
-std::optional<std::string_view> spanish(std::string_view english);
+std::optional<std::string> spanish(std::string_view english);
 }
 
 }  // namespace bz::imap

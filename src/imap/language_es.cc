@@ -1,4 +1,4 @@
-// The texts in Spanish.
+// The texts in Spanish. tools/check_translations.py holds them against what is said.
 #include "imap/language.h"
 
 namespace bz::imap::detail {
@@ -8,6 +8,7 @@ struct Text {
   std::string_view english, spanish;
 };
 constexpr Text kTexts[] = {
+    // "%": what is put in
     // before and around the login
     {"buzon ready", "buzon listo"},
     {"Logged in", "Sesión iniciada"},
@@ -18,6 +19,9 @@ constexpr Text kTexts[] = {
     {"Login is not possible now, try again later", "Ahora no se puede iniciar sesión; inténtelo más tarde"},
     {"LOGIN is disabled", "LOGIN está desactivado"},
     {"Mechanism is not offered", "Ese mecanismo no se ofrece"},
+    {"The password or certificate of this device has expired",
+     "La contraseña o el certificado de este dispositivo ha caducado"},
+    {"This device may not use %", "Este dispositivo no puede usar %"},
     {"Too many failed logins", "Demasiados intentos fallidos"},
     {"The mail store is not available, try again later", "El almacén de correo no está disponible; inténtelo más tarde"},
     {"Begin TLS", "Comience TLS"},
@@ -38,7 +42,16 @@ constexpr Text kTexts[] = {
     {"The store has failed, please connect again", "El almacén ha fallado; conéctese de nuevo"},
     {"The compressed data are damaged", "Los datos comprimidos están dañados"},
     {"A message could not be read to its end", "Un mensaje no se ha podido leer hasta el final"},
-    {"The server is shutting down", "El servidor se está apagando"},
+    {"The server is going down, please connect again", "El servidor se va a detener; conéctese de nuevo"},
+    {"Too much data after a refused command", "Demasiados datos tras una orden rechazada"},
+    {"account disabled", "La cuenta está desactivada"},
+    {"account removed", "La cuenta se ha eliminado"},
+    {"account purged", "La cuenta se ha eliminado con su correo"},
+    {"The account is removed", "La cuenta se ha eliminado"},
+    {"password changed", "La contraseña ha cambiado"},
+    {"the mailbox has moved", "El buzón se ha trasladado"},
+    {"the device is revoked", "Se ha retirado el acceso a este dispositivo"},
+    {"only devices may log in", "Solo los dispositivos pueden iniciar sesión"},
     {"Still here", "Sigo aquí"},
     // mailboxes
     {"No such mailbox", "No existe ese buzón"},
@@ -83,6 +96,7 @@ constexpr Text kTexts[] = {
     {"Too many messages", "Demasiados mensajes"},
     {"Too many messages to put in order", "Demasiados mensajes para ordenarlos"},
     {"Too many messages to copy, try a smaller subset", "Demasiados mensajes para copiarlos; inténtelo con menos"},
+    {"Completed for the last % messages", "Terminado para los últimos % mensajes"},
     {"Only the last messages were taken", "Solo se han tenido en cuenta los últimos mensajes"},
     {"Cancelled by an empty message", "Cancelado por un mensaje vacío"},
     {"Header fields with 8-bit need ENABLE UTF8=ACCEPT", "Las cabeceras con 8 bits requieren ENABLE UTF8=ACCEPT"},
@@ -130,11 +144,23 @@ constexpr Text kTexts[] = {
     {"Syntax error", "Error de sintaxis"},
 };
 
+// What stands in `said` for the "%" of `text`; nullopt: it is another text.
+std::optional<std::string_view> put_in(std::string_view text, std::string_view said) {
+  const size_t at = text.find('%');
+  if (at == text.npos || said.size() < text.size()) return std::nullopt;
+  const std::string_view before = text.substr(0, at), behind = text.substr(at + 1);
+  if (!said.starts_with(before) || !said.ends_with(behind)) return std::nullopt;
+  return said.substr(at, said.size() - before.size() - behind.size());
+}
+
 }  // namespace
 
-std::optional<std::string_view> spanish(std::string_view english) {
-  for (const Text& text : kTexts)
-    if (text.english == english) return text.spanish;
+std::optional<std::string> spanish(std::string_view english) {
+  for (const Text& text : kTexts) {
+    if (text.english == english) return std::string(text.spanish);
+    if (const auto value = put_in(text.english, english))
+      return std::string(text.spanish).replace(text.spanish.find('%'), 1, *value);
+  }
   return std::nullopt;
 }
 

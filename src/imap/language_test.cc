@@ -47,6 +47,9 @@ TEST(Language, texts_have_translations_and_keep_their_codes) {
   EXPECT_EQ(es(Condition::Ok, "UID-THING completed"), "UID-THING terminado");
   EXPECT_EQ(es(Condition::Bad, "Unknown sort key"), "Orden incorrecta (Unknown sort key)");
   EXPECT_EQ(es(Condition::Bad, "[TOOBIG] Literal too large"), "[TOOBIG] El literal es demasiado grande");
+  EXPECT_EQ(es(Condition::Ok, "Completed for the last 500 messages"), "Terminado para los \xC3\xBAltimos 500 mensajes");
+  EXPECT_EQ(es(Condition::No, "This device may not use IMAP"), "Este dispositivo no puede usar IMAP");
+  EXPECT_EQ(es(Condition::Ok, "DEFLATE active"), "DEFLATE active") << "the gateway knows it by that";
   EXPECT_EQ(es(Condition::No, "nobody translated this"), "nobody translated this");
   for (const Language english : {Language::Default, Language::English})
     EXPECT_EQ(in_language(english, Condition::No, "No such mailbox"), "No such mailbox");
