@@ -107,6 +107,19 @@ TEST_F(Metadata, list_tells_it_of_each_mailbox) {
   EXPECT_THAT(both, HasSubstr("* METADATA Sent (/private/comment \"s\" /shared/comment NIL)\r\n"));
   EXPECT_THAT(c.ask("a LIST (SUBSCRIBED) \"\" gone RETURN (METADATA /private/comment)"), Not(HasSubstr("METADATA gone")));
   EXPECT_THAT(c.ask("a LIST \"\" * RETURN (METADATA)"), StartsWith("a BAD "));
+  EXPECT_THAT(c.ask("a LIST \"\" * RETURN (METADATA ())"), StartsWith("a BAD "));
+}
+
+// The second example of RFC 9590 section 4: such a parent "doesn't match the selection criteria".
+TEST_F(Metadata, list_tells_none_of_a_parent_that_is_shown_for_its_children_only) {
+  c.ask("a CREATE up/down");
+  c.ask("a SUBSCRIBE up/down");
+  c.ask("a SETMETADATA up (/private/comment \"u\")");
+  EXPECT_EQ(c.ask("a LIST (SUBSCRIBED RECURSIVEMATCH) \"\" up RETURN (METADATA (/private/comment))"),
+            "* LIST (\\HasChildren) \"/\" up (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\na OK LIST completed\r\n");
+  EXPECT_EQ(c.ask("a LIST (SUBSCRIBED) \"\" up* RETURN (METADATA (/private/comment))"),
+            "* LIST (\\HasNoChildren \\Subscribed) \"/\" up/down\r\n* METADATA up/down (/private/comment NIL)\r\n"
+            "a OK LIST completed\r\n");
 }
 
 TEST_F(Metadata, others_hear_of_it_when_they_asked_to) {

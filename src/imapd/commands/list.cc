@@ -152,8 +152,8 @@ Task<Reply> handle(Session& s, const imap::List& command) {
     } else {
       imap::list_response(s.out(), response_name(command), entry);
     }
-    // RFC 9590: a mailbox whose METADATA cannot be had gets none.
-    if (!command.return_metadata.empty()) (void)co_await write_metadata(s, info.name, command.return_metadata);
+    // RFC 9590 section 3: behind LIST, of each mailbox that meets the selection; where it cannot be had there is none.
+    if (!command.return_metadata.empty() && chosen) (void)co_await write_metadata(s, info.name, command.return_metadata);
     if (!co_await s.flush_if_large()) co_return Reply{};
   }
   write_missing(s, l, below);
