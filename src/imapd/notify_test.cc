@@ -176,6 +176,18 @@ TEST(Notify, names_come_as_list) {
   EXPECT_EQ(c.until_line("* LIST (\\NonExistent"), "* LIST (\\NonExistent \\Subscribed) \"/\" Later\r\n");
 }
 
+// Decision 0023: INBOX keeps its MAILBOXID and its children, so what RENAME INBOX made is new (RFC 8474 section 4).
+TEST(Notify, rename_inbox_is_a_new_mailbox_and_inbox_is_not_told) {
+  World w;
+  Client c(w), other(w);
+  other.ask("a CREATE INBOX/Below");
+  w.append("INBOX", World::mail(1));
+  c.ask("a1 NOTIFY SET (personal (MailboxName))");
+  other.ask("b RENAME INBOX Kept");
+  EXPECT_EQ(c.until_line("* LIST"), "* LIST (\\HasNoChildren) \"/\" Kept\r\n");
+  EXPECT_THAT(noop(c), Not(HasSubstr("LIST")));
+}
+
 // Its OLDNAME moves the child, and so the child must be told gone under its new name.
 TEST(Notify, a_child_deleted_while_its_parent_is_renamed_is_told_where_it_went) {
   World w;
