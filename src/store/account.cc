@@ -111,6 +111,16 @@ Task<Result<void>> AccountImpl::load_mailboxes() {
     if (!state) co_return fail(Errc::Corrupt, "keywords of no mailbox");
     BZ_CO_TRY(state->keywords, decode_keywords(item.value));
   }
+  auto access = scan_all("L");
+  auto lists_of_access = co_await std::move(access);
+  BZ_CO_TRY(auto acls, std::move(lists_of_access));
+  for (const auto& item : acls) {
+    auto id = key::mailbox_of(item.key);
+    State* state = id ? state_of(*id) : nullptr;
+    if (!state) co_return fail(Errc::Corrupt, "access list of no mailbox");
+    BZ_CO_TRY(Acl acl, decode_acl(item.value));
+    state->info.acl = std::make_shared<const Acl>(std::move(acl));
+  }
   co_return Result<void>();
 }
 

@@ -139,6 +139,10 @@ class Account {
   virtual Task<Result<void>> annotate(MailboxId mailbox, AnnotationChanges changes, Mailbox::Subscription by) = 0;
   virtual Mailbox::Subscription subscribe_annotations(AnnotationListener listener) = 0;
 
+  // --- who else may do what (RFC 4314) --- MailboxInfo::acl has it. It follows its mailbox and goes with it; a new mailbox
+  // begins with that of its nearest parent. Nothing here asks for rights: callers do. Limit: too many entries.
+  virtual Task<Result<void>> change_acl(MailboxId mailbox, AclChange change) = 0;
+
   // --- messages ---
   virtual std::unique_ptr<Appender> begin_append() = 0;
   // Unsupported: NUL where it cannot be encoded.

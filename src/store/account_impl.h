@@ -54,6 +54,7 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   Task<Result<Annotations>> annotations(MailboxId mailbox) override;
   Task<Result<void>> annotate(MailboxId mailbox, AnnotationChanges changes, Mailbox::Subscription by) override;
   Mailbox::Subscription subscribe_annotations(AnnotationListener listener) override;
+  Task<Result<void>> change_acl(MailboxId mailbox, AclChange change) override;
 
   std::unique_ptr<Appender> begin_append() override;
   Task<Result<std::unique_ptr<ReadyMessage>>> complete(std::unique_ptr<Appender> message) override;
@@ -143,6 +144,7 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   Task<Result<void>> commit(Tx& tx);
   void break_account(const Error& error);
   void put_mailbox(Tx& tx, const State& state, const MailboxInfo& info) const;
+  void put_new_mailbox(Tx& tx, const MailboxInfo& info) const;  // and its access list
   void publish(State& state, const MailboxInfo& info);
   void notify_tree();
   void schedule_upkeep();
@@ -164,6 +166,8 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   State* state_of(MailboxId id);
   MailboxInfo new_mailbox(Tx& tx, const std::string& name, SpecialUse use) const;
   void add_state(const MailboxInfo& info);
+  // What a mailbox of this name begins with (RFC 4314 section 4, CREATE): that of the nearest parent there is.
+  std::shared_ptr<const Acl> inherited_acl(const std::string& name) const;
   enum class By : uint8_t { User, Delivery };  // what a delivery needs, it gets whatever the quota says
   Task<Result<MailboxId>> do_create(std::string name, SpecialUse use, By by);
   Task<Result<bool>> do_remove(std::string name);
@@ -178,6 +182,9 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   Task<Result<bool>> do_annotate(MailboxId mailbox, AnnotationChanges changes, Mailbox::Subscription by);
   Task<Result<bool>> copy_annotations(MailboxId from, MailboxId to);
   void notify_annotations(MailboxId mailbox, const AnnotationChanges& changes, const Mailbox::Subscription& by);
+
+  // acl.cc
+  Task<Result<bool>> do_change_acl(MailboxId mailbox, AclChange change);
 
   // incoming.cc
   Task<Result<std::unique_ptr<Prepared>>> prepare(std::unique_ptr<Appender> message, std::string prefix);

@@ -18,6 +18,7 @@
 #include "model/flags.h"
 #include "model/ids.h"
 #include "model/uid_set.h"
+#include "store/acl.h"
 
 namespace bz::store {
 
@@ -60,7 +61,8 @@ struct MailboxInfo {
   uint32_t uid_next = 1;
   uint64_t highest_modseq = 1;
   uint32_t messages = 0, unseen = 0, deleted = 0;
-  uint64_t size = 0;  // sum of sizes
+  uint64_t size = 0;                 // sum of sizes
+  std::shared_ptr<const Acl> acl{};  // null: its owner alone
 };
 
 class Mailbox {

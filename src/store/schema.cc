@@ -1,5 +1,7 @@
 #include "store/schema.h"
 
+#include <tuple>
+
 #include "base/coding.h"
 #include "crypto/digest.h"
 
@@ -139,6 +141,7 @@ std::string sent_mark(std::string_view digest) { return "S" + std::string(digest
 std::string staged(uint64_t number) { return with64('T', number); }
 std::string subscription(std::string_view name) { return "U" + std::string(name); }
 std::string annotations(MailboxId id) { return with32('N', id.value()); }
+std::string acl(MailboxId id) { return with32('L', id.value()); }
 std::string url_key(MailboxId id) { return with32('Y', id.value()); }
 std::string after(std::string_view prefix) {
   std::string out(prefix);
@@ -451,6 +454,40 @@ Result<Annotations> decode_annotations(std::string_view bytes) {
   }
   if (!in.finished() || annotations.empty()) return corrupt("annotations");
   return annotations;
+}
+
+std::string encode_acl(const Acl& acl) {
+  std::string out = begin();
+  base::put_varint(out, acl.size());
+  for (const AclEntry& entry : acl) {
+    base::put_varint(out, entry.who.value());
+    base::put_u8(out, entry.negative ? 1 : 0);
+    base::put_bytes(out, entry.name);
+    base::put_varint(out, entry.rights);
+  }
+  return out;
+}
+Result<Acl> decode_acl(std::string_view bytes) {
+  Reader in(bytes);
+  BZ_TRY_VOID(check_version(in, "access list"));
+  Acl acl;
+  const uint64_t count = in.varint();
+  if (count > kMaxAclEntries) in.fail();
+  for (uint64_t i = 0; i < count && in.ok(); ++i) {
+    AclEntry entry;
+    entry.who = AccountId(in.varint());
+    const uint8_t negative = in.u8();
+    entry.negative = negative == 1;
+    entry.name = in.bytes();
+    const uint64_t rights = in.varint();
+    entry.rights = static_cast<Rights>(rights & right::kAll);
+    if (negative > 1 || rights == 0 || rights > right::kAll || entry.name.empty() == entry.who.is_set()) in.fail();
+    if (!acl.empty() && std::tuple(acl.back().who, acl.back().negative) >= std::tuple(entry.who, entry.negative))
+      in.fail();  // ascending, each once
+    acl.push_back(std::move(entry));
+  }
+  if (!in.finished() || acl.empty()) return corrupt("access list");
+  return acl;
 }
 
 std::string Mark::encode() const {

@@ -2,8 +2,8 @@
 // state. Every record begins with its version (1; pages and changes 2, and 1 is read); decode() refuses others with
 // Unsupported, and anything that does not fit its form with Corrupt.
 //
-// Who writes what: commands write A, M, K, D, R, I, S, U, Y, N, one batch each; the fold (fold.h) alone writes P, C, F and
-// deletes R and D. So both can be in flight at the same time.
+// Who writes what: commands write A, M, K, D, R, I, S, U, Y, N, L, one batch each; the fold (fold.h) alone writes P, C, F
+// and deletes R and D. So both can be in flight at the same time.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -41,7 +41,8 @@ std::string sent_mark(std::string_view digest);
 std::string staged(uint64_t number);
 std::string subscription(std::string_view name);
 std::string url_key(MailboxId id);
-std::string annotations(MailboxId id);       // unset: of the account itself
+std::string annotations(MailboxId id);  // unset: of the account itself
+std::string acl(MailboxId id);
 std::string after(std::string_view prefix);  // first key behind every key that starts with prefix
 // The id behind the letter; nullopt if the key has another form.
 std::optional<MailboxId> mailbox_of(std::string_view key);
@@ -140,6 +141,10 @@ Result<std::string> decode_url_key(std::string_view bytes);
 // N: the annotations of a mailbox, or of the account itself. No value: no record.
 std::string encode_annotations(const Annotations& annotations);
 Result<Annotations> decode_annotations(std::string_view bytes);
+
+// L: the access control list of a mailbox. Nobody but the owner: no record.
+std::string encode_acl(const Acl& acl);
+Result<Acl> decode_acl(std::string_view bytes);
 
 // I and S: where a delivered message, or an unmatched Sent copy, went.
 struct Mark {

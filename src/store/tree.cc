@@ -64,6 +64,19 @@ MailboxInfo AccountImpl::new_mailbox(Tx& tx, const std::string& name, SpecialUse
   return info;
 }
 
+std::shared_ptr<const Acl> AccountImpl::inherited_acl(const std::string& name) const {
+  for (size_t at = name.rfind('/'); at != std::string::npos && at > 0; at = name.rfind('/', at - 1)) {
+    auto parent = names_.find(std::string_view(name).substr(0, at));
+    if (parent != names_.end()) return trees_.at(parent->second).info.acl;
+  }
+  return nullptr;
+}
+
+void AccountImpl::put_new_mailbox(Tx& tx, const MailboxInfo& info) const {
+  put_mailbox(tx, State{}, info);
+  if (info.acl) tx.batch.put(key::acl(info.id), encode_acl(*info.acl));
+}
+
 void AccountImpl::add_state(const MailboxInfo& info) {
   State& state = trees_[info.id];
   state.info = info;
@@ -96,7 +109,8 @@ Task<Result<MailboxId>> AccountImpl::do_create(std::string raw_name, SpecialUse 
   std::vector<MailboxInfo> infos;
   for (const auto& n : wanted) {
     infos.push_back(new_mailbox(tx, n, n == name ? use : SpecialUse::None));
-    put_mailbox(tx, State{}, infos.back());
+    infos.back().acl = old && n == name && old->info.acl ? old->info.acl : inherited_acl(n);
+    put_new_mailbox(tx, infos.back());
   }
   const MailboxId replaced = old ? old->info.id : MailboxId();
   if (old) {  // the name stays, and what was noted on it
@@ -104,7 +118,10 @@ Task<Result<MailboxId>> AccountImpl::do_create(std::string raw_name, SpecialUse 
     auto read = co_await std::move(reading);
     BZ_CO_TRY(const Annotations noted, std::move(read));
     if (!noted.empty()) tx.batch.put(key::annotations(infos.back().id), encode_annotations(noted));
-    tx.batch.del(key::mailbox(replaced)).del(key::keywords(replaced)).del(key::annotations(replaced));
+    tx.batch.del(key::mailbox(replaced))
+        .del(key::keywords(replaced))
+        .del(key::annotations(replaced))
+        .del(key::acl(replaced));
   }
   auto committing = commit(tx);
   auto committed = co_await std::move(committing);
@@ -137,7 +154,7 @@ Task<Result<bool>> AccountImpl::do_remove(std::string raw_name) {
   change.kind = Change::Kind::Remove;
   change.mailbox = id;
   tx.batch.put(key::change(tx.modseq, 0), change.encode());
-  tx.batch.del(key::mailbox(id)).del(key::keywords(id)).del(key::url_key(id)).del(key::annotations(id));
+  tx.batch.del(key::mailbox(id)).del(key::keywords(id)).del(key::url_key(id)).del(key::annotations(id)).del(key::acl(id));
   std::optional<MailboxInfo> left;
   if (parent) {
     left = new_mailbox(tx, name, SpecialUse::None);
@@ -182,7 +199,10 @@ Task<Result<bool>> AccountImpl::do_rename(std::string raw_from, std::string raw_
   Tx tx = begin();
   std::vector<MailboxInfo> created, renamed;
   for (const auto& parent : parents_of(to))
-    if (!state_of(parent)) created.push_back(new_mailbox(tx, parent, SpecialUse::None));
+    if (!state_of(parent)) {
+      created.push_back(new_mailbox(tx, parent, SpecialUse::None));
+      created.back().acl = inherited_acl(parent);
+    }
   for (const auto& [name, id] : names_) {
     if (name != from && !is_below(name, from)) continue;
     MailboxInfo info = trees_.at(id).info;
@@ -192,7 +212,7 @@ Task<Result<bool>> AccountImpl::do_rename(std::string raw_from, std::string raw_
   if (created.size() + renamed.size() > kRenameBatch) co_return fail(Errc::Limit, "too many mailboxes below");
   if (trees_.size() + created.size() > config_.max_mailboxes) co_return fail(Errc::Limit, "too many mailboxes");
   BZ_CO_TRY_VOID(takes_mailboxes(created.size()));
-  for (const auto& info : created) put_mailbox(tx, State{}, info);
+  for (const auto& info : created) put_new_mailbox(tx, info);
   for (const auto& info : renamed) put_mailbox(tx, trees_.at(info.id), info);
   auto committing = commit(tx);
   auto committed = co_await std::move(committing);

@@ -29,6 +29,7 @@ class Verifier {
   Task<Result<void>> check_marks();
   Task<Result<void>> check_url_keys();
   Task<Result<void>> check_annotations();
+  Task<Result<void>> check_acls();
   void apply(const Change& change, key::ChangeKey at, bool partly);
   void check_mailboxes();
   void found(std::string where, std::string what) {
@@ -351,6 +352,21 @@ Task<Result<void>> Verifier::check_annotations() {
   co_return Result<void>();
 }
 
+Task<Result<void>> Verifier::check_acls() {
+  auto scanning = scan('L');
+  auto scanned = co_await std::move(scanning);
+  BZ_CO_TRY(Items acls, std::move(scanned));
+  for (const auto& item : acls) {
+    auto id = key::mailbox_of(item.key);
+    auto decoded = decode_acl(item.value);
+    if (!id || !mailboxes_.contains(*id))
+      found("an access list", "it belongs to no mailbox; the account cannot be opened");
+    else if (!decoded)
+      found(box(*id), decoded.error().to_string() + "; the account cannot be opened");
+  }
+  co_return Result<void>();
+}
+
 Task<Result<void>> Verifier::check_marks() {
   for (char letter : {'I', 'S'}) {
     auto scanning = scan(letter);
@@ -383,6 +399,9 @@ Task<Result<std::vector<Finding>>> Verifier::run() {
   BZ_CO_TRY_VOID(std::move(done));
   auto notes = check_annotations();
   done = co_await std::move(notes);
+  BZ_CO_TRY_VOID(std::move(done));
+  auto acls = check_acls();
+  done = co_await std::move(acls);
   BZ_CO_TRY_VOID(std::move(done));
   check_mailboxes();
   co_return std::move(findings_);
