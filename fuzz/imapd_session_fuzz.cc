@@ -92,10 +92,42 @@ void unpack(std::string& heard) {
   }
 }
 
+// Another user, who lets this one do a good deal with INBOX and look at Sent.
+class Neighbour final : public imapd::OtherUsers {
+ public:
+  explicit Neighbour(std::shared_ptr<store::Account> account) : account_(std::move(account)) {}
+  Task<Result<store::Identity>> identify(std::string address) override {
+    if (address != account_->account_name()) co_return fail(Errc::NotFound, "nobody");
+    co_return imapd::identity_of(*account_);
+  }
+  Task<Result<std::shared_ptr<store::Account>>> open(AccountId) override { co_return account_; }
+  Task<Result<std::vector<store::Identity>>> owners(store::Identity user) override {
+    std::vector<store::Identity> owners;
+    if (user.id != account_->id()) owners.push_back(imapd::identity_of(*account_));
+    co_return owners;
+  }
+  Task<Result<void>> shares(store::Identity, AccountId) override { co_return Result<void>(); }
+
+ private:
+  std::shared_ptr<store::Account> account_;
+};
+
+Task<bool> share(std::shared_ptr<store::Account> account) {
+  using store::AclOp;
+  for (const auto& [name, letters] :
+       {std::pair("INBOX", "lrswite"), std::pair("Sent", "l"), std::pair("Archive", "lrkxa")}) {
+    store::AclEntry entry{AccountId(7), false, "ana@example.org", *store::parse_rights(letters)};
+    auto changing = account->change_acl(account->find(name)->id, {std::move(entry), AclOp::Replace});
+    auto changed = co_await std::move(changing);
+    BZ_CHECK(changed.has_value(), "change_acl");
+  }
+  co_return true;
+}
+
 class Phone {  // everything it says is there, or on its way, when the session begins
  public:
   Phone(net::Loop& loop, net::TaskGroup& group, const std::shared_ptr<store::Account>& account, base::Clock& clock,
-        std::string_view buffered, std::string_view later) {
+        imapd::OtherUsers& others, std::string_view buffered, std::string_view later) {
     auto fds = net::socket_pair();
     BZ_CHECK(fds.has_value(), "socket_pair");
     if (!later.empty()) {
@@ -109,7 +141,8 @@ class Phone {  // everything it says is there, or on its way, when the session b
     config.rev2 = imap::Offer::Always;
     group.spawn(imapd::serve(std::make_shared<imapd::Session>(
         std::make_unique<net::Stream>(loop, fds->first), account,
-        imapd::SessionStart{SessionId("sid"), "a0", std::string(buffered), {}}, config, clock)));
+        imapd::SessionStart{SessionId("sid"), "a0", std::string(buffered), {}, {}, imap::Language::Default, &others},
+        config, clock)));
   }
   net::Stream& stream() { return *stream_; }
 
@@ -128,8 +161,13 @@ void talk(kv::MemoryStore& store, std::string_view first, std::string_view secon
   auto opened = run(loop, store::open_account(store, AccountId(7), "ana@example.org", config, loop, clock, random));
   BZ_CHECK(opened.has_value(), "open_account");
   run(loop, fill(*opened));
-  Phone phone(loop, group, *opened, clock, first, second);
-  Phone other(loop, group, *opened, clock, "b SELECT INBOX\r\nc NOOP\r\nd FETCH 1:* (FLAGS)\r\ne NOOP\r\n", "");
+  auto eva = run(loop, store::open_account(store, AccountId(8), "eva@example.org", config, loop, clock, random));
+  BZ_CHECK(eva.has_value(), "open_account");
+  run(loop, fill(*eva));
+  run(loop, share(*eva));
+  Neighbour neighbour(*eva);
+  Phone phone(loop, group, *opened, clock, neighbour, first, second);
+  Phone other(loop, group, *opened, clock, neighbour, "b SELECT INBOX\r\nc NOOP\r\nd FETCH 1:* (FLAGS)\r\ne NOOP\r\n", "");
   std::string heard = run(loop, hear(phone.stream()));
   unpack(heard);
   BZ_CHECK(heard.starts_with("a0 OK ") && heard.ends_with("\r\n"), "output that is not lines");
@@ -137,11 +175,16 @@ void talk(kv::MemoryStore& store, std::string_view first, std::string_view secon
   BZ_CHECK(heard.ends_with("e OK NOOP completed\r\n") || heard.find("* BYE ") != std::string::npos, "the other session");
   BZ_CHECK(!(*opened)->broken(), "the account broke");
   group.cancel();
+  BZ_CHECK(!(*eva)->broken(), "the other account broke");
+  neighbour = Neighbour(nullptr);
   opened->reset();
-  auto findings = run(loop, store::verify_account(store, AccountId(7), loop));
-  BZ_CHECK(findings.has_value(), "verify");
-  for (const store::Finding& f : *findings) std::fprintf(stderr, "%s: %s\n", f.where.c_str(), f.what.c_str());
-  BZ_CHECK(findings->empty(), "the account is not sound");
+  eva->reset();
+  for (const AccountId id : {AccountId(7), AccountId(8)}) {
+    auto findings = run(loop, store::verify_account(store, id, loop));
+    BZ_CHECK(findings.has_value(), "verify");
+    for (const store::Finding& f : *findings) std::fprintf(stderr, "%s: %s\n", f.where.c_str(), f.what.c_str());
+    BZ_CHECK(findings->empty(), "the account is not sound");
+  }
 }
 
 }  // namespace

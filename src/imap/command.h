@@ -88,6 +88,7 @@ struct List {             // RFC 3501 section 6.3.8 and RFC 5258, RFC 6154, RFC 
   std::vector<std::string> patterns;  // UTF-8 with % and *
   bool select_subscribed = false, select_remote = false, select_recursive_match = false, select_special_use = false;
   bool return_subscribed = false, return_children = false, return_special_use = false;
+  bool return_my_rights = false;  // RFC 8440
   std::optional<StatusItems> return_status;
   std::vector<std::string> return_metadata;  // RFC 9590: entries, as written
 };
@@ -132,6 +133,21 @@ struct GetMetadata {  // RFC 5464; an empty mailbox: the server
 struct SetMetadata {
   std::string mailbox;
   std::vector<std::pair<std::string, std::optional<std::string>>> entries;  // in lower case; unset: NIL, the entry goes
+};
+struct SetAcl {  // RFC 4314; rights as written, with "+" or "-" before them
+  std::string mailbox, identifier, rights;
+};
+struct DeleteAcl {
+  std::string mailbox, identifier;
+};
+struct GetAcl {
+  std::string mailbox;
+};
+struct ListRights {
+  std::string mailbox, identifier;
+};
+struct MyRights {
+  std::string mailbox;
 };
 struct Idle {};
 struct Done {};                           // the line that ends IDLE; it has no tag
@@ -182,11 +198,11 @@ struct SetLanguage {                // RFC 5255 section 3.2
   std::vector<std::string> ranges;  // in order of preference; none: which languages are there?
 };
 
-using Command =
-    std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename, Subscribe,
-                 Unsubscribe, Status, List, Lsub, Namespace, Idle, Done, Enable, Check, Close, Unselect, Expunge, Search,
-                 Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth, UrlFetch, Compress, UidBatches, SetLanguage,
-                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata, Notify, CancelUpdate>;
+using Command = std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename,
+                             Subscribe, Unsubscribe, Status, List, Lsub, Namespace, Idle, Done, Enable, Check, Close,
+                             Unselect, Expunge, Search, Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth,
+                             UrlFetch, Compress, UidBatches, SetLanguage, GetQuota, GetQuotaRoot, SetQuota, GetMetadata,
+                             SetMetadata, Notify, CancelUpdate, SetAcl, DeleteAcl, GetAcl, ListRights, MyRights>;
 
 std::string_view name(const Command& command);  // "UID FETCH" is "FETCH"; for logs
 

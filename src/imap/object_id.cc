@@ -10,10 +10,11 @@ bool is_object_id(std::string_view text) {
   });
 }
 
-EmailId email_of(std::string_view id) {
-  if (!id.starts_with('E')) return EmailId(0);
-  const EmailId email(base::parse_number<uint64_t>(id.substr(1)).value_or(0));
-  return object_id(email) == id ? email : EmailId(0);  // "E07" is not "E7"
+EmailId email_of(std::string_view id, AccountId owner) {
+  const std::string before = owner_part(owner) + "E";
+  if (!id.starts_with(before)) return EmailId(0);
+  const EmailId email(base::parse_number<uint64_t>(id.substr(before.size())).value_or(0));
+  return object_id(email, owner) == id ? email : EmailId(0);  // "E07" is not "E7"
 }
 
 }  // namespace bz::imap

@@ -72,6 +72,7 @@ Read read_getmetadata(Parse& p);
 Read read_setmetadata(Parse& p);
 // entries = entry / "(" entry *(SP entry) ")" (RFC 5464 section 5)
 bool metadata_entries(Parse& p, std::vector<std::string>& entries);
+Read read_setacl(Parse& p);
 Read read_getquota(Parse& p);
 Read read_setquota(Parse& p);
 // section = "[" [section-spec] "]" (section 9)
@@ -88,6 +89,16 @@ Read read_mailbox_command(Parse& p) {
   auto mailbox = p.mailbox();
   if (!mailbox) return std::nullopt;
   return MailboxCommand{std::move(*mailbox)};
+}
+// mailbox SP identifier (RFC 4314 section 7)
+template <class IdentifierCommand>
+Read read_identifier_command(Parse& p) {
+  if (!p.sp()) return std::nullopt;
+  auto mailbox = p.mailbox();
+  if (!mailbox || !p.sp()) return std::nullopt;
+  auto identifier = p.lex.astring();
+  if (!identifier) return std::nullopt;
+  return IdentifierCommand{std::move(*mailbox), std::move(*identifier)};
 }
 
 }  // namespace bz::imap::detail

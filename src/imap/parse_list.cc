@@ -44,6 +44,8 @@ bool return_options(Parse& p, List& list) {
       if (!list.return_status) return false;
     } else if (p.lex.take("METADATA")) {
       if (!p.sp() || !metadata_entries(p, list.return_metadata)) return false;
+    } else if (p.lex.take("MYRIGHTS")) {
+      list.return_my_rights = true;
     } else {
       return p.fail("Unknown LIST return option"), false;
     }

@@ -201,7 +201,8 @@ std::optional<SearchKey> special_leaf(Parse& p, std::string_view word, Search& s
     SearchKey key = key_of(Kind::EmailId);
     std::string_view id = p.sp() ? p.lex.atom() : std::string_view();
     if (!is_object_id(id)) return p.fail("Invalid object identifier");
-    if (is("EMAILID")) key.number = email_of(id).value();  // no message has a THREADID
+    if (is("EMAILID")) key.text = id;  // no message has a THREADID
+    key.number = email_of(key.text).value();
     return key;
   }
   known = false;

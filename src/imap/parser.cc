@@ -33,11 +33,13 @@ constexpr Entry kCommands[] = {
     {"COPY", [](Parse& p) { return detail::read_copy(p, false); }},
     {"CREATE", detail::read_create},
     {"DELETE", detail::read_mailbox_command<Delete>},
+    {"DELETEACL", detail::read_identifier_command<DeleteAcl>},
     {"ENABLE", detail::read_enable},
     {"EXAMINE", [](Parse& p) { return detail::read_select(p, true); }},
     {"EXPUNGE", plain<Expunge>},
     {"FETCH", [](Parse& p) { return detail::read_fetch(p, false); }},
     {"GENURLAUTH", detail::read_genurlauth},
+    {"GETACL", detail::read_mailbox_command<GetAcl>},
     {"GETMETADATA", detail::read_getmetadata},
     {"GETQUOTA", detail::read_getquota},
     {"GETQUOTAROOT", detail::read_mailbox_command<GetQuotaRoot>},
@@ -45,10 +47,12 @@ constexpr Entry kCommands[] = {
     {"IDLE", plain<Idle>},
     {"LANGUAGE", detail::read_language},
     {"LIST", detail::read_list},
+    {"LISTRIGHTS", detail::read_identifier_command<ListRights>},
     {"LOGIN", detail::read_login},
     {"LOGOUT", plain<Logout>},
     {"LSUB", detail::read_lsub},
     {"MOVE", [](Parse& p) { return detail::read_move(p, false); }},
+    {"MYRIGHTS", detail::read_mailbox_command<MyRights>},
     {"NAMESPACE", plain<Namespace>},
     {"NOOP", plain<Noop>},
     {"NOTIFY", detail::read_notify},
@@ -57,6 +61,7 @@ constexpr Entry kCommands[] = {
     {"RESETKEY", detail::read_resetkey},
     {"SEARCH", [](Parse& p) { return detail::read_search(p, false); }},
     {"SELECT", [](Parse& p) { return detail::read_select(p, false); }},
+    {"SETACL", detail::read_setacl},
     {"SETMETADATA", detail::read_setmetadata},
     {"SETQUOTA", detail::read_setquota},
     {"SORT", [](Parse& p) { return detail::read_sort(p, false); }},
@@ -134,12 +139,12 @@ ParsedCommand parse_command(std::string_view text, bool utf8) {
 
 std::string_view name(const Command& command) {
   static constexpr std::array<std::string_view, std::variant_size_v<Command>> kNames = {
-      "CAPABILITY",  "NOOP",        "LOGOUT",   "ID",          "STARTTLS",    "AUTHENTICATE", "LOGIN",        "SELECT",
-      "CREATE",      "DELETE",      "RENAME",   "SUBSCRIBE",   "UNSUBSCRIBE", "STATUS",       "LIST",         "LSUB",
-      "NAMESPACE",   "IDLE",        "DONE",     "ENABLE",      "CHECK",       "CLOSE",        "UNSELECT",     "EXPUNGE",
-      "SEARCH",      "FETCH",       "STORE",    "COPY",        "MOVE",        "SORT",         "THREAD",       "RESETKEY",
-      "GENURLAUTH",  "URLFETCH",    "COMPRESS", "UIDBATCHES",  "LANGUAGE",    "GETQUOTA",     "GETQUOTAROOT", "SETQUOTA",
-      "GETMETADATA", "SETMETADATA", "NOTIFY",   "CANCELUPDATE"};
+      "CAPABILITY",  "NOOP",        "LOGOUT",   "ID",         "STARTTLS",    "AUTHENTICATE", "LOGIN",        "SELECT",
+      "CREATE",      "DELETE",      "RENAME",   "SUBSCRIBE",  "UNSUBSCRIBE", "STATUS",       "LIST",         "LSUB",
+      "NAMESPACE",   "IDLE",        "DONE",     "ENABLE",     "CHECK",       "CLOSE",        "UNSELECT",     "EXPUNGE",
+      "SEARCH",      "FETCH",       "STORE",    "COPY",       "MOVE",        "SORT",         "THREAD",       "RESETKEY",
+      "GENURLAUTH",  "URLFETCH",    "COMPRESS", "UIDBATCHES", "LANGUAGE",    "GETQUOTA",     "GETQUOTAROOT", "SETQUOTA",
+      "GETMETADATA", "SETMETADATA", "NOTIFY",   "CANCELUPDATE", "SETACL",     "DELETEACL",   "GETACL",       "LISTRIGHTS",   "MYRIGHTS"};
   return kNames[command.index()];
 }
 

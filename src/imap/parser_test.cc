@@ -202,6 +202,20 @@ TEST(Parser, list_in_all_its_forms) {
   EXPECT_TRUE(ok<List>("a LIST () \"\" x RETURN ()").extended);
   EXPECT_EQ(ok<Lsub>("a LSUB \"\" *").pattern, "*");
 }
+TEST(Parser, access_lists) {
+  auto set = ok<SetAcl>("a SETACL inbox \"Ana\" {3+}\r\n+lr");
+  EXPECT_EQ(set.mailbox + "|" + set.identifier + "|" + set.rights, "INBOX|Ana|+lr");
+  EXPECT_EQ(ok<SetAcl>("a setacl x y \"\"").rights, "");
+  auto gone = ok<DeleteAcl>("a DELETEACL Drafts -anyone");
+  EXPECT_EQ(gone.mailbox + "|" + gone.identifier, "Drafts|-anyone");
+  EXPECT_EQ(ok<ListRights>("a LISTRIGHTS x y@z").identifier, "y@z");
+  EXPECT_EQ(ok<GetAcl>("a GETACL \"Other Users/a@b/c\"").mailbox, "Other Users/a@b/c");
+  EXPECT_EQ(ok<MyRights>("a MYRIGHTS x").mailbox, "x");
+  EXPECT_TRUE(ok<List>("a LIST \"\" * RETURN (SUBSCRIBED MYRIGHTS)").return_my_rights);
+  for (const char* wrong : {"a SETACL", "a SETACL x", "a SETACL x y", "a SETACL x y l r", "a DELETEACL x", "a LISTRIGHTS x",
+                            "a GETACL", "a GETACL x y", "a MYRIGHTS", "a LIST \"\" * RETURN (MYRIGHTS ())"})
+    EXPECT_NE(bad(wrong), "") << wrong;
+}
 TEST(Parser, binary_sections) {
   Fetch f = ok<Fetch>("a FETCH 1 (BINARY[1.2]<0.10> binary.peek[] BINARY.SIZE[3])");
   ASSERT_EQ(f.items.size(), 3u);

@@ -243,16 +243,17 @@ std::string code_message_limit(uint32_t limit, std::optional<uint32_t> lowest) {
   return out;
 }
 
-std::string code_mailbox_id(MailboxId id) { return "MAILBOXID (" + object_id(id) + ")"; }
+std::string code_mailbox_id(MailboxId id, AccountId owner) { return "MAILBOXID (" + object_id(id, owner) + ")"; }
 
-std::string code_permanent_flags(std::span<const std::string> keywords, bool writable, bool more) {
+std::string code_permanent_flags(std::span<const std::string> keywords, FlagBits system, bool words, bool more) {
   std::string out = "PERMANENTFLAGS (";
-  if (writable) {
-    for (const SystemFlag& f : kSystemFlags) out.append(f.name).append(" ");
+  for (const SystemFlag& f : kSystemFlags)
+    if (system & f.bit) out.append(f.name).append(" ");
+  if (words) {
     for (const std::string& keyword : keywords) out.append(keyword).append(" ");
     if (more) out.append("\\* ");
-    out.pop_back();
   }
+  if (out.back() == ' ') out.pop_back();
   return out + ")";
 }
 
@@ -313,7 +314,7 @@ void status_response(std::string& out, std::string_view mailbox, const StatusIte
   item(items.highest_modseq, "HIGHESTMODSEQ", values.highest_modseq);
   item(items.size, "SIZE", values.size);
   item(items.append_limit, "APPENDLIMIT", values.append_limit);
-  if (items.mailbox_id) e.raw(first ? "" : " ").raw("MAILBOXID (").raw(object_id(values.mailbox_id)).raw(")");
+  if (items.mailbox_id) e.raw(first ? "" : " ").raw("MAILBOXID (").raw(object_id(values.mailbox_id, values.owner)).raw(")");
   e.raw(")").crlf();
 }
 
@@ -330,6 +331,26 @@ void quota_response(std::string& out, std::string_view root, std::span<const Quo
 void quota_root_response(std::string& out, std::string_view mailbox, std::string_view root, bool utf8) {
   Encoder e(out, utf8);
   e.raw("* QUOTAROOT ").mailbox(mailbox).sp().astring(root).crlf();
+}
+
+void acl_response(std::string& out, std::string_view mailbox, std::span<const AclPair> entries, bool utf8) {
+  Encoder e(out, utf8);
+  e.raw("* ACL ").mailbox(mailbox);
+  for (const AclPair& entry : entries) e.sp().astring(entry.identifier).sp().astring(entry.rights);
+  e.crlf();
+}
+
+void list_rights_response(std::string& out, std::string_view mailbox, std::string_view identifier,
+                          std::string_view required, std::span<const std::string_view> groups, bool utf8) {
+  Encoder e(out, utf8);
+  e.raw("* LISTRIGHTS ").mailbox(mailbox).sp().astring(identifier).sp().astring(required);
+  for (std::string_view group : groups) e.sp().astring(group);
+  e.crlf();
+}
+
+void my_rights_response(std::string& out, std::string_view mailbox, std::string_view rights, bool utf8) {
+  Encoder e(out, utf8);
+  e.raw("* MYRIGHTS ").mailbox(mailbox).sp().astring(rights).crlf();
 }
 
 void metadata_response(std::string& out, std::string_view mailbox, std::span<const MetadataValue> values, bool utf8) {
@@ -603,9 +624,9 @@ FetchWriter& FetchWriter::size(uint64_t octets) {
   return *this;
 }
 
-FetchWriter& FetchWriter::email_id(EmailId id) {
+FetchWriter& FetchWriter::email_id(EmailId id, AccountId owner) {
   next();
-  encoder_.raw("EMAILID (").raw(object_id(id)).raw(")");
+  encoder_.raw("EMAILID (").raw(object_id(id, owner)).raw(")");
   return *this;
 }
 

@@ -71,13 +71,14 @@ void continuation(std::string& out, std::string_view text);  // "+ text"
 std::string code_append_uid(UidValidity validity, std::span<const uint32_t> uids);      // RFC 4315, RFC 3502
 std::string code_copy_uid(UidValidity validity, const UidSet& from, const UidSet& to);  // RFC 4315
 std::string code_number(std::string_view name, uint64_t number);                        // UIDNEXT 7
-std::string code_mailbox_id(MailboxId id);                                              // RFC 8474
+std::string code_mailbox_id(MailboxId id, AccountId owner = {});                        // RFC 8474
 std::string code_downgraded(const UidSet& uids);                                        // RFC 6858; as many of them as fit
 std::string code_modified(const UidSet& set);                                           // RFC 7162
 std::string code_message_limit(uint32_t limit, std::optional<uint32_t> lowest);         // RFC 9738
 std::string code_in_progress(std::string_view tag, uint64_t done, uint64_t goal);       // RFC 9585
 std::string code_no_update(std::string_view tag);                                       // RFC 5267
-std::string code_permanent_flags(std::span<const std::string> keywords, bool writable, bool more);
+// Of `system`, and with `words` of keywords too; `more`: new ones can be made.
+std::string code_permanent_flags(std::span<const std::string> keywords, FlagBits system, bool words, bool more);
 
 // Untagged data.
 void exists(std::string& out, uint32_t count);
@@ -102,7 +103,8 @@ struct StatusValues {
   uint32_t messages = 0, recent = 0, uid_next = 0, uid_validity = 0, unseen = 0, deleted = 0;
   uint64_t highest_modseq = 0, size = 0, append_limit = 0, deleted_storage = 0;
   MailboxId mailbox_id = {};
-  bool utf8 = false;  // of Encoder
+  AccountId owner = {};  // of object_id()
+  bool utf8 = false;     // of Encoder
 };
 void status_response(std::string& out, std::string_view mailbox, const StatusItems& items, const StatusValues& values);
 
@@ -113,6 +115,16 @@ struct QuotaResource {
 };
 void quota_response(std::string& out, std::string_view root, std::span<const QuotaResource> resources);
 void quota_root_response(std::string& out, std::string_view mailbox, std::string_view root, bool utf8);
+
+// RFC 4314 sections 3.6 to 3.8.
+struct AclPair {
+  std::string_view identifier, rights;
+};
+void acl_response(std::string& out, std::string_view mailbox, std::span<const AclPair> entries, bool utf8);
+// `required`: those that it always has; then the groups that are given or taken together.
+void list_rights_response(std::string& out, std::string_view mailbox, std::string_view identifier,
+                          std::string_view required, std::span<const std::string_view> groups, bool utf8);
+void my_rights_response(std::string& out, std::string_view mailbox, std::string_view rights, bool utf8);
 
 // RFC 5464 section 4.4. `mailbox` "": the server. Values unset are NIL; those with NUL are literal8.
 struct MetadataValue {
@@ -162,7 +174,7 @@ class FetchWriter {
   FetchWriter& internal_date(int64_t unix_seconds);
   FetchWriter& save_date(std::optional<int64_t> unix_seconds);  // RFC 8514; unset: NIL
   FetchWriter& size(uint64_t octets);
-  FetchWriter& email_id(EmailId id);
+  FetchWriter& email_id(EmailId id, AccountId owner = {});
   FetchWriter& no_thread_id();
   // "BODY[1.2]<0> ": name of the item as the client must see it; the value follows through encoder().
   FetchWriter& item(const FetchItem& item);

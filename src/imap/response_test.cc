@@ -70,9 +70,11 @@ TEST(Status, codes) {
   EXPECT_EQ(code_append_uid(UidValidity(7), std::vector<uint32_t>{9}), "APPENDUID 7 9");
   EXPECT_EQ(code_append_uid(UidValidity(7), std::vector<uint32_t>{9, 10, 11, 4, 12}), "APPENDUID 7 9:11,4,12");
   EXPECT_EQ(code_copy_uid(UidValidity(7), UidSet::of({{1, 3}}), UidSet::of({{5, 7}})), "COPYUID 7 1:3 5:7");
-  EXPECT_EQ(code_permanent_flags(kKeywords, true, true),
+  EXPECT_EQ(code_permanent_flags(kKeywords, ~FlagBits{0}, true, true),
             "PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded NotJunk \\*)");
-  EXPECT_EQ(code_permanent_flags(kKeywords, false, true), "PERMANENTFLAGS ()");
+  EXPECT_EQ(code_permanent_flags(kKeywords, 0, false, true), "PERMANENTFLAGS ()");
+  EXPECT_EQ(code_permanent_flags(kKeywords, kSeen, false, true), "PERMANENTFLAGS (\\Seen)");
+  EXPECT_EQ(code_permanent_flags({}, 0, true, false), "PERMANENTFLAGS ()");
   EXPECT_EQ(code_modified(UidSet::of({{7, 7}, {9, 9}})), "MODIFIED 7,9");
 }
 TEST(Data, list_and_status) {
@@ -88,6 +90,20 @@ TEST(Data, list_and_status) {
   EXPECT_EQ(out,
             "* LIST (\\HasNoChildren \\Sent) \"/\" Sent\r\n* LSUB (\\Noselect) \"/\" \"a b\"\r\n"
             "* STATUS \"a b\" (MESSAGES 3 UNSEEN 1 HIGHESTMODSEQ 77)\r\n");
+}
+TEST(Data, access_lists) {
+  std::string out;
+  const AclPair pairs[] = {{"ana@x", "lr"}, {"-anyone", ""}};
+  acl_response(out, "a b", pairs, false);
+  const std::string_view groups[] = {"l", "r"};
+  list_rights_response(out, "INBOX", "ana", "", groups, false);
+  list_rights_response(out, "INBOX", "ana", "lr", {}, false);
+  my_rights_response(out, "INBOX", "", false);
+  EXPECT_EQ(out,
+            "* ACL \"a b\" ana@x lr -anyone \"\"\r\n* LISTRIGHTS INBOX ana \"\" l r\r\n* LISTRIGHTS INBOX ana lr\r\n"
+            "* MYRIGHTS INBOX \"\"\r\n");
+  EXPECT_EQ(code_mailbox_id(MailboxId(3)), "MAILBOXID (M3)");
+  EXPECT_EQ(code_mailbox_id(MailboxId(3), AccountId(7)), "MAILBOXID (A7-M3)");
 }
 TEST(Data, search_and_esearch) {
   std::string out;

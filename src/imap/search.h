@@ -40,7 +40,7 @@ struct SearchKey {
     SentSince,      // date
     Older,          // number of seconds (RFC 5032)
     Younger,        // number of seconds
-    EmailId,        // number: the message of this EMAILID (RFC 8474); 0: of none
+    EmailId,        // text: the EMAILID (RFC 8474), empty: of none; number: if it is of the user's own, else 0
     SavedBefore,    // date: of the day it came into the mailbox; unknown: its internal date (RFC 8514)
     SavedOn,        // date
     SavedSince,     // date

@@ -96,7 +96,7 @@ Task<Result<std::vector<uint32_t>>> with_added(Session& s, const SearchContext& 
   added.for_each([&](uint32_t uid) { all.push_back(uid); });
   std::sort(all.begin(), all.end());
   if (context.order.empty()) co_return all;
-  auto sorting = store::sort(s.account(), s.view(), std::move(all), context.order, s.loop());
+  auto sorting = store::sort(s.mailbox_account(), s.view(), std::move(all), context.order, s.loop());
   auto sorted = co_await std::move(sorting);
   if (!sorted) co_return std::move(sorted).error();
   co_return with_lost(context.result, *sorted, added);
@@ -135,7 +135,7 @@ Task<Result<void>> update_one(Session& s, SearchContext& context) {
   const UidSet look = to_judge(context, view);
   if (!look.empty()) {
     WhileWanted progress(s);
-    auto searching = store::search(s.account(), view, context.key, s.loop(), s.clock().unix_seconds(),
+    auto searching = store::search(s.mailbox_account(), view, context.key, s.loop(), s.clock().unix_seconds(),
                                    {s.config().text_search, &progress, &look});
     auto found = co_await std::move(searching);
     if (!found) co_return std::move(found).error();

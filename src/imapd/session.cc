@@ -103,7 +103,7 @@ Task<void> Session::run() {
   framer_.feed(start_.input);
   std::string().swap(start_.input);
   while (!ended_ && !logged_out_) {
-    if (account_->broken())
+    if (account_->broken() || (selected() && selected_.account->broken()))
       bye("The store has failed, please connect again", "UNAVAILABLE");
     else if (stop_requested())
       bye_as_asked();
@@ -217,6 +217,7 @@ std::string Session::capabilities() const {
   if (config_.compress_level > 0 && !compression_) words += " COMPRESS=DEFLATE";
   if (const MessageLimit& limit = config_.message_limit; limit.shown > 0)
     words += (limit.saves_only ? " SAVELIMIT=" : " MESSAGELIMIT=") + std::to_string(limit.shown);
+  if (others()) words += " ACL RIGHTS=texk LIST-MYRIGHTS";
   if (offers(imap::kRev2)) words.append(" ").append(imap::kRev2);
   return imap::without(words, hidden_);
 }
@@ -254,21 +255,63 @@ void Session::say(imap::Condition condition, std::string_view code, std::string_
   imap::untagged(out_, condition, code, said, start_.language != imap::Language::Default);
 }
 
-void Session::select(store::MailboxPtr mailbox, bool read_only) {
+std::shared_ptr<store::Account> Session::reached(const std::string& owner) const {
+  auto found = reached_.find(owner);
+  auto account = found == reached_.end() ? nullptr : found->second.lock();
+  return account && !account->broken() ? account : nullptr;
+}
+
+namespace {
+// RFC 4314 section 5.2: any one of them makes a mailbox READ-WRITE.
+constexpr store::Rights kWriting = store::right::kInsert | store::right::kExpunge | store::right::kKeepSeen |
+                                   store::right::kWrite | store::right::kDeleteMessages;
+}  // namespace
+
+std::string Session::permanent_flags() {
+  const store::Rights may = read_only_ ? store::Rights{0} : rights();
+  const auto& keywords = mailbox_->keywords();
+  const bool more = keywords.size() < static_cast<size_t>(kMaxKeywords);
+  return imap::code_permanent_flags(keywords, system_flags_for(may), may & store::right::kWrite, more);
+}
+
+// Section 5.1.1: FLAGS and PERMANENTFLAGS follow when somebody changed what the user may do.
+void Session::check_rights() {
+  const store::Rights now = rights();
+  if (now == told_rights_) return;
+  told_rights_ = now;
+  if (!(now & store::right::kRead)) return bye("The selected mailbox is not shared any more");
+  read_only_ = examine_ || !(now & kWriting);
+  imap::flags_response(out_, mailbox_->keywords());
+  say(imap::Condition::Ok, permanent_flags(), "Flags permitted");
+}
+
+void Session::select(Place place, store::MailboxPtr mailbox, bool examine) {
+  selected_ = std::move(place);
   mailbox_ = std::move(mailbox);
-  read_only_ = read_only;
+  examine_ = examine;
+  told_rights_ = rights();
+  const bool read_only = read_only_ = examine || !(told_rights_ & kWriting);
   view_ = std::make_unique<store::View>(mailbox_, read_only ? store::View::Mode::ReadOnly : store::View::Mode::ReadWrite);
   announced_keywords_ = mailbox_->keywords().size();
   url_key_told();
-  if (notifier_) notifier_->entered(mailbox_->info().id);
+  if (notifier_) notifier_->entered(selected_.own() ? mailbox_->info().id : MailboxId());
+  if (selected_.own()) return;
+  foreign_news_ = mailbox_->subscribe([this] {
+    foreign_changed_ = true;
+    wakeup_.fire();
+  });
 }
 
 void Session::unselect() {
-  if (notifier_ && selected()) notifier_->left(*view_);
+  if (notifier_ && selected() && selected_.own()) notifier_->left(*view_);
   new_messages_ = own_new_ = untold_flags_ = {};
   contexts_.clear();  // RFC 5267 section 4.3: updates cease
   view_.reset();
   mailbox_.reset();
+  decoded_part_.reset();  // known by an EmailId, which is of one account
+  foreign_news_.reset();
+  foreign_changed_ = false;
+  selected_ = {};
   saved_result_ = {};
   batch_history_ = {};
 }
@@ -283,18 +326,20 @@ void Session::announce_keywords() {
   const auto& keywords = mailbox_->keywords();
   announced_keywords_ = keywords.size();
   imap::flags_response(out_, keywords);
-  bool more = keywords.size() < static_cast<size_t>(kMaxKeywords);
-  say(imap::Condition::Ok, imap::code_permanent_flags(keywords, !read_only_, more), "Flags permitted");
+  say(imap::Condition::Ok, permanent_flags(), "Flags permitted");
 }
 
 void Session::report(store::View::Expunges expunges, bool everything) {
   const bool answers = std::exchange(answers_by_news_, false);
   if (!notifier_) report_annotations();
+  foreign_changed_ = false;
   if (!selected()) return;
   if (mailbox_->gone()) {
     bye("The selected mailbox was deleted");
     return;
   }
+  check_rights();
+  if (ended_) return;
   announce_url_key();
   const auto wanted = notifier_ && !everything ? notifier_->selected() : Notifier::Selected::Flags;
   if (wanted == Notifier::Selected::Nothing && !answers) return;
@@ -343,7 +388,7 @@ void Session::report_annotations() {
 }
 
 void Session::announce_url_key() {
-  if (told_url_key_ == mailbox_->url_key_resets()) return;
+  if (!selected_.own() || told_url_key_ == mailbox_->url_key_resets()) return;
   url_key_told();
   say(imap::Condition::Ok, kUrlMechanisms, "The mailbox has a new key");
 }

@@ -32,6 +32,7 @@
 #include "imap/parser.h"
 #include "imapd/compression.h"
 #include "imapd/contexts.h"
+#include "imapd/others.h"
 #include "imapd/reply.h"
 #include "net/stream.h"
 #include "store/account.h"
@@ -80,6 +81,7 @@ struct SessionStart {
   std::vector<std::pair<std::string, std::string>> id_fields;  // ID given before login, for the log
   std::function<void(std::string client)> named{};    // told what the client calls itself by ID after login; may be empty
   imap::Language language = imap::Language::Default;  // chosen before login
+  OtherUsers* others = nullptr;                       // null: nothing of others is shown
 };
 
 struct DecodedPart;
@@ -103,7 +105,18 @@ class Session : private store::SearchProgress {
   const SessionId& id() const { return start_.id; }
 
   // --- for the commands ---
-  store::Account& account() { return *account_; }
+  store::Account& account() { return *account_; }  // the user's own
+  const std::shared_ptr<store::Account>& account_ptr() const { return account_; }
+  // Whose mailbox is selected: what its messages are asked of.
+  store::Account& mailbox_account() { return *selected_.account; }
+  const Place& selected_place() const { return selected_; }
+  // What the user may do with the selected mailbox, as of now.
+  store::Rights rights() { return rights_in(*this, *selected_.account, mailbox_->info()); }
+  AccountId foreign_owner() const { return selected_.own() ? AccountId() : selected_.account->id(); }
+  OtherUsers* others() const { return start_.others; }
+  // The account of an owner whom the session has reached already, as long as somebody has it.
+  std::shared_ptr<store::Account> reached(const std::string& owner) const;
+  void keep_reached(const std::string& owner, const std::shared_ptr<store::Account>& account) { reached_[owner] = account; }
   net::Loop& loop() { return stream_->loop(); }
   const SessionConfig& config() const { return config_; }
   base::Clock& clock() { return clock_; }
@@ -116,7 +129,8 @@ class Session : private store::SearchProgress {
   store::Mailbox& mailbox() { return view_->mailbox(); }
   const store::MailboxPtr& mailbox_ptr() const { return mailbox_; }
   bool read_only() const { return read_only_; }
-  void select(store::MailboxPtr mailbox, bool read_only);
+  void select(Place place, store::MailboxPtr mailbox, bool examine);
+  std::string permanent_flags();  // the response code
   void unselect();
 
   bool condstore() const { return condstore_; }
@@ -181,7 +195,8 @@ class Session : private store::SearchProgress {
   void set_notifier(std::unique_ptr<Notifier> notifier);
   Notifier* notifier() { return notifier_.get(); }  // null: there was no NOTIFY
   // The session's own work, of which NOTIFY does not tell (RFC 5465 section 5): new messages, and the changes of a mailbox.
-  void own_new(MailboxId in, uint32_t first_uid, uint32_t last_uid, uint64_t first_modseq, uint64_t last_modseq);
+  void own_new(const store::Account& of, MailboxId in, uint32_t first_uid, uint32_t last_uid, uint64_t first_modseq,
+               uint64_t last_modseq);
   const UidSet& own_new_messages() const { return own_new_; }  // of the selected mailbox, not told yet
   // EXPUNGE responses are the answer to the running command, whatever NOTIFY says.
   void answers_by_news() { answers_by_news_ = true; }
@@ -229,6 +244,7 @@ class Session : private store::SearchProgress {
   void report_annotations();
   void listen_to_annotations();
   void greet();
+  void check_rights();
 
   std::unique_ptr<net::Stream> stream_;
   std::unique_ptr<Compression> compression_;  // over stream_
@@ -241,6 +257,13 @@ class Session : private store::SearchProgress {
   std::string out_;
   uint64_t flushed_ = 0;
   std::string tag_;
+  std::map<std::string, std::weak_ptr<store::Account>> reached_;
+  Place selected_;
+  store::Rights told_rights_ = 0;  // on the selected mailbox
+  // Of a selected mailbox of another user, for NOTIFY, whose own news are of the user's account.
+  store::Mailbox::Subscription foreign_news_;
+  bool foreign_changed_ = false;
+  bool examine_ = false;
   store::MailboxPtr mailbox_;
   std::unique_ptr<store::View> view_;
   bool read_only_ = false;

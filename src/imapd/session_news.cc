@@ -8,7 +8,9 @@ namespace bz::imapd {
 
 bool Session::has_news() const {
   return notifier_ &&
-         (notifier_->has_news() || !changed_annotations_.empty() || (selected() && mailbox_->gone()) || account_->broken());
+         (notifier_->has_news() || !changed_annotations_.empty() || (selected() && mailbox_->gone()) ||
+          account_->broken() ||
+          (foreign_changed_ && (notifier_->selected() != Notifier::Selected::Nothing || selected_.account->broken())));
 }
 
 // News within a few milliseconds goes out together; the client's next command goes before it. Woken: it is time to tell.
@@ -25,14 +27,15 @@ Task<Session::Waited> Session::wait_for_more_news() {
 
 void Session::set_notifier(std::unique_ptr<Notifier> notifier) {
   notifier_ = std::move(notifier);
-  if (notifier_ && selected()) notifier_->entered(mailbox_->info().id);
+  if (notifier_ && selected()) notifier_->entered(selected_.own() ? mailbox_->info().id : MailboxId());
   if (notifier_ && notifier_->wants_annotations()) listen_to_annotations();
 }
 
-void Session::own_new(MailboxId in, uint32_t first_uid, uint32_t last_uid, uint64_t first_modseq, uint64_t last_modseq) {
-  if (selected() && mailbox_->info().id == in)
+void Session::own_new(const store::Account& of, MailboxId in, uint32_t first_uid, uint32_t last_uid, uint64_t first_modseq,
+                      uint64_t last_modseq) {
+  if (selected() && selected_.account->id() == of.id() && mailbox_->info().id == in)
     own_new_.add(first_uid, last_uid);
-  else if (notifier_)
+  else if (notifier_ && of.id() == account_->id())
     notifier_->own_messages(in, first_modseq, last_modseq);
 }
 

@@ -28,6 +28,7 @@ class World {
   std::shared_ptr<store::Account> account;
   SessionConfig session_config;
   std::vector<std::string> clients;  // what they call themselves after login
+  OtherUsers* others = nullptr;
   net::TaskGroup group{loop};
 
   World() {
@@ -79,17 +80,20 @@ class World {
 
 class Client {
  public:
-  explicit Client(World& world, std::string input = {}) : world_(world) {
+  // `account`: null is the world's own.
+  explicit Client(World& world, std::string input = {}, std::shared_ptr<store::Account> account = nullptr) : world_(world) {
     auto fds = net::socket_pair();
     BZ_CHECK(fds.has_value(), "socket_pair");
     stream_ = std::make_unique<net::Stream>(world.loop, fds->second);
     session_ = std::make_unique<Session>(
-        std::make_unique<net::Stream>(world.loop, fds->first), world.account,
+        std::make_unique<net::Stream>(world.loop, fds->first), account ? std::move(account) : world.account,
         SessionStart{"sid",
                      "a0",
                      std::move(input),
                      {},
-                     [&world](std::string client) { world.clients.push_back(std::move(client)); }},
+                     [&world](std::string client) { world.clients.push_back(std::move(client)); },
+                     imap::Language::Default,
+                     world.others},
         world.session_config, world.clock);
     world.group.spawn(serve(session_));
     until("a0");

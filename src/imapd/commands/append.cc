@@ -29,7 +29,9 @@ struct Announced {  // a literal
 struct Upload {  // one command
   explicit Upload(bool utf8) : reader(utf8) {}
   imap::AppendReader reader;
+  Place place;
   std::optional<MailboxId> to;
+  store::Rights rights = 0;                  // there
   uint32_t replaced = 0;                     // UID of REPLACE
   std::vector<store::NewMessage> messages;   // complete,
   uint64_t complete = 0;                     // and their octets
@@ -45,6 +47,10 @@ Refusal find_replaced(Session& s, Upload& upload) {
   if (!replaced) return std::nullopt;
   if (!s.selected()) return bad("No mailbox is selected");
   if (s.read_only()) return no("The mailbox is read-only", "READ-ONLY");
+  constexpr store::Rights kTakeAway = store::right::kDeleteMessages | store::right::kExpunge;
+  if ((s.rights() & kTakeAway) != kTakeAway) return no("Not permitted", "NOPERM");
+  if (s.mailbox_account().id() != upload.place.account->id())
+    return no("REPLACE cannot go to another user's mailbox, use APPEND", "CANNOT");
   imap::SequenceSet one;
   one.add({replaced->number, replaced->number});
   auto uids = resolve(s, one, replaced->uid);
@@ -54,29 +60,37 @@ Refusal find_replaced(Session& s, Upload& upload) {
   return std::nullopt;
 }
 
-Refusal find_target(Session& s, Upload& upload) {
-  if (upload.to) return std::nullopt;
-  if (auto why = find_replaced(s, upload)) return why;
-  const store::MailboxInfo* info = s.account().find(upload.reader.mailbox());
-  if (!info || !info->selectable) return no("No such mailbox", "TRYCREATE");
-  upload.to = info->id;
-  return std::nullopt;
+Task<Refusal> find_target(Session& s, Upload& upload) {
+  if (upload.to) co_return std::nullopt;
+  std::string name = upload.reader.mailbox();
+  auto reaching = reach(s, std::move(name));
+  auto place = co_await std::move(reaching);
+  if (!place && place.error().code() != Errc::NotFound) co_return reply_for(place.error());
+  if (!place) co_return no("No such mailbox", "TRYCREATE");
+  upload.place = std::move(*place);
+  if (auto why = find_replaced(s, upload)) co_return why;
+  auto info = permitted(s, upload.place, store::right::kInsert);
+  if (!info && info.error().code() == Errc::Denied) co_return reply_for(info.error());
+  if (!info || !(*info)->selectable) co_return no("No such mailbox", "TRYCREATE");
+  upload.to = (*info)->id;
+  upload.rights = rights_in(s, *upload.place.account, **info);
+  co_return std::nullopt;
 }
 
-Refusal begin_message(Session& s, Upload& upload, const Step& step) {
+Refusal begin_message(Upload& upload, const Step& step) {
   if (upload.messages.size() == store::kAppendMessages) return no("Too many messages in one command", "LIMIT");
-  upload.next = {nullptr, step.flags, std::nullopt};
+  upload.next = {nullptr, only_permitted(step.flags, upload.rights), std::nullopt};
   if (step.date) upload.next.internal_date = step.date->unix_seconds;
-  upload.message = s.account().begin_append();
+  upload.message = upload.place.account->begin_append();
   return std::nullopt;
 }
 
-Refusal may_grow(Session& s, const Upload& upload, uint64_t by) {
-  const uint64_t limit = s.account().config().append_limit, size = upload.message->size();
+Refusal may_grow(const Upload& upload, uint64_t by) {
+  const uint64_t limit = upload.place.account->config().append_limit, size = upload.message->size();
   if (!upload.messages.empty() && upload.complete + size > kMaxUpload) return no("Too much in one command", "LIMIT");
   if (size > limit || by > limit - size) return no("Message too large", "TOOBIG");
   if (upload.reader.replaced()) return std::nullopt;  // what it frees is known at its end
-  auto taken = s.account().takes(*upload.to, upload.messages.size() + 1, upload.complete + size + by);
+  auto taken = upload.place.account->takes(*upload.to, upload.messages.size() + 1, upload.complete + size + by);
   if (!taken) return reply_for(taken.error());
   return std::nullopt;
 }
@@ -84,7 +98,7 @@ Refusal may_grow(Session& s, const Upload& upload, uint64_t by) {
 Task<Refusal> end_message(Session& s, Upload& upload) {
   // RFC 3502: "A zero-length message literal argument is an error ... This can be used to cancel the append."
   if (upload.message->size() == 0) co_return no("Cancelled by an empty message");
-  auto completed = co_await s.account().complete(std::move(upload.message));
+  auto completed = co_await upload.place.account->complete(std::move(upload.message));
   if (!completed && completed.error().code() == Errc::Unsupported)
     co_return no("NUL stands where it cannot be encoded", "UNKNOWN-CTE");
   if (!completed) co_return reply_for(completed.error());
@@ -111,7 +125,7 @@ Task<Refusal> copy_url(Session& s, Upload& upload, const std::string& text) {
   if (!content && content.error().code() == Errc::NotFound) co_return bad_url(text);
   if (!content) co_return reply_for(content.error());
   upload.source = content->mailbox;
-  if (auto why = may_grow(s, upload, content->size())) co_return why;
+  if (auto why = may_grow(upload, content->size())) co_return why;
   for (uint64_t done = 0; done < content->size(); done += kPiece) {
     auto octets = co_await read_content(s.account(), *content, done, kPiece);
     if (!octets && octets.error().code() == Errc::NotFound) co_return bad_url(text);  // expunged just now
@@ -126,15 +140,16 @@ Task<Refusal> copy_url(Session& s, Upload& upload, const std::string& text) {
 
 // Does what the text in front of a literal, or at the end, asks for.
 Task<Refusal> follow(Session& s, Upload& upload) {
-  if (auto why = find_target(s, upload)) co_return why;
+  auto finding = find_target(s, upload);
+  if (auto why = co_await std::move(finding)) co_return why;
   for (const Step& step : upload.reader.steps()) {
     Refusal why;
     switch (step.kind) {
       case Step::Kind::Message:
-        why = begin_message(s, upload, step);
+        why = begin_message(upload, step);
         break;
       case Step::Kind::Literal:
-        why = may_grow(s, upload, step.size);
+        why = may_grow(upload, step.size);
         if (step.binary) upload.message->allow_nul();
         break;
       case Step::Kind::Url:
@@ -202,11 +217,11 @@ Reply store_error(const Error& error) {
 // RFC 8508 section 4.3: APPENDUID comes in front of the EXPUNGE, as with MOVE. Who says REPLACE reads untagged responses.
 Task<Reply> replace(Session& s, Upload& upload) {
   store::MailboxPtr from = s.mailbox_ptr();
-  auto replaced =
-      co_await s.account().replace(std::move(from), upload.replaced, *upload.to, std::move(upload.messages.front()));
+  auto replaced = co_await upload.place.account->replace(std::move(from), upload.replaced, *upload.to,
+                                                         std::move(upload.messages.front()));
   if (!replaced) co_return store_error(replaced.error());
   s.say(imap::Condition::Ok, code_of({*replaced}), "The new message is there");
-  s.own_new(*upload.to, replaced->uid, replaced->uid, replaced->modseq, replaced->modseq);
+  s.own_new(*upload.place.account, *upload.to, replaced->uid, replaced->uid, replaced->modseq, replaced->modseq);
   s.answers_by_news();
   co_await s.tell(store::View::Expunges::Report);
   if (s.ended()) co_return Reply{};
@@ -222,9 +237,9 @@ Task<Reply> finish(Session& s, Upload& upload, std::string text) {
   if (outcome == Outcome::Error) co_return syntax_error(upload.reader.error());
   if (auto why = co_await follow(s, upload)) co_return std::move(*why);
   if (upload.reader.replaced()) co_return co_await replace(s, upload);
-  auto appended = co_await s.account().append(*upload.to, std::move(upload.messages));
+  auto appended = co_await upload.place.account->append(*upload.to, std::move(upload.messages));
   if (!appended) co_return store_error(appended.error());
-  for (const store::Appended& a : *appended) s.own_new(*upload.to, a.uid, a.uid, a.modseq, a.modseq);
+  for (const store::Appended& a : *appended) s.own_new(*upload.place.account, *upload.to, a.uid, a.uid, a.modseq, a.modseq);
   co_return ok("APPEND completed", code_of(*appended));
 }
 

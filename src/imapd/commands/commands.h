@@ -50,11 +50,17 @@ Task<Reply> handle(Session& s, const imap::GetMetadata& command);
 Task<Reply> handle(Session& s, const imap::SetMetadata& command);
 // The untagged METADATA of one mailbox with NIL for what is not there (RFC 9590); nothing when it cannot be read.
 Task<Result<void>> write_metadata(Session& s, std::string name, const std::vector<std::string>& entries);
+// commands/acl.cc
+Task<Reply> handle(Session& s, const imap::SetAcl& command);
+Task<Reply> handle(Session& s, const imap::DeleteAcl& command);
+Task<Reply> handle(Session& s, const imap::GetAcl& command);
+Task<Reply> handle(Session& s, const imap::ListRights& command);
+Task<Reply> handle(Session& s, const imap::MyRights& command);
 // commands/list.cc
 Task<Reply> handle(Session& s, const imap::List& command);
 Task<Reply> handle(Session& s, const imap::Lsub& command);
 // The LIST response of one mailbox, which no LIST asked for. `old_name`: OLDNAME (RFC 9051 section 6.3.9.7); empty: none.
-void tell_mailbox(Session& s, const store::MailboxInfo& info, std::string_view old_name);
+void tell_mailbox(Session& s, const Place& place, const store::MailboxInfo& info, std::string_view old_name);
 // commands/append.cc
 // From the first event of the command (its first literal, or all of it) to its tagged response.
 Task<void> run_append(Session& s, imap::Framer::Event event);

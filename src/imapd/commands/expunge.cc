@@ -20,6 +20,7 @@ UidSet deleted(Session& s, const UidSet& uids) {
 
 Task<Reply> handle(Session& s, const imap::Expunge& command) {
   if (s.read_only()) co_return no("The mailbox is read-only", "READ-ONLY");
+  if (!(s.rights() & store::right::kExpunge)) co_return no("Not permitted", "NOPERM");
   std::optional<UidSet> only;
   std::optional<uint32_t> lowest;
   if (command.uids) {
@@ -27,7 +28,7 @@ Task<Reply> handle(Session& s, const imap::Expunge& command) {
     lowest = take_highest(s, *only);
   }
   store::MailboxPtr mailbox = s.mailbox_ptr();
-  auto done = co_await s.account().expunge(std::move(mailbox), std::move(only));
+  auto done = co_await s.mailbox_account().expunge(std::move(mailbox), std::move(only));
   if (!done) co_return reply_for(done.error());
   Reply reply = ok("EXPUNGE completed");
   if (s.condstore() && !done->empty())

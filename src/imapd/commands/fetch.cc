@@ -48,7 +48,8 @@ Task<Result<void>> make_preview(Session& s, imap::FetchWriter& w, const imap::Fe
   std::string text;
   for (const uint32_t i : mime::preview_parts(record->parts)) {
     const mime::RecordPart& part = record->parts[i];
-    auto read = co_await s.account().read(email, part.body.at, std::min<uint64_t>(part.body.size, mime::kPreviewInput));
+    auto read =
+        co_await s.mailbox_account().read(email, part.body.at, std::min<uint64_t>(part.body.size, mime::kPreviewInput));
     if (!read) co_return std::move(read).error();
     text = mime::preview_text(part, *read);
     if (!text.empty()) break;
@@ -67,7 +68,7 @@ std::optional<bool> write_listed(Session& s, FetchPlan& plan, store::Msn msn, co
   imap::FetchWriter w = begin_response(s, plan, msn, entry, seen_now);
   for (size_t i = 0; i < plan.items.size(); ++i) {
     const imap::FetchItem& item = plan.items[i];
-    if (write_simple(w, item, entry, s.mailbox().keywords(), recent) || list.write(w, i, item, s.utf8())) continue;
+    if (write_simple(w, item, entry, s.mailbox().keywords(), recent, plan.owner) || list.write(w, i, item, s.utf8())) continue;
     s.out().resize(before);
     return std::nullopt;
   }
@@ -80,7 +81,7 @@ Task<Result<bool>> write_message(Session& s, const FetchPlan& plan, store::Msn m
   std::shared_ptr<const mime::ParsedMessage> record;
   EmailId email(entry.email);
   if (plan.needs_record) {
-    auto loaded = co_await s.account().record(email);
+    auto loaded = co_await s.mailbox_account().record(email);
     if (!loaded) co_return std::move(loaded).error();
     record = std::move(*loaded);
   }
@@ -92,7 +93,7 @@ Task<Result<bool>> write_message(Session& s, const FetchPlan& plan, store::Msn m
   const bool recent = s.shows_recent(entry.uid);
   imap::FetchWriter w = begin_response(s, plan, msn, entry, seen_now);
   for (const imap::FetchItem& item : plan.items) {
-    if (write_simple(w, item, entry, s.mailbox().keywords(), recent) || (record && write_ready(w, item, *record, s.utf8())))
+    if (write_simple(w, item, entry, s.mailbox().keywords(), recent, plan.owner) || (record && write_ready(w, item, *record, s.utf8())))
       continue;
     if (item.kind == Kind::Preview) {
       auto made = co_await make_preview(s, w, item, email, record);
@@ -117,8 +118,8 @@ Task<UidSet> set_seen(Session& s, const std::vector<uint32_t>& slice) {
   if (unseen.empty()) co_return unseen;
   store::MailboxPtr mailbox = s.mailbox_ptr();
   FlagList seen{kSeen, {}};
-  auto stored = co_await s.account().store_flags(std::move(mailbox), std::move(unseen), store::FlagOp::Add, std::move(seen),
-                                                 std::nullopt);
+  auto stored = co_await s.mailbox_account().store_flags(std::move(mailbox), std::move(unseen), store::FlagOp::Add,
+                                                         std::move(seen), std::nullopt);
   if (!stored) co_return UidSet();
   s.view().mark_told(stored->changed, stored->modseq);
   co_return std::move(stored->changed);
@@ -140,7 +141,7 @@ Task<std::vector<std::string>> stored_records(Session& s, const FetchPlan& plan,
     const store::Entry* entry = s.view().entry(uid);
     emails.emplace_back(entry ? entry->email : 0);
   }
-  auto loading = s.account().stored_records(std::move(emails));
+  auto loading = s.mailbox_account().stored_records(std::move(emails));
   auto loaded = co_await std::move(loading);
   if (loaded) co_return std::move(*loaded);
   co_return std::vector<std::string>(slice.size());  // whose record it is that cannot be read is found one by one

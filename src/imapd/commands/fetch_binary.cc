@@ -121,7 +121,7 @@ Task<Result<void>> write_decoded(Session& s, store::Account& account, imap::Enco
 
 Task<Result<void>> check_binary(Session& s, const imap::FetchItem& item, EmailId email,
                                 std::shared_ptr<const mime::ParsedMessage> record) {
-  auto known = co_await encoding_known(s.account(), item.section.part, email, std::move(record));
+  auto known = co_await encoding_known(s.mailbox_account(), item.section.part, email, std::move(record));
   if (!known) co_return std::move(known).error();
   if (!*known) co_return fail(Errc::Unsupported, "transfer encoding");
   co_return Result<void>();
@@ -143,11 +143,11 @@ Task<Result<void>> write_binary(Session& s, imap::FetchWriter& writer, const ima
   auto& part = s.decoded_part();
   if (!part || part->email != email || part->part != found->part) part = std::make_unique<DecodedPart>(std::move(*found));
   if (!part->size) {
-    auto counted = co_await count_decoded(s, s.account(), *part);
+    auto counted = co_await count_decoded(s, s.mailbox_account(), *part);
     if (!counted) co_return std::move(counted).error();
   }
   imap::Encoder& e = writer.item(item).encoder();
-  if (!size_only) co_return co_await write_decoded(s, s.account(), e, *part, window_of(item, *part->size));
+  if (!size_only) co_return co_await write_decoded(s, s.mailbox_account(), e, *part, window_of(item, *part->size));
   e.number(*part->size);
   co_return Result<void>();
 }

@@ -54,7 +54,7 @@ mime::Range window(mime::Range whole, const std::optional<imap::Partial>& partia
 // fields of the message's own header lie is known.
 Task<Result<void>> write_fields(Session& s, imap::FetchWriter& writer, const imap::FetchItem& item, EmailId email,
                                 mime::Range header, std::shared_ptr<const mime::ParsedMessage> record) {
-  auto raw = co_await s.account().read(email, header.at, header.size);
+  auto raw = co_await s.mailbox_account().read(email, header.at, header.size);
   if (!raw) co_return std::move(raw).error();
   const bool negate = item.section.what == What::HeaderFieldsNot;
   const std::string fields = item.section.part.empty()
@@ -79,7 +79,7 @@ Task<Result<void>> write_octets(Session& s, imap::FetchWriter& writer, const ima
   }
   for (uint64_t done = 0; done < range.size;) {
     uint64_t want = std::min(kPiece, range.size - done);
-    auto piece = co_await s.account().read(email, range.at + done, want);
+    auto piece = co_await s.mailbox_account().read(email, range.at + done, want);
     if (!piece) co_return std::move(piece).error();
     if (piece->size() != want) co_return fail(Errc::Corrupt, "a message is shorter than its record says");
     if (done == 0) writer.item(item).encoder().literal_head(range.size);

@@ -7,9 +7,10 @@ namespace {
 using Kind = imap::FetchItem::Kind;
 }
 
-FetchPlan make_fetch_plan(const Session& s, const imap::Fetch& command) {
+FetchPlan make_fetch_plan(Session& s, const imap::Fetch& command) {
   FetchPlan plan;
   plan.items = command.items;
+  plan.owner = s.foreign_owner();
   for (imap::FetchItem& item : plan.items)
     if (item.kind >= Kind::Envelope) item.label = imap::FetchWriter::label(item, s.utf8());
   plan.wants_modseq = command.has(Kind::ModSeq);
@@ -18,7 +19,7 @@ FetchPlan make_fetch_plan(const Session& s, const imap::Fetch& command) {
   for (const imap::FetchItem& item : command.items) {
     plan.needs_record |= item.kind >= Kind::Envelope;
     plan.wants_text |= item.kind == Kind::Envelope || item.kind == Kind::Body || item.kind == Kind::BodyStructure;
-    plan.sets_seen |= item.sets_seen() && !s.read_only();
+    plan.sets_seen |= item.sets_seen() && !s.read_only() && (s.rights() & store::right::kKeepSeen);
   }
   plan.list = FetchList::of(plan.items);
   plan.uid_first = (command.uid || (s.condstore() && plan.sets_seen)) && !command.has(Kind::Uid) && !s.uid_only();
@@ -28,7 +29,7 @@ static_assert(Kind::SaveDate < Kind::Envelope && Kind::Envelope < Kind::Section 
               "kinds from Envelope on read the record");
 
 bool write_simple(imap::FetchWriter& w, const imap::FetchItem& item, const store::Entry& e,
-                  const std::vector<std::string>& keywords, bool recent) {
+                  const std::vector<std::string>& keywords, bool recent, AccountId owner) {
   switch (item.kind) {
     case Kind::Flags:
       w.flags(e.flags, keywords, recent);
@@ -46,7 +47,7 @@ bool write_simple(imap::FetchWriter& w, const imap::FetchItem& item, const store
       w.size(e.size);
       return true;
     case Kind::EmailId:
-      w.email_id(EmailId(e.email));
+      w.email_id(EmailId(e.email), owner);
       return true;
     case Kind::ThreadId:
       w.no_thread_id();

@@ -20,14 +20,15 @@ struct FetchPlan {
   bool sets_seen = false;
   bool wants_flags = false;
   bool wants_text = false;  // ENVELOPE, BODY or BODYSTRUCTURE
+  AccountId owner{};        // of object_id()
   std::optional<FetchList> list;
 };
 
-FetchPlan make_fetch_plan(const Session& s, const imap::Fetch& command);
+FetchPlan make_fetch_plan(Session& s, const imap::Fetch& command);
 
 // The items that an index entry answers; false: `item` is not one of them.
 bool write_simple(imap::FetchWriter& w, const imap::FetchItem& item, const store::Entry& e,
-                  const std::vector<std::string>& keywords, bool recent);
+                  const std::vector<std::string>& keywords, bool recent, AccountId owner);
 
 imap::FetchWriter begin_response(Session& s, const FetchPlan& plan, store::Msn msn, const store::Entry& entry,
                                  bool seen_now);

@@ -1,9 +1,13 @@
 // LIST with its extensions (RFC 3501 section 6.3.8, RFC 9051 section 6.3.9, RFC 5258, RFC 5819, RFC 6154) and LSUB. Special
 // uses and children are in every LIST response, asked for or not: phones of all ages rely on them.
+// Mailboxes of other users are shown to who names their namespace, or has subscribed to them (RFC 4314 section 4).
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
+#include "base/log.h"
+#include "base/text.h"
 #include "imapd/commands/commands.h"
 #include "imapd/commands/list_match.h"
 #include "mime/text.h"
@@ -12,6 +16,7 @@ namespace bz::imapd {
 namespace {
 
 constexpr size_t kMaxPattern = 2048;
+constexpr size_t kMaxOwners = 500;  // whose mailboxes one LIST looks at
 
 using Names = std::set<std::string, std::less<>>;
 
@@ -25,7 +30,8 @@ struct Lister {
   std::vector<store::MailboxInfo> mailboxes;
   std::vector<std::string> patterns;
   Names subscribed, parents, existing;
-
+  std::map<std::string, store::Rights, std::less<>> rights;  // of others' mailboxes, by what they are called here
+  std::vector<std::shared_ptr<store::Account>> others;       // kept open until the end
   bool matches(std::string_view name) const {
     return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return list_match(p, name); });
   }
@@ -71,18 +77,88 @@ imap::ListEntry entry_of(const Lister& l, const store::MailboxInfo& info) {
 }
 
 Lister make_lister(Session& s, const imap::List& command) {
-  Lister l{command, s.account().mailboxes(), {}, {}, {}, {}};
+  Lister l{command, s.account().mailboxes(), {}, {}, {}, {}, {}, {}};
   for (const std::string& pattern : command.patterns) {
     const std::string whole = command.reference + pattern;
     l.patterns.push_back(mime::nfc(whole));  // what a name of this spelling was made into (RFC 9051 section 5.1)
     if (l.patterns.back() != whole) l.patterns.push_back(whole);
   }
   for (std::string& name : s.account().subscriptions()) l.subscribed.insert(std::move(name));
+  return l;
+}
+
+// What another user lets this one see. `all`: not only what is subscribed.
+void add_mailboxes_of(Session& s, Lister& l, const store::Account& account, bool all) {
+  const std::string prefix = std::string(kOthersPrefix) + account.account_name() + "/";
+  for (store::MailboxInfo& info : account.mailboxes()) {
+    const store::Rights rights = rights_in(s, account, info);
+    std::string name = prefix + info.name;
+    if (!(rights & store::right::kLookup) || (!all && !l.subscribed.contains(name))) continue;
+    info.name = name;
+    info.use = store::SpecialUse::None;  // Sent of somebody else is not where one's own mail goes
+    info.selectable = info.selectable && (rights & store::right::kRead);
+    l.rights.emplace(std::move(name), rights);
+    l.mailboxes.push_back(std::move(info));
+  }
+}
+
+// Levels without a mailbox that the user may see, for who walks the tree with "%" (RFC 4314 section 4, LIST).
+void add_levels(Lister& l) {
+  Names levels;
+  for (const auto& [name, rights] : l.rights) add_ancestors(name, levels);
+  for (const std::string& name : levels) {
+    const bool asked = std::any_of(l.patterns.begin(), l.patterns.end(), [&](const std::string& p) {
+      return p.find('*') == std::string::npos && list_match(p, name);
+    });
+    if (!asked || l.rights.contains(name)) continue;
+    store::MailboxInfo level;
+    level.name = name;
+    level.selectable = false;
+    l.mailboxes.push_back(std::move(level));
+  }
+}
+
+// Whose mailboxes cannot be had now is left out: the user's own must not suffer.
+Task<void> add_others(Session& s, Lister& l) {
+  if (!s.others()) co_return;
+  const bool all =
+      std::any_of(l.patterns.begin(), l.patterns.end(), [](const std::string& p) { return p.starts_with(kOthersRoot); });
+  const auto pinned = [&](const std::string& owner) {
+    const std::string prefix = std::string(kOthersPrefix) + owner + "/";
+    const auto at = l.subscribed.lower_bound(prefix);
+    return at != l.subscribed.end() && at->starts_with(prefix);
+  };
+  const auto any = l.subscribed.lower_bound(kOthersPrefix);
+  if (!all && (any == l.subscribed.end() || !any->starts_with(kOthersPrefix))) co_return;
+  auto asking = s.others()->owners(identity_of(s.account()));
+  auto owners = co_await std::move(asking);
+  if (!owners) {
+    log::event(log::Warn, "imap_list_others").field("sid", s.id()).error(owners.error());
+    co_return;
+  }
+  for (const store::Identity& owner : *owners) {
+    if (!all && !pinned(owner.name)) continue;
+    if (l.others.size() == kMaxOwners) {
+      log::event(log::Warn, "imap_list_others").field("sid", s.id()).field("owners", owners->size());
+      break;
+    }
+    auto opening = s.others()->open(owner.id);
+    auto opened = co_await std::move(opening);
+    if (!opened && opened.error().code() != Errc::NotFound)
+      log::event(log::Warn, "imap_list_others").field("sid", s.id()).field("owner", owner.name).error(opened.error());
+    if (!opened) continue;
+    add_mailboxes_of(s, l, **opened, all);
+    s.keep_reached((*opened)->account_name(), *opened);
+    l.others.push_back(std::move(*opened));
+  }
+  add_levels(l);
+}
+
+void index(Lister& l) {
   for (const store::MailboxInfo& info : l.mailboxes) {
     add_ancestors(info.name, l.parents);
     l.existing.insert(info.name);
   }
-  return l;
 }
 
 std::string_view response_name(const imap::List& command) { return command.xlist ? "XLIST" : "LIST"; }
@@ -131,7 +207,10 @@ Task<Reply> handle(Session& s, const imap::List& command) {
     co_return ok("LIST completed");
   }
   if (too_long(command.reference, command.patterns)) co_return no("Pattern too long", "LIMIT");
-  const Lister l = make_lister(s, command);
+  Lister l = make_lister(s, command);
+  auto adding = add_others(s, l);
+  co_await std::move(adding);
+  index(l);
   const Below below = subscribed_below(l);
   if (command.return_status && command.return_status->highest_modseq) s.enable_condstore();
   size_t slice = 0;
@@ -154,19 +233,29 @@ Task<Reply> handle(Session& s, const imap::List& command) {
     }
     // RFC 9590 section 3: behind LIST, of each mailbox that meets the selection; where it cannot be had there is none.
     if (!command.return_metadata.empty() && chosen) (void)co_await write_metadata(s, info.name, command.return_metadata);
+    if (command.return_my_rights && chosen) {  // RFC 8440; of what is no mailbox there are none
+      const auto others = l.rights.find(info.name);
+      if (others != l.rights.end() || info.id.is_set())
+        imap::my_rights_response(s.out(), info.name,
+                                 store::to_letters(others != l.rights.end() ? others->second : store::right::kAll),
+                                 s.utf8());
+    }
     if (!co_await s.flush_if_large()) co_return Reply{};
   }
   write_missing(s, l, below);
   co_return ok("LIST completed");
 }
 
-void tell_mailbox(Session& s, const store::MailboxInfo& info, std::string_view old_name) {
+void tell_mailbox(Session& s, const Place& place, const store::MailboxInfo& info, std::string_view old_name) {
+  const std::string name = place.prefix + info.name;
   imap::ListEntry entry;
-  entry.mailbox = info.name;
+  entry.mailbox = name;
   entry.no_select = !info.selectable;
-  entry.has_children = s.account().has_children(info.name);
-  entry.special_use = store::name(info.use);
-  entry.subscribed = info.subscribed;
+  if (place.own()) {
+    entry.has_children = s.account().has_children(info.name);
+    entry.special_use = store::name(info.use);
+    entry.subscribed = info.subscribed;
+  }
   entry.old_name = old_name;
   entry.utf8 = s.utf8();
   imap::list_response(s.out(), "LIST", entry);

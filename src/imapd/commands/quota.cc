@@ -37,6 +37,16 @@ Task<Reply> handle(Session& s, const imap::GetQuota& command) {
 
 // Section 4.1.2: the mailbox need not be there; then it is told what would hold for it.
 Task<Reply> handle(Session& s, const imap::GetQuotaRoot& command) {
+  std::string name = command.mailbox;
+  auto place = co_await reach(s, std::move(name));
+  // What others use is none of the user's business: their mailboxes have no root here.
+  if (!place || !place->own()) {
+    if (!place) co_return reply_for(place.error());
+    if (auto info = permitted(s, *place, store::right::kRead); !info) co_return reply_for(info.error());
+    s.out().append("* QUOTAROOT ");
+    imap::Encoder(s.out(), s.utf8()).mailbox(command.mailbox).crlf();
+    co_return ok("GETQUOTAROOT completed");
+  }
   imap::quota_root_response(s.out(), command.mailbox, kRoot, s.utf8());
   write_quota(s);
   co_return ok("GETQUOTAROOT completed");

@@ -53,7 +53,7 @@ std::vector<uint32_t> changed_since(const store::View& view, const UidSet& asked
 Task<Result<void>> tell_vanished(Session& s, UidSet asked, uint64_t since) {
   if (asked.empty()) co_return Result<void>();
   store::MailboxPtr mailbox = s.mailbox_ptr();
-  auto vanished = co_await s.account().vanished_since(std::move(mailbox), since);
+  auto vanished = co_await s.mailbox_account().vanished_since(std::move(mailbox), since);
   if (!vanished) co_return std::move(vanished).error();
   imap::vanished(s.out(), without_present(vanished->intersection(asked), s.view()), true);
   co_return Result<void>();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "imap/object_id.h"
 #include "imapd/commands/commands.h"
 #include "imapd/commands/message_limit.h"
 #include "mime/text.h"
@@ -43,6 +44,12 @@ void insert_saved(imap::SearchKey& key, const UidSet& saved) {
     for (const UidSet::Range& r : saved.ranges()) key.set.add({r.first, r.last});
   }
   for (imap::SearchKey& child : key.children) insert_saved(child, saved);
+}
+
+// EMAILIDs of another user's mailbox say whose they are.
+void read_ids(imap::SearchKey& key, AccountId owner) {
+  if (key.kind == imap::SearchKey::Kind::EmailId) key.number = imap::email_of(key.text, owner).value();
+  for (imap::SearchKey& child : key.children) read_ids(child, owner);
 }
 
 // The messages that a search looks at: all, or those that its sets name.
@@ -106,6 +113,7 @@ void save_result(Session& s, const imap::Search& command, const UidSet& uids) {
 Task<Found> find(Session& s, const imap::Search& command) {
   imap::SearchKey key = command.key;
   insert_saved(key, s.saved_result());
+  read_ids(key, s.foreign_owner());
   if (command.esearch && command.esearch->save)
     s.save_result({});  // a search that fails leaves nothing (RFC 5182 section 2.1)
   if (!command.charset.empty() && command.charset != "US-ASCII" && !mime::charset_known(command.charset))
@@ -115,7 +123,7 @@ Task<Found> find(Session& s, const imap::Search& command) {
   imap::SearchKey plain;
   if (command.esearch && command.esearch->update) plain = key;
   const auto lowest = limit_search(s, key);
-  auto found = co_await store::search(s.account(), s.view(), key, s.loop(), s.clock().unix_seconds(), s.search_aids());
+  auto found = co_await store::search(s.mailbox_account(), s.view(), key, s.loop(), s.clock().unix_seconds(), s.search_aids());
   if (!found) co_return Found{{}, reply_for(found.error()), {}, {}};
   drop_gone(s, *found);
   co_return Found{std::move(*found), std::nullopt, lowest, std::move(plain)};

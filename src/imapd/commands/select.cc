@@ -19,13 +19,12 @@ void describe(Session& s, const std::string& name) {
   std::string& out = s.out();
   const store::View& view = s.view();
   const store::MailboxInfo& info = s.mailbox().info();
-  const auto& keywords = s.mailbox().keywords();
-  bool more = keywords.size() < static_cast<size_t>(kMaxKeywords);
-  imap::flags_response(out, keywords);
-  s.say(Condition::Ok, imap::code_permanent_flags(keywords, !s.read_only(), more), "Flags permitted");
+  imap::flags_response(out, s.mailbox().keywords());
+  s.say(Condition::Ok, s.permanent_flags(), "Flags permitted");
   imap::exists(out, view.exists());
   if (s.rev2()) {
-    tell_mailbox(s, info, name == info.name ? "" : name);
+    const std::string own_name = s.selected_place().prefix + info.name;
+    tell_mailbox(s, s.selected_place(), info, name == own_name ? "" : name);
   } else {
     imap::recent(out, view.recent());
     if (auto unseen = s.uid_only() ? std::nullopt : first_unseen(view))
@@ -34,8 +33,8 @@ void describe(Session& s, const std::string& name) {
   s.say(Condition::Ok, imap::code_number("UIDVALIDITY", info.uid_validity.value()), "UIDs valid");
   s.say(Condition::Ok, imap::code_number("UIDNEXT", info.uid_next), "Predicted next UID");
   s.say(Condition::Ok, imap::code_number("HIGHESTMODSEQ", info.highest_modseq), "Highest");
-  s.say(Condition::Ok, imap::code_mailbox_id(info.id), "Mailbox");
-  s.say(Condition::Ok, kUrlMechanisms, "URLs may be authorized");
+  s.say(Condition::Ok, imap::code_mailbox_id(info.id, s.foreign_owner()), "Mailbox");
+  if (s.selected_place().own()) s.say(Condition::Ok, kUrlMechanisms, "URLs may be authorized");
 }
 
 }  // namespace
@@ -47,13 +46,17 @@ Task<Reply> handle(Session& s, const imap::Select& command) {
     s.unselect();
     s.say(Condition::Ok, "CLOSED", "Previous mailbox closed");
   }
-  const store::MailboxInfo* info = s.account().find(command.mailbox);
-  if (!info) co_return no("No such mailbox", "NONEXISTENT");
+  std::string name = command.mailbox;
+  auto place = co_await reach(s, std::move(name));
+  if (!place) co_return reply_for(place.error());
+  auto permitted_info = permitted(s, *place, store::right::kRead);
+  if (!permitted_info) co_return reply_for(permitted_info.error());
+  const store::MailboxInfo* info = *permitted_info;
   if (!info->selectable) co_return no("The mailbox holds other mailboxes only", "CANNOT");
   if (command.condstore || command.qresync) s.enable_condstore();
-  auto mailbox = co_await s.account().open(info->id);
+  auto mailbox = co_await place->account->open(info->id);
   if (!mailbox) co_return reply_for(mailbox.error());
-  s.select(std::move(*mailbox), command.examine);
+  s.select(std::move(*place), std::move(*mailbox), command.examine);
   describe(s, command.mailbox);
   if (command.qresync && command.qresync->uid_validity == s.mailbox().info().uid_validity.value()) {
     auto resynced = co_await resynchronize(s, *command.qresync);
@@ -63,16 +66,18 @@ Task<Reply> handle(Session& s, const imap::Select& command) {
     }
   }
   if (command.examine) co_return ok("EXAMINE completed", "READ-ONLY");
-  co_return ok("SELECT completed", "READ-WRITE");
+  co_return ok("SELECT completed", s.read_only() ? "READ-ONLY" : "READ-WRITE");
 }
 
 // CLOSE expunges without telling; from EXAMINE it only closes.
 Task<Reply> handle(Session& s, const imap::Close&) {
   store::MailboxPtr mailbox = s.mailbox_ptr();
-  bool expunge = !s.read_only() && !mailbox->gone() && mailbox->info().deleted > 0;
+  // RFC 4314 section 4: who may not expunge closes all the same.
+  bool expunge = !s.read_only() && !mailbox->gone() && mailbox->info().deleted > 0 && (s.rights() & store::right::kExpunge);
+  const Place place = s.selected_place();
   s.unselect();
   if (expunge) {
-    auto done = co_await s.account().expunge(mailbox, std::nullopt);
+    auto done = co_await place.account->expunge(mailbox, std::nullopt);
     if (!done) co_return reply_for(done.error());
   }
   co_return ok("CLOSE completed");

@@ -109,9 +109,14 @@ Task<Reply> handle(Session& s, const imap::SetLanguage& command) {
   co_return ok("Language changed");
 }
 
-// RFC 2342: one personal namespace, nothing of others yet.
+// RFC 2342
 Task<Reply> handle(Session& s, const imap::Namespace&) {
-  s.out().append("* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+  s.out().append("* NAMESPACE ((\"\" \"/\")) ");
+  if (s.others())
+    s.out().append("((\"").append(kOthersPrefix).append("\" \"/\"))");
+  else
+    s.out().append("NIL");
+  s.out().append(" NIL\r\n");
   co_return ok("NAMESPACE completed");
 }
 

@@ -19,7 +19,7 @@ Task<Reply> handle(Session& s, const imap::Sort& command) {
   for (uint32_t uid : found.outcome.uids) uids.add(uid);
   std::map<uint32_t, uint8_t> worth;
   for (size_t i = 0; i < found.outcome.relevancy.size(); ++i) worth[found.outcome.uids[i]] = found.outcome.relevancy[i];
-  auto sorting = store::sort(s.account(), s.view(), std::move(found.outcome.uids), command.keys, s.loop(),
+  auto sorting = store::sort(s.mailbox_account(), s.view(), std::move(found.outcome.uids), command.keys, s.loop(),
                              std::move(found.outcome.relevancy));
   auto sorted = co_await std::move(sorting);
   if (!sorted) co_return reply_for(sorted.error());
@@ -41,7 +41,8 @@ Task<Reply> handle(Session& s, const imap::Thread& command) {
   Found found = co_await find(s, command.search);
   if (found.refusal) co_return std::move(*found.refusal);
   if (found.lowest) co_return over_limit(s, "Too many messages to put in order");  // RFC 9738 section 3.3
-  auto tree = co_await store::thread(s.account(), s.view(), std::move(found.outcome.uids), command.algorithm, s.loop());
+  auto tree =
+      co_await store::thread(s.mailbox_account(), s.view(), std::move(found.outcome.uids), command.algorithm, s.loop());
   if (!tree) co_return reply_for(tree.error());
   if (!command.search.uid)
     for (auto& node : tree->nodes)

@@ -40,12 +40,16 @@ uint64_t deleted_storage(const store::Mailbox& mailbox) {
 }  // namespace
 
 Task<Result<void>> write_status(Session& s, std::string name, imap::StatusItems items) {
-  const store::MailboxInfo* info = s.account().find(name);
-  if (!info || !info->selectable) co_return fail(Errc::NotFound, "no such mailbox");
-  imap::StatusValues values = values_of(*info, s.account().config().append_limit);
+  auto reaching = reach(s, name);
+  auto place = co_await std::move(reaching);
+  if (!place) co_return std::move(place).error();
+  BZ_CO_TRY(const store::MailboxInfo* info, permitted(s, *place, store::right::kRead));
+  if (!info->selectable) co_return fail(Errc::NotFound, "no such mailbox");
+  imap::StatusValues values = values_of(*info, place->account->config().append_limit);
+  if (!place->own()) values.owner = place->account->id();
   values.utf8 = s.utf8();
   if (items.recent || (items.deleted_storage && info->deleted > 0)) {  // the values that are not in the tree
-    auto mailbox = co_await s.account().open(info->id);
+    auto mailbox = co_await place->account->open(info->id);
     if (!mailbox) co_return std::move(mailbox).error();
     if (items.recent) values.recent = count_recent(**mailbox);
     if (items.deleted_storage) values.deleted_storage = deleted_storage(**mailbox);

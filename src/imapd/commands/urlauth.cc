@@ -170,7 +170,8 @@ Task<Reply> handle(Session& s, const imap::ResetKey& command) {
   auto reset = co_await s.account().reset_url_keys(only);
   if (!reset) co_return reply_for(reset.error());
   if (!only) co_return ok("All keys are removed");
-  if (s.selected() && s.mailbox().info().id == *only) s.url_key_told();  // by this very response
+  if (s.selected() && s.selected_place().own() && s.mailbox().info().id == *only)
+    s.url_key_told();  // by this very response
   co_return ok("RESETKEY completed", std::string(kUrlMechanisms));
 }
 
