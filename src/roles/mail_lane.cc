@@ -214,6 +214,7 @@ Task<void> MailLane::run_imap(ImapLeg leg) {
       .field("sid", leg.start.id)
       .field("account", leg.account_name)
       .field("device", leg.device);
+  leg.start.others = others_;
   imapd::Session session(std::move(stream), std::move(*opened), std::move(leg.start), config_.imap, base::system_clock());
   Registration registered(*this, leg.account, leg.device, std::move(address),
                           [&session](const std::string& reason) { session.stop(reason); });

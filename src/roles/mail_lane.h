@@ -60,6 +60,8 @@ class MailLane {
   ~MailLane();  // stop()s
   MailLane(const MailLane&) = delete;
 
+  // Before the first session: whom its sessions may ask about other accounts; outlives the lane's thread.
+  void set_others(imapd::OtherUsers& others) { others_ = &others; }
   net::Loop& loop() { return loop_; }                                             // (any)
   size_t sessions() const { return session_count_.load(); }                       // (any)
   size_t accounts() const { return account_count_.load(); }                       // (any)
@@ -122,6 +124,7 @@ class MailLane {
   kv::Store& store_;
   MailLaneConfig config_;
   const AskFacts ask_facts_;
+  imapd::OtherUsers* others_ = nullptr;
   net::Loop loop_;
   std::atomic<size_t> session_count_{0}, account_count_{0};
   std::map<AccountId, Slot> slots_;

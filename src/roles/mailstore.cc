@@ -70,6 +70,8 @@ MailstoreRole::~MailstoreRole() {
   upkeep_.reset();
   pool_.reset();
   text_search_.reset();
+  lane_others_.clear();
+  shares_.reset();
   store_.reset();
   for (auto& lane : lanes_) lane->drain();
 }
@@ -94,6 +96,12 @@ Result<void> MailstoreRole::prepare(RoleHost& host) {
                                    [this](base::Executor& home, AccountId account) { return ask_facts(home, account); }));
     auto ask = [this](base::Executor& home, smtp::Address address) { return ask_recipient(home, std::move(address)); };
     lane_accounts_.push_back(std::make_unique<LaneAccounts>(lanes_, lanes_.back()->loop(), std::move(ask)));
+  }
+  shares_ = std::make_unique<ShareIndex>(*store_, lanes_.front()->loop());
+  for (auto& lane : lanes_) {
+    auto ask = [this](base::Executor& home, smtp::Address address) { return ask_recipient(home, std::move(address)); };
+    lane_others_.push_back(std::make_unique<LaneOthers>(lanes_, *lane, *shares_, std::move(ask)));
+    lane->set_others(*lane_others_.back());
   }
   return {};
 }

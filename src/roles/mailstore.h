@@ -14,6 +14,7 @@
 #include "roles/directory_link.h"
 #include "roles/mail_inlet.h"
 #include "roles/mail_lane.h"
+#include "roles/mail_others.h"
 #include "roles/role.h"
 #include "roles/upkeep.h"
 #include "store/text_search.h"
@@ -61,6 +62,8 @@ class MailstoreRole : public Role {
   std::vector<std::unique_ptr<LaneAccounts>> lane_accounts_;
   std::unique_ptr<store::TextSearch> text_search_;  // goes before the lanes' loops, to which it posts
   std::unique_ptr<kv::RocksStore> store_;
+  std::unique_ptr<ShareIndex> shares_;  // of the first lane
+  std::vector<std::unique_ptr<LaneOthers>> lane_others_;
   std::unique_ptr<net::BlockingPool> pool_;
   std::unique_ptr<DirectoryLink> directory_;
   std::unique_ptr<Upkeep> upkeep_;
