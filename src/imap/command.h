@@ -198,11 +198,12 @@ struct SetLanguage {                // RFC 5255 section 3.2
   std::vector<std::string> ranges;  // in order of preference; none: which languages are there?
 };
 
-using Command = std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename,
-                             Subscribe, Unsubscribe, Status, List, Lsub, Namespace, Idle, Done, Enable, Check, Close,
-                             Unselect, Expunge, Search, Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth,
-                             UrlFetch, Compress, UidBatches, SetLanguage, GetQuota, GetQuotaRoot, SetQuota, GetMetadata,
-                             SetMetadata, Notify, CancelUpdate, SetAcl, DeleteAcl, GetAcl, ListRights, MyRights>;
+using Command =
+    std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename, Subscribe,
+                 Unsubscribe, Status, List, Lsub, Namespace, Idle, Done, Enable, Check, Close, Unselect, Expunge, Search,
+                 Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth, UrlFetch, Compress, UidBatches, SetLanguage,
+                 GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata, Notify, CancelUpdate, MultiSearch, SetAcl,
+                 DeleteAcl, GetAcl, ListRights, MyRights>;
 
 std::string_view name(const Command& command);  // "UID FETCH" is "FETCH"; for logs
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "imap/fetch.h"
+#include "imap/mailbox_filter.h"
 
 namespace bz::imap {
 
@@ -20,12 +21,8 @@ struct NotifyEvents {
   std::vector<FetchItem> new_message;  // attributes to be sent of new messages; only of the selected mailbox
 };
 
-struct NotifyGroup {
-  enum class Filter : unsigned char { Selected, SelectedDelayed, Inboxes, Personal, Subscribed, Subtree, Mailboxes };
-  Filter filter = Filter::Selected;
-  std::vector<std::string> names;  // of Subtree and Mailboxes: UTF-8, as written
-  NotifyEvents events;             // none: NONE
-  bool selected() const { return filter == Filter::Selected || filter == Filter::SelectedDelayed; }
+struct NotifyGroup : MailboxFilter {
+  NotifyEvents events;  // none: NONE
 };
 
 struct Notify {

@@ -39,6 +39,9 @@ class Parse {
   std::optional<StatusItems> status_items();    // "(" status-att *(SP status-att) ")"
 };
 
+// filter-mailboxes (RFC 5465 section 8, RFC 7377 section 4); names_read: of the command so far, at most kMaxNotifyNames.
+bool mailbox_filter(Parse& p, MailboxFilter& into, size_t& names_read);
+
 // Each reads what follows the command's name and must leave the lexer at the end of the command.
 using Read = std::optional<Command>;
 Read read_id(Parse& p);
@@ -63,6 +66,7 @@ Read read_uid_batches(Parse& p);
 Read read_notify(Parse& p);
 Read read_cancel_update(Parse& p);
 Read read_search(Parse& p, bool uid);
+Read read_esearch(Parse& p);
 Read read_sort(Parse& p, bool uid);
 Read read_thread(Parse& p, bool uid);
 Read read_resetkey(Parse& p);

@@ -1,44 +1,45 @@
-// NOTIFY: RFC 5465 section 8.
+// NOTIFY: RFC 5465 section 8, and the mailboxes that ESEARCH names in the same way.
 #include "base/text.h"
 #include "imap/parse.h"
 
 namespace bz::imap::detail {
 namespace {
 
-using Filter = NotifyGroup::Filter;
+using Filter = MailboxFilter::Filter;
 
 // one-or-more-mailbox = mailbox / "(" mailbox *(SP mailbox) ")"
-bool names(Parse& p, Notify& notify, NotifyGroup& group) {
+bool names(Parse& p, std::vector<std::string>& into, size_t& count) {
   const bool many = p.lex.take('(');
-  size_t count = 0;
-  for (const NotifyGroup& g : notify.groups) count += g.names.size();
   do {
     auto name = p.mailbox();
     if (!name) return false;
     if (++count > kMaxNotifyNames) return p.fail("Too many mailboxes"), false;
-    group.names.push_back(std::move(*name));
+    into.push_back(std::move(*name));
   } while (many && p.sp());
   return !many || p.lex.take(')');
 }
 
-// filter-mailboxes
-bool filter(Parse& p, Notify& notify, NotifyGroup& group) {
+}  // namespace
+
+bool mailbox_filter(Parse& p, MailboxFilter& into, size_t& names_read) {
   static constexpr struct {
     std::string_view name;
     Filter filter;
-  } kFilters[] = {{"SELECTED", Filter::Selected},     {"SELECTED-DELAYED", Filter::SelectedDelayed},
-                  {"INBOXES", Filter::Inboxes},       {"PERSONAL", Filter::Personal},
-                  {"SUBSCRIBED", Filter::Subscribed}, {"SUBTREE", Filter::Subtree},
-                  {"MAILBOXES", Filter::Mailboxes}};
+  } kFilters[] = {{"SELECTED", Filter::Selected},      {"SELECTED-DELAYED", Filter::SelectedDelayed},
+                  {"INBOXES", Filter::Inboxes},        {"PERSONAL", Filter::Personal},
+                  {"SUBSCRIBED", Filter::Subscribed},  {"SUBTREE", Filter::Subtree},
+                  {"SUBTREE-ONE", Filter::SubtreeOne}, {"MAILBOXES", Filter::Mailboxes}};
   const std::string_view word = p.lex.atom();
   for (const auto& known : kFilters) {
     if (!base::iequals(known.name, word)) continue;
-    group.filter = known.filter;
-    if (known.filter != Filter::Subtree && known.filter != Filter::Mailboxes) return true;
-    return p.sp() && names(p, notify, group);
+    into.filter = known.filter;
+    if (known.filter < Filter::Subtree) return true;
+    return p.sp() && names(p, into.names, names_read);
   }
-  return p.fail("Unknown mailboxes to be watched"), false;
+  return p.fail("Unknown kind of mailboxes"), false;
 }
+
+namespace {
 
 struct Seen {
   bool message_new = false, message_expunge = false, annotation = false, other = false;
@@ -101,7 +102,11 @@ bool events(Parse& p, NotifyGroup& group) {
 bool group(Parse& p, Notify& notify) {
   if (notify.groups.size() == kMaxEventGroups) return p.fail("Too many groups of events"), false;
   NotifyGroup one;
-  if (!p.lex.take('(') || !filter(p, notify, one) || !p.sp() || !events(p, one) || !p.lex.take(')')) return false;
+  size_t names_read = 0;
+  for (const NotifyGroup& other : notify.groups) names_read += other.names.size();
+  if (!p.lex.take('(') || !mailbox_filter(p, one, names_read) || one.filter == Filter::SubtreeOne || !p.sp() ||
+      !events(p, one) || !p.lex.take(')'))
+    return false;
   for (const NotifyGroup& other : notify.groups)
     if (one.selected() && other.selected()) return p.fail("The selected mailbox is named twice"), false;
   notify.groups.push_back(std::move(one));

@@ -15,6 +15,10 @@ int SearchKey::depth() const {
   return deepest + 1;
 }
 
+bool SearchKey::names_saved() const {
+  return set.saved() || std::any_of(children.begin(), children.end(), [](const SearchKey& c) { return c.names_saved(); });
+}
+
 bool SearchKey::names_numbers() const {
   return kind == Kind::SequenceNumbers ||
          std::any_of(children.begin(), children.end(), [](const SearchKey& c) { return c.names_numbers(); });
@@ -402,18 +406,51 @@ Read read_cancel_update(Parse& p) {
   return cancel;
 }
 
+namespace {
+
+// [search-return-opts] SP search-program, behind the SP in front of them
+bool search_program(Parse& p, Search& search) {
+  if (p.lex.take("RETURN") && (!return_options(p, search) || !p.sp())) return false;
+  if (p.lex.take("CHARSET")) {
+    auto charset = p.sp() ? p.lex.astring() : std::nullopt;
+    if (!charset || !p.sp()) return p.fail("Invalid CHARSET"), false;
+    search.charset = base::upper(*charset);
+  }
+  return search_keys(p, search);
+}
+
+// esearch-source-opts behind "IN" (RFC 7377 section 4). There are no scope-options yet.
+bool sources(Parse& p, std::vector<MailboxFilter>& into) {
+  size_t names_read = 0;
+  if (!p.sp() || !p.lex.take('(')) return false;
+  do {
+    MailboxFilter one;
+    if (into.size() == kMaxEventGroups) return p.fail("Too many kinds of mailboxes"), false;
+    if (p.lex.peek() == '(') return p.fail("Unknown scope option"), false;
+    if (!mailbox_filter(p, one, names_read)) return false;
+    if (one.filter == MailboxFilter::Filter::SelectedDelayed) return p.fail("selected-delayed is NOTIFY's"), false;
+    into.push_back(std::move(one));
+  } while (p.sp());
+  return p.lex.take(')');
+}
+
+}  // namespace
+
 Read read_search(Parse& p, bool uid) {
   Search search;
   search.uid = uid;
-  if (!p.sp()) return std::nullopt;
-  if (p.lex.take("RETURN") && (!return_options(p, search) || !p.sp())) return std::nullopt;
-  if (p.lex.take("CHARSET")) {
-    auto charset = p.sp() ? p.lex.astring() : std::nullopt;
-    if (!charset || !p.sp()) return p.fail("Invalid CHARSET");
-    search.charset = base::upper(*charset);
-  }
-  if (!search_keys(p, search)) return std::nullopt;
+  if (!p.sp() || !search_program(p, search)) return std::nullopt;
   return search;
+}
+
+Read read_esearch(Parse& p) {
+  MultiSearch command;
+  command.search.uid = true;  // numbers mean nothing in a mailbox that is not selected
+  if (!p.sp()) return std::nullopt;
+  if (p.lex.take("IN") && (!sources(p, command.sources) || !p.sp())) return std::nullopt;
+  if (!search_program(p, command.search)) return std::nullopt;
+  if (!command.search.esearch) command.search.esearch.emplace().all = true;  // section 2.1
+  return command;
 }
 
 }  // namespace detail

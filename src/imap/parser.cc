@@ -35,6 +35,7 @@ constexpr Entry kCommands[] = {
     {"DELETE", detail::read_mailbox_command<Delete>},
     {"DELETEACL", detail::read_identifier_command<DeleteAcl>},
     {"ENABLE", detail::read_enable},
+    {"ESEARCH", detail::read_esearch},
     {"EXAMINE", [](Parse& p) { return detail::read_select(p, true); }},
     {"EXPUNGE", plain<Expunge>},
     {"FETCH", [](Parse& p) { return detail::read_fetch(p, false); }},
@@ -139,12 +140,13 @@ ParsedCommand parse_command(std::string_view text, bool utf8) {
 
 std::string_view name(const Command& command) {
   static constexpr std::array<std::string_view, std::variant_size_v<Command>> kNames = {
-      "CAPABILITY",  "NOOP",        "LOGOUT",   "ID",         "STARTTLS",    "AUTHENTICATE", "LOGIN",        "SELECT",
-      "CREATE",      "DELETE",      "RENAME",   "SUBSCRIBE",  "UNSUBSCRIBE", "STATUS",       "LIST",         "LSUB",
-      "NAMESPACE",   "IDLE",        "DONE",     "ENABLE",     "CHECK",       "CLOSE",        "UNSELECT",     "EXPUNGE",
-      "SEARCH",      "FETCH",       "STORE",    "COPY",       "MOVE",        "SORT",         "THREAD",       "RESETKEY",
-      "GENURLAUTH",  "URLFETCH",    "COMPRESS", "UIDBATCHES", "LANGUAGE",    "GETQUOTA",     "GETQUOTAROOT", "SETQUOTA",
-      "GETMETADATA", "SETMETADATA", "NOTIFY",   "CANCELUPDATE", "SETACL",     "DELETEACL",   "GETACL",       "LISTRIGHTS",   "MYRIGHTS"};
+      "CAPABILITY",  "NOOP",        "LOGOUT",   "ID",           "STARTTLS",    "AUTHENTICATE", "LOGIN",        "SELECT",
+      "CREATE",      "DELETE",      "RENAME",   "SUBSCRIBE",    "UNSUBSCRIBE", "STATUS",       "LIST",         "LSUB",
+      "NAMESPACE",   "IDLE",        "DONE",     "ENABLE",       "CHECK",       "CLOSE",        "UNSELECT",     "EXPUNGE",
+      "SEARCH",      "FETCH",       "STORE",    "COPY",         "MOVE",        "SORT",         "THREAD",       "RESETKEY",
+      "GENURLAUTH",  "URLFETCH",    "COMPRESS", "UIDBATCHES",   "LANGUAGE",    "GETQUOTA",     "GETQUOTAROOT", "SETQUOTA",
+      "GETMETADATA", "SETMETADATA", "NOTIFY",   "CANCELUPDATE", "ESEARCH",     "SETACL",       "DELETEACL",    "GETACL",
+      "LISTRIGHTS",  "MYRIGHTS"};
   return kNames[command.index()];
 }
 

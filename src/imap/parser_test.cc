@@ -454,6 +454,35 @@ TEST(Parser, notify_that_is_no_notify) {
     bad(text);
 }
 
+// RFC 7377 section 4
+TEST(Parser, searches_of_many_mailboxes) {
+  using Filter = MailboxFilter::Filter;
+  auto all = ok<MultiSearch>("a ESEARCH UNSEEN");
+  EXPECT_TRUE(all.sources.empty() && all.search.uid && all.search.esearch->all);
+  auto some = ok<MultiSearch>(
+      "a esearch in (mailboxes \"folder1\" subtree (a b) subtree-one c personal selected) return (min) charset utf-8 1:3");
+  ASSERT_EQ(some.sources.size(), 5u);
+  EXPECT_EQ(some.sources[0].filter, Filter::Mailboxes);
+  EXPECT_EQ(some.sources[1].names, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(some.sources[2].filter, Filter::SubtreeOne);
+  EXPECT_EQ(some.sources[4].filter, Filter::Selected);
+  EXPECT_TRUE(some.search.esearch->min && !some.search.esearch->all);
+  EXPECT_EQ(some.search.charset, "UTF-8");
+  EXPECT_TRUE(ok<MultiSearch>("a ESEARCH IN (inboxes) NOT (SEEN $)").search.key.names_saved());
+  for (const char* text :
+       {"a ESEARCH", "a ESEARCH IN (personal)", "a ESEARCH IN () ALL", "a ESEARCH IN personal ALL",
+        "a ESEARCH IN (everything) ALL", "a ESEARCH IN (selected-delayed) ALL", "a ESEARCH IN (mailboxes) ALL",
+        "a ESEARCH IN (mailboxes ()) ALL", "a ESEARCH IN (personal (depth 1)) ALL",
+        "a ESEARCH RETURN (ALL) IN (personal) ALL", "a ESEARCH IN (personal", "a NOTIFY SET (subtree-one x (MailboxName))"})
+    bad(text);
+  std::string many = "a ESEARCH IN (mailboxes (";
+  for (size_t i = 0; i <= kMaxNotifyNames; ++i) many += "m" + std::to_string(i) + " ";
+  bad(many + "x)) ALL");
+  std::string kinds = "a ESEARCH IN (inboxes";
+  for (size_t i = 0; i < kMaxEventGroups; ++i) kinds += " inboxes";
+  bad(kinds + ") ALL");
+}
+
 // RFC 5267 section 5, RFC 5465 section 8
 TEST(Parser, contexts) {
   auto search = ok<Search>("a SEARCH RETURN (UPDATE (UID FLAGS) CONTEXT COUNT) ALL");

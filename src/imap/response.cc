@@ -444,12 +444,20 @@ void put_relevancy(Encoder& e, const SearchReturn& want, std::span<const uint8_t
 
 }  // namespace
 
+namespace {
+void put_correlator(Encoder& e, const Correlator& of) {
+  e.raw("* ESEARCH (TAG ").string(of.tag);
+  if (of.uid_validity != 0) e.raw(" MAILBOX ").mailbox(of.mailbox).raw(" UIDVALIDITY ").number(of.uid_validity);
+  e.raw(of.uid ? ") UID" : ")");
+}
+}  // namespace
+
 // RFC 4731 allows one ESEARCH response only, so ALL of a very scattered set is the one line that may be longer than
 // kMaxLine.
-void esearch_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want, const UidSet& hits,
+void esearch_response(std::string& out, const Correlator& of, const SearchReturn& want, const UidSet& hits,
                       std::optional<uint64_t> modseq, std::span<const uint8_t> relevancy) {
-  Encoder e(out);
-  e.raw("* ESEARCH (TAG ").string(tag).raw(uid ? ") UID" : ")");
+  Encoder e(out, of.utf8);
+  put_correlator(e, of);
   if (!hits.empty()) {
     if (want.min) e.raw(" MIN ").number(hits.min());
     if (want.max) e.raw(" MAX ").number(hits.max());
@@ -515,10 +523,11 @@ void esort_response(std::string& out, std::string_view tag, bool uid, const Sear
   e.crlf();
 }
 
-void context_response(std::string& out, std::string_view tag, bool uid, std::string_view what,
+void context_response(std::string& out, const Correlator& of, std::string_view what,
                       std::span<const ContextChange> changes) {
-  Encoder e(out);
-  e.raw("* ESEARCH (TAG ").string(tag).raw(uid ? ") UID " : ") ").raw(what).raw(" (");
+  Encoder e(out, of.utf8);
+  put_correlator(e, of);
+  e.sp().raw(what).raw(" (");
   const char* before = "";
   for (const ContextChange& change : changes) {
     e.raw(before).number(change.place).sp();

@@ -143,9 +143,17 @@ void vanished(std::string& out, const UidSet& uids, bool earlier);
 // RFC 10022 section 3.1.2: each range from its highest UID to its lowest, the newest first; none: nothing behind the tag.
 void uid_batches_response(std::string& out, std::string_view tag, std::span<const UidSet::Range> batches);
 
+// What an ESEARCH response belongs to: a search, and of ESEARCH (RFC 7377 section 2.1) one of its mailboxes.
+struct Correlator {
+  std::string_view tag;
+  bool uid = false;  // the numbers are UIDs
+  std::string_view mailbox = {};
+  uint32_t uid_validity = 0;  // 0: no mailbox is named
+  bool utf8 = false;
+};
 // RFC 4731: TAG always, UID for UID SEARCH, only what was asked, also when nothing matched. relevancy: of each hit, in
 // their order, when it was asked for (RFC 6203 section 4).
-void esearch_response(std::string& out, std::string_view tag, bool uid, const SearchReturn& want, const UidSet& hits,
+void esearch_response(std::string& out, const Correlator& of, const SearchReturn& want, const UidSet& hits,
                       std::optional<uint64_t> modseq, std::span<const uint8_t> relevancy = {});
 
 // The same for SORT: `ordered` in the order asked for, MIN and MAX the first and last of it (RFC 5267 section 3).
@@ -157,7 +165,7 @@ struct ContextChange {
   uint32_t place = 0;
   std::vector<uint32_t> numbers;  // in the order of the results
 };
-void context_response(std::string& out, std::string_view tag, bool uid, std::string_view what,
+void context_response(std::string& out, const Correlator& of, std::string_view what,
                       std::span<const ContextChange> changes);
 void sort_response(std::string& out, std::span<const uint32_t> ordered);
 // "* THREAD (3 6 (4 23)(44 7 96))" (RFC 5256 section 4).

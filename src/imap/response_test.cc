@@ -112,9 +112,9 @@ TEST(Data, search_and_esearch) {
   EXPECT_EQ(out, "* SEARCH\r\n* SEARCH 2 3 9\r\n");
   out.clear();
   SearchReturn all{.min = true, .max = true, .all = true, .count = true};
-  esearch_response(out, "A6", true, all, UidSet::of({{2, 3}, {9, 9}}), std::nullopt);
-  esearch_response(out, "A7", true, all, {}, 4);
-  esearch_response(out, "A8", false, {.all = true}, {}, std::nullopt);
+  esearch_response(out, {"A6", true}, all, UidSet::of({{2, 3}, {9, 9}}), std::nullopt);
+  esearch_response(out, {"A7", true}, all, {}, 4);
+  esearch_response(out, {"A8", false}, {.all = true}, {}, std::nullopt);
   EXPECT_EQ(out,
             "* ESEARCH (TAG \"A6\") UID MIN 2 MAX 9 ALL 2:3,9 COUNT 3\r\n* ESEARCH (TAG \"A7\") UID COUNT 0\r\n"
             "* ESEARCH (TAG \"A8\")\r\n");
@@ -170,9 +170,9 @@ TEST(Response, esearch_in_part) {
   SearchReturn want;
   want.partial = PartialRange{1, 2, true};
   want.count = true;
-  esearch_response(out, "A1", true, want, UidSet::of({{1, 3}, {7, 7}}), std::nullopt);
+  esearch_response(out, {"A1", true}, want, UidSet::of({{1, 3}, {7, 7}}), std::nullopt);
   want.partial = PartialRange{9, 12, false};
-  esearch_response(out, "A2", true, want, UidSet::of({{1, 3}}), std::nullopt);
+  esearch_response(out, {"A2", true}, want, UidSet::of({{1, 3}}), std::nullopt);
   EXPECT_EQ(out,
             "* ESEARCH (TAG \"A1\") UID COUNT 4 PARTIAL (-1:-2 3,7)\r\n"
             "* ESEARCH (TAG \"A2\") UID COUNT 3 PARTIAL (9:12 NIL)\r\n");
@@ -186,6 +186,21 @@ TEST(ListResponse, extended_data_stand_in_one_list) {
   EXPECT_EQ(line({.mailbox = "b", .old_name = "a b"}), "* LIST () \"/\" b (\"OLDNAME\" (\"a b\"))\r\n");
   EXPECT_EQ(line({.mailbox = "b", .child_info_subscribed = true, .old_name = "\xC3\xBC", .utf8 = true}),
             "* LIST () \"/\" b (\"CHILDINFO\" (\"SUBSCRIBED\") \"OLDNAME\" (\"\xC3\xBC\"))\r\n");
+}
+TEST(Response, esearch_names_its_mailbox) {
+  std::string out;
+  esearch_response(out,
+                   {"A1", true,
+                    "Entw\xC3\xBC"
+                    "rfe",
+                    7},
+                   {.all = true}, UidSet::of({{2, 3}}), std::nullopt);
+  esearch_response(out, {"A1", true, "a b", 7, true}, {.count = true}, UidSet::of({{2, 3}}), 4);
+  context_response(out, {"A1", true, "INBOX", 7}, "ADDTO", std::vector<ContextChange>{{0, {2}}});
+  EXPECT_EQ(out,
+            "* ESEARCH (TAG \"A1\" MAILBOX Entw&APw-rfe UIDVALIDITY 7) UID ALL 2:3\r\n"
+            "* ESEARCH (TAG \"A1\" MAILBOX \"a b\" UIDVALIDITY 7) UID COUNT 2 MODSEQ 4\r\n"
+            "* ESEARCH (TAG \"A1\" MAILBOX INBOX UIDVALIDITY 7) UID ADDTO (0 2)\r\n");
 }
 TEST(Response, progress_leaves_out_a_tag_that_would_end_the_code) {
   EXPECT_EQ(code_in_progress("A1", 5, 10), "INPROGRESS (\"A1\" 5 10)");

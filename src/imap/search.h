@@ -9,6 +9,7 @@
 
 #include "imap/date.h"
 #include "imap/fetch.h"
+#include "imap/mailbox_filter.h"
 #include "imap/seqset.h"
 #include "model/flags.h"
 
@@ -57,6 +58,7 @@ struct SearchKey {
   std::vector<SearchKey> children;
 
   int depth() const;
+  bool names_saved() const;    // "$" stands somewhere (RFC 5182)
   bool names_numbers() const;  // a sequence number stands somewhere: it must mean the same when the answer arrives
 };
 
@@ -79,6 +81,12 @@ struct Search {
   SearchKey key;                        // And of all keys
   bool has_modseq = false;              // a MODSEQ key somewhere: the reply carries MODSEQ, CONDSTORE is enabled
   bool has_fuzzy = false;               // a FUZZY key somewhere: messages have a relevancy
+};
+
+// ESEARCH (RFC 7377): search.uid and search.esearch are set.
+struct MultiSearch {
+  std::vector<MailboxFilter> sources;  // none: the selected mailbox; never SelectedDelayed
+  Search search;
 };
 
 struct SortKey {  // RFC 5256 section 3, RFC 5957, RFC 6203 section 6

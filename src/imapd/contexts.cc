@@ -34,10 +34,17 @@ class Places {
   std::vector<ContextChange> changes_;
 };
 
+void tell(Session& s, const SearchContext& context, std::string_view what, const std::vector<ContextChange>& changes) {
+  imap::Correlator of{context.tag, context.uid};
+  const store::MailboxInfo& info = s.mailbox().info();
+  if (context.names_mailbox) of = {context.tag, context.uid, info.name, info.uid_validity.value(), s.utf8()};
+  imap::context_response(s.out(), of, what, changes);
+}
+
 // Those of the result that `goes` says, out of it and told: from the last place on, so that places stay what they are.
 template <class Goes>
-void remove(std::string& out, SearchContext& context, const store::View& view, Goes goes) {
-  Places places(context, view);
+void remove(Session& s, SearchContext& context, Goes goes) {
+  Places places(context, s.view());
   std::vector<uint32_t> left;
   for (size_t i = 0; i < context.result.size(); ++i) {
     if (goes(context.result[i]))
@@ -48,18 +55,17 @@ void remove(std::string& out, SearchContext& context, const store::View& view, G
   std::vector<ContextChange> changes = places.take();
   if (changes.empty()) return;
   std::reverse(changes.begin(), changes.end());
-  imap::context_response(out, context.tag, context.uid, "REMOVEFROM", changes);
+  tell(s, context, "REMOVEFROM", changes);
   context.result = std::move(left);
 }
 
 // `result` is what there is with `added`, in order; told from the first place on.
-void insert(std::string& out, SearchContext& context, const store::View& view, const UidSet& added,
-            std::vector<uint32_t> result) {
-  Places places(context, view);
+void insert(Session& s, SearchContext& context, const UidSet& added, std::vector<uint32_t> result) {
+  Places places(context, s.view());
   for (size_t i = 0; i < result.size(); ++i)
     if (added.contains(result[i])) places.add(i, result[i]);
   const std::vector<ContextChange> changes = places.take();
-  if (!changes.empty()) imap::context_response(out, context.tag, context.uid, "ADDTO", changes);
+  if (!changes.empty()) tell(s, context, "ADDTO", changes);
   context.result = std::move(result);
 }
 
@@ -141,7 +147,7 @@ Task<Result<void>> update_one(Session& s, SearchContext& context) {
     if (!found) co_return std::move(found).error();
     UidSet matching, old, added;
     for (uint32_t uid : found->uids) matching.add(uid);
-    remove(s.out(), context, view, [&](uint32_t uid) { return look.contains(uid) && !matching.contains(uid); });
+    remove(s, context, [&](uint32_t uid) { return look.contains(uid) && !matching.contains(uid); });
     std::vector<uint32_t> sorted = context.result;
     std::sort(sorted.begin(), sorted.end());
     for (uint32_t uid : sorted) old.add(uid);
@@ -160,7 +166,7 @@ Task<Result<void>> update_one(Session& s, SearchContext& context) {
         auto fetched = co_await std::move(fetching);
         if (!fetched) co_return std::move(fetched).error();
       }
-      insert(s.out(), context, view, added, std::move(*result));
+      insert(s, context, added, std::move(*result));
     }
   }
   context.modseq = until;
@@ -195,11 +201,11 @@ void Contexts::speak_uids() {
   for (SearchContext& context : list_) context.uid = true;
 }
 
-void Contexts::tell_expunged(std::string& out, const store::View& view) {
+void Contexts::tell_expunged(Session& s) {
   if (list_.empty()) return;
-  const UidSet gone = view.gone();
+  const UidSet gone = s.view().gone();
   if (gone.empty()) return;
-  for (SearchContext& context : list_) remove(out, context, view, [&](uint32_t uid) { return gone.contains(uid); });
+  for (SearchContext& context : list_) remove(s, context, [&](uint32_t uid) { return gone.contains(uid); });
 }
 
 Task<bool> Contexts::update(Session& s) {

@@ -13,10 +13,6 @@
 #include "imap/search.h"
 #include "model/uid_set.h"
 
-namespace bz::store {
-class View;
-}
-
 namespace bz::imapd {
 
 class Session;
@@ -24,6 +20,7 @@ class Session;
 struct SearchContext {
   std::string tag;
   bool uid = false;                      // the client's numbers are UIDs
+  bool names_mailbox = false;            // it came with ESEARCH (RFC 7377)
   imap::SearchKey key;                   // UTF-8, message numbers and "$" as the UIDs they were
   std::vector<imap::SortKey> order;      // none: in mailbox order
   std::vector<uint32_t> result;          // UIDs, in order
@@ -48,7 +45,7 @@ class Contexts {
   void speak_uids();  // of what was asked by number, too (UIDONLY, RFC 9586)
 
   // Before their EXPUNGE is told, since numbers count until then: those of the results that are gone (section 4.3.4).
-  void tell_expunged(std::string& out, const store::View& view);
+  void tell_expunged(Session& s);
   // After FETCH and EXISTS were told (section 4.3.3; RFC 5465 sections 5.1 and 5.2): judges the messages of the view that
   // changed. May wait; the view must stay as it is. False: the session ends.
   Task<bool> update(Session& s);

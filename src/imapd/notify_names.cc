@@ -9,7 +9,7 @@
 namespace bz::imapd {
 namespace {
 
-using Filter = imap::NotifyGroup::Filter;
+using Filter = imap::MailboxFilter::Filter;
 
 std::string_view parent_of(std::string_view name) {
   const size_t at = name.rfind('/');
@@ -21,9 +21,14 @@ std::string normal(std::string_view name) {
   return found ? std::move(*found) : std::string(name);  // a name that cannot be matches nothing (section 3.1)
 }
 
-// RFC 5465 section 6.
-bool covers(const imap::NotifyGroup& group, std::string_view name, bool subscribed) {
-  switch (group.filter) {
+bool is_one_of(const std::vector<std::string>& sorted, std::string_view name) {
+  return std::binary_search(sorted.begin(), sorted.end(), name);
+}
+
+}  // namespace
+
+bool covers(const imap::MailboxFilter& filter, std::string_view name, bool subscribed) {
+  switch (filter.filter) {
     case Filter::Selected:
     case Filter::SelectedDelayed:
       return false;
@@ -35,21 +40,23 @@ bool covers(const imap::NotifyGroup& group, std::string_view name, bool subscrib
       return subscribed;
     case Filter::Subtree:
       for (; !name.empty(); name = parent_of(name))
-        if (std::binary_search(group.names.begin(), group.names.end(), name)) return true;
+        if (is_one_of(filter.names, name)) return true;
       return false;
+    case Filter::SubtreeOne:
+      return is_one_of(filter.names, name) || is_one_of(filter.names, parent_of(name));
     case Filter::Mailboxes:
-      return std::binary_search(group.names.begin(), group.names.end(), name);
+      return is_one_of(filter.names, name);
   }
   return false;
 }
 
-}  // namespace
+void prepare(imap::MailboxFilter& filter) {
+  for (std::string& name : filter.names) name = normal(name);
+  std::sort(filter.names.begin(), filter.names.end());
+}
 
 std::vector<imap::NotifyGroup> prepared(std::vector<imap::NotifyGroup> groups) {
-  for (imap::NotifyGroup& group : groups) {
-    for (std::string& name : group.names) name = normal(name);
-    std::sort(group.names.begin(), group.names.end());
-  }
+  for (imap::NotifyGroup& group : groups) prepare(group);
   return groups;
 }
 

@@ -14,7 +14,13 @@
 
 namespace bz::imapd {
 
-// With the names as the store spells them, sorted.
+// Names as the store spells them, sorted.
+void prepare(imap::MailboxFilter& filter);
+// Of a filter that is prepared: whether it means this mailbox, the selected one as such aside (RFC 5465 section 6, RFC 7377
+// section 2.2).
+bool covers(const imap::MailboxFilter& filter, std::string_view name, bool subscribed);
+
+// Each prepared.
 std::vector<imap::NotifyGroup> prepared(std::vector<imap::NotifyGroup> groups);
 
 // What the groups, which are prepared, ask for of a mailbox that is not selected (section 6: all that cover it count).

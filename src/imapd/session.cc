@@ -40,10 +40,11 @@ bool needs_mailbox(const imap::Command& command) {
                    imap::Copy, imap::Move, imap::Sort, imap::Thread, imap::UidBatches, imap::CancelUpdate>(command);
 }
 
-// Of SEARCH, SORT and THREAD; else null.
+// Of SEARCH, SORT, THREAD and ESEARCH; else null.
 const imap::Search* search_of(const imap::Command& command) {
   if (const auto* sort = std::get_if<imap::Sort>(&command)) return &sort->search;
   if (const auto* thread = std::get_if<imap::Thread>(&command)) return &thread->search;
+  if (const auto* multi = std::get_if<imap::MultiSearch>(&command)) return &multi->search;
   return std::get_if<imap::Search>(&command);
 }
 
@@ -346,7 +347,7 @@ void Session::report(store::View::Expunges expunges, bool everything) {
   if (!view_->has_changes() && (untold_flags_.empty() || wanted != Notifier::Selected::Flags)) return;
   announce_keywords();
   const uint32_t last_uid = view_->last_uid();
-  if (expunges == store::View::Expunges::Report) contexts_.tell_expunged(out_, *view_);
+  if (expunges == store::View::Expunges::Report) contexts_.tell_expunged(*this);
   store::Changes changes = view_->sync(expunges);
   for (UidSet::Range r : changes.flags_changed.ranges()) untold_flags_.add(r.first, r.last);
   changes.flags_changed = wanted == Notifier::Selected::Flags ? std::exchange(untold_flags_, {}) : UidSet();

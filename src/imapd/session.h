@@ -60,6 +60,7 @@ struct SessionConfig {
   imap::Literals literals = imap::Literals::Plus;
   size_t notify_mailboxes = 2'000;    // whose messages one session may watch (RFC 5465)
   uint64_t notify_messages = 1'000;   // new ones that are fetched without being asked for, at one time
+  size_t search_mailboxes = 1'000;    // of one ESEARCH (RFC 7377 section 2.4)
   size_t search_contexts = 16;        // of one session (RFC 5267)
   size_t context_messages = 200'000;  // found by all of them; one of SORT counts for ten
   unsigned max_bad = 20;              // ill-formed commands in a row before BYE

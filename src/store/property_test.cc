@@ -19,8 +19,12 @@ class Client {
   const std::vector<std::pair<uint32_t, FlagBits>>& model() const { return model_; }
 
   void sync(View::Expunges expunges) {
+    const UidSet gone = view_.gone();
     Changes c = view_.sync(expunges);
     ASSERT_EQ(c.expunged.size(), c.vanished.count());
+    if (expunges == View::Expunges::Report) {
+      ASSERT_EQ(gone, c.vanished);
+    }
     for (Msn msn : c.expunged) {
       ASSERT_LE(msn, model_.size());
       ASSERT_TRUE(c.vanished.contains(model_[msn - 1].first));
@@ -35,6 +39,18 @@ class Client {
     }
     while (model_.size() < c.exists) fetch(view_.uid_at(static_cast<Msn>(model_.size() + 1)));
     c.flags_changed.for_each([&](uint32_t uid) { fetch(uid); });
+    knows_what_changed();
+  }
+  // Behind any MODSEQ, whether the log of touched messages goes back to it or not.
+  void knows_what_changed() {
+    for (const uint64_t since : {uint64_t{0}, some_modseq_, last_modseq_}) {
+      UidSet changed;
+      for (const Entry& e : view_.mailbox().entries())
+        if (view_.msn_of(e.uid) && e.modseq > since && e.modseq <= view_.seen_modseq()) changed.add(e.uid);
+      ASSERT_EQ(view_.changed_behind(since), changed) << "behind " << since;
+    }
+    last_modseq_ = view_.seen_modseq();
+    if (++syncs_ % 7 == 0) some_modseq_ = last_modseq_;
   }
   // A .SILENT STORE: the client takes the new flags without being told.
   void silent(const UidSet& changed, uint64_t modseq, FlagOp op, FlagBits bits) {
@@ -68,6 +84,8 @@ class Client {
   }
   View view_;
   std::vector<std::pair<uint32_t, FlagBits>> model_;
+  uint64_t some_modseq_ = 0, last_modseq_ = 0;
+  int syncs_ = 0;
 };
 
 struct Story {

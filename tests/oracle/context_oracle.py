@@ -128,7 +128,7 @@ class Listener(Wire):
             some = sorted(dice.sample(range(1, len(self.messages) + 1), min(len(self.messages), 3)))
             program += " " + ",".join(map(str, some))
             fixed += " UID " + ",".join(str(self.messages[n - 1][0]) for n in some)
-        context = Context(uid, order, program, esearch=uid and not order and dice.random() < 0.3 and ESEARCH)
+        context = Context(uid, order, program, esearch=uid and not order and dice.random() < 0.3)
         tag = f"t{self.counter + 1}"
         self.contexts[tag] = context
         tagged = self.do(context.command())
@@ -249,5 +249,4 @@ def main():
         raise SystemExit("too little was heard to prove anything")
 
 
-ESEARCH = False   # RFC 7377
 main()

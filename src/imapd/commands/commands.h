@@ -77,16 +77,24 @@ struct Found {
   std::optional<uint32_t> lowest;  // RFC 9738: only messages from this UID on were searched
   imap::SearchKey key;             // with UPDATE: what was asked, in UTF-8 and without "$"
 };
-Task<Found> find(Session& s, const imap::Search& command);
+Task<Found> find(Session& s, const imap::Search& command, store::SearchAids aids);
+// The key as the store takes it: UTF-8, UIDs instead of "$". Set: why it cannot be searched.
+std::optional<Reply> prepare(Session& s, const imap::Search& command, imap::SearchKey& key);
+// Of an ESEARCH response with MODSEQ: `found` in `view` (RFC 4731 section 3.2).
+uint64_t modseq_of(const store::View& view, const imap::Search& command, const store::SearchOutcome& found);
 // What "$" stands for after it (RFC 5182 section 2.4, RFC 9394 section 3.2).
 void save_result(Session& s, const imap::Search& command, const UidSet& uids);
 // Keeps the result up to date as its RETURN (UPDATE) asks (RFC 5267 section 4.3): `uids` in their order, found by `key`;
-// what changed after MODSEQ `since` is judged again.
+// what changed after MODSEQ `since` is judged again. names_mailbox: as responses to ESEARCH do.
 void keep_context(Session& s, const imap::Search& command, imap::SearchKey key, std::vector<imap::SortKey> order,
-                  std::vector<uint32_t> uids, uint64_t since);
+                  std::vector<uint32_t> uids, uint64_t since, bool names_mailbox = false);
+// NOUPDATE: this search is not kept up to date.
+void refuse_updates(Session& s);
 // Set: the tag is one of a context already, which is BAD.
 std::optional<Reply> tag_refused(Session& s, const imap::Search& command);
 Task<Reply> handle(Session& s, const imap::CancelUpdate& command);
+// commands/multisearch.cc
+Task<Reply> handle(Session& s, const imap::MultiSearch& command);
 // commands/sort.cc
 Task<Reply> handle(Session& s, const imap::Sort& command);
 Task<Reply> handle(Session& s, const imap::Thread& command);

@@ -22,19 +22,23 @@ void convert(imap::SearchKey& key, const std::string& charset) {
   for (imap::SearchKey& child : key.children) convert(child, charset);
 }
 
-// RFC 4731 section 3.2: with MIN or MAX alone the mod-sequence is that of the messages named.
-uint64_t modseq_of(Session& s, const imap::Search& command, const store::SearchOutcome& found) {
+}  // namespace
+
+// With MIN or MAX alone the mod-sequence is that of the messages named.
+uint64_t modseq_of(const store::View& view, const imap::Search& command, const store::SearchOutcome& found) {
   bool all = !command.esearch || command.esearch->all || command.esearch->count;
   if (all || found.uids.empty()) return found.highest_modseq;
   uint64_t highest = 0;
   auto consider = [&](bool wanted, uint32_t uid) {
-    const store::Entry* entry = wanted ? s.view().entry(uid) : nullptr;
+    const store::Entry* entry = wanted ? view.entry(uid) : nullptr;
     if (entry) highest = std::max(highest, entry->modseq);
   };
   consider(command.esearch->min, found.uids.front());
   consider(command.esearch->max, found.uids.back());
   return highest;
 }
+
+namespace {
 
 // "$" becomes the UIDs it stands for (RFC 5182).
 void insert_saved(imap::SearchKey& key, const UidSet& saved) {
@@ -110,20 +114,25 @@ void save_result(Session& s, const imap::Search& command, const UidSet& uids) {
   if (command.esearch && command.esearch->save) s.save_result(result_to_save(*command.esearch, uids));
 }
 
-Task<Found> find(Session& s, const imap::Search& command) {
-  imap::SearchKey key = command.key;
+std::optional<Reply> prepare(Session& s, const imap::Search& command, imap::SearchKey& key) {
   insert_saved(key, s.saved_result());
   read_ids(key, s.foreign_owner());
   if (command.esearch && command.esearch->save)
     s.save_result({});  // a search that fails leaves nothing (RFC 5182 section 2.1)
   if (!command.charset.empty() && command.charset != "US-ASCII" && !mime::charset_known(command.charset))
-    co_return Found{{}, no("Charset not known", "BADCHARSET (UTF-8 US-ASCII ISO-8859-1 WINDOWS-1252)"), {}, {}};
+    return no("Charset not known", "BADCHARSET (UTF-8 US-ASCII ISO-8859-1 WINDOWS-1252)");
   if (command.has_modseq) s.enable_condstore();
   convert(key, command.charset);
+  return std::nullopt;
+}
+
+Task<Found> find(Session& s, const imap::Search& command, store::SearchAids aids) {
+  imap::SearchKey key = command.key;
+  if (auto refused = prepare(s, command, key)) co_return Found{{}, std::move(refused), {}, {}};
   imap::SearchKey plain;
   if (command.esearch && command.esearch->update) plain = key;
   const auto lowest = limit_search(s, key);
-  auto found = co_await store::search(s.mailbox_account(), s.view(), key, s.loop(), s.clock().unix_seconds(), s.search_aids());
+  auto found = co_await store::search(s.mailbox_account(), s.view(), key, s.loop(), s.clock().unix_seconds(), aids);
   if (!found) co_return Found{{}, reply_for(found.error()), {}, {}};
   drop_gone(s, *found);
   co_return Found{std::move(*found), std::nullopt, lowest, std::move(plain)};
@@ -164,18 +173,20 @@ std::optional<Reply> tag_refused(Session& s, const imap::Search& command) {
   return bad("The tag is one of a search that is being updated");
 }
 
+void refuse_updates(Session& s) {
+  s.say(imap::Condition::No, imap::code_no_update(s.tag()), "Too much to be kept up to date");
+}
+
 void keep_context(Session& s, const imap::Search& command, imap::SearchKey key, std::vector<imap::SortKey> order,
-                  std::vector<uint32_t> uids, uint64_t since) {
+                  std::vector<uint32_t> uids, uint64_t since, bool names_mailbox) {
   if (!command.esearch || !command.esearch->update) return;
-  if (!can_be_kept(s, command, key, !order.empty(), uids.size())) {
-    s.say(imap::Condition::No, imap::code_no_update(s.tag()), "Too much to be kept up to date");
-    return;
-  }
+  if (!can_be_kept(s, command, key, !order.empty(), uids.size())) return refuse_updates(s);
   for (const imap::FetchItem& item : command.esearch->update_items)
     if (item.kind == imap::FetchItem::Kind::ModSeq) s.enable_condstore();
   fix_numbers(s.view(), key);
   s.contexts().add({.tag = s.tag(),
                     .uid = command.uid,
+                    .names_mailbox = names_mailbox,
                     .key = std::move(key),
                     .order = std::move(order),
                     .result = std::move(uids),
@@ -198,7 +209,7 @@ Task<Reply> handle(Session& s, const imap::Search& command) {
   if (s.utf8_accept() && !command.charset.empty()) co_return bad("No CHARSET behind ENABLE UTF8=ACCEPT");
   if (auto refused = tag_refused(s, command)) co_return std::move(*refused);
   const uint64_t since = s.view().seen_modseq();
-  Found found = co_await find(s, command);
+  Found found = co_await find(s, command, s.search_aids());
   if (found.refusal) co_return std::move(*found.refusal);
   UidSet uids, numbers;
   for (uint32_t uid : found.outcome.uids) {
@@ -209,11 +220,11 @@ Task<Reply> handle(Session& s, const imap::Search& command) {
   keep_context(s, command, std::move(found.key), {}, found.outcome.uids, since);
   const UidSet& hits = command.uid ? uids : numbers;
   std::optional<uint64_t> modseq;
-  if (command.has_modseq) modseq = modseq_of(s, command, found.outcome);
+  if (command.has_modseq) modseq = modseq_of(s.view(), command, found.outcome);
   if (command.esearch && !command.esearch->answers() && !command.esearch->update)
     co_return cut_reply(s, ok("SEARCH completed, result saved"), found.lowest);
   if (command.esearch || s.rev2())  // RFC 9051 section 6.4.4: ESEARCH always, of all when nothing else is wanted
-    imap::esearch_response(s.out(), s.tag(), command.uid, command.esearch.value_or(imap::SearchReturn{.all = true}), hits,
+    imap::esearch_response(s.out(), {s.tag(), command.uid}, command.esearch.value_or(imap::SearchReturn{.all = true}), hits,
                            modseq, found.outcome.relevancy);
   else
     imap::search_response(s.out(), hits, modseq);

@@ -12,7 +12,7 @@ namespace bz::imapd {
 Task<Reply> handle(Session& s, const imap::Sort& command) {
   if (auto refused = tag_refused(s, command.search)) co_return std::move(*refused);
   const uint64_t since = s.view().seen_modseq();
-  Found found = co_await find(s, command.search);
+  Found found = co_await find(s, command.search, s.search_aids());
   if (found.refusal) co_return std::move(*found.refusal);
   if (found.lowest) co_return over_limit(s, "Too many messages to put in order");  // RFC 9738 section 3.3
   UidSet uids;
@@ -38,7 +38,7 @@ Task<Reply> handle(Session& s, const imap::Sort& command) {
 }
 
 Task<Reply> handle(Session& s, const imap::Thread& command) {
-  Found found = co_await find(s, command.search);
+  Found found = co_await find(s, command.search, s.search_aids());
   if (found.refusal) co_return std::move(*found.refusal);
   if (found.lowest) co_return over_limit(s, "Too many messages to put in order");  // RFC 9738 section 3.3
   auto tree =

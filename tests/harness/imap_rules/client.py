@@ -16,6 +16,7 @@ class Command:
         self.waiting = False    # for "+", a literal comes then
         self.done = False       # answered
         self.progress = 0       # what INPROGRESS said last
+        self.mailboxes = set()  # of ESEARCH: those answered
 
 
 class Client:

@@ -13,7 +13,13 @@ MAX_LINE = 8192
 # Replies that no RFC lets a server split: RFC 5256 section 4 (SORT, THREAD), RFC 4731 section 3.1 (one ESEARCH for one command), RFC 10022.
 UNSPLITTABLE = re.compile(rb"\* (?:SORT|THREAD|ESEARCH|UIDBATCHES) ", re.I)
 UPDATE = re.compile(rb"\s*RETURN\s*\((?:[^()]|\([^()]*(?:\([^()]*\)[^()]*)*\))*?\bUPDATE\b", re.I)   # RFC 5267; its items (RFC 5465) have lists of header fields
+QUOTED = rb'"(?:[^"\\]|\\.)*"'
+SOURCES = re.compile(rb'^\s*IN\s*\((?:[^()"]|' + QUOTED + rb'|\((?:[^()"]|' + QUOTED + rb')*\))*\)', re.I)   # RFC 7377
 NO_EXPUNGE = {"FETCH", "STORE", "SEARCH", "SORT", "THREAD"}   # RFC 9051 section 7.5.1, RFC 5256 section 3
+
+
+def asks_update(command):
+    return bool(UPDATE.match(SOURCES.sub(b"", command.text) if command.verb == "ESEARCH" else command.text))
 
 
 class Conversation:
@@ -250,7 +256,7 @@ class Conversation:
     def no_update(self, reply, command):
         """RFC 5267 section 4.3.1: untagged NO, of a search under way that asks for updates, or of one that has had them."""
         tag = reply.argument.decode()
-        asks = command and tag == command.tag and UPDATE.match(command.text)
+        asks = command and tag == command.tag and asks_update(command)
         if reply.kind != "NO" or self.contexts.pop(tag, None) is None and not asks:
             raise Deviation(f"{reply.kind} NOUPDATE of {tag}, which is not kept up to date")
         if asks:
@@ -258,25 +264,46 @@ class Conversation:
 
     def update(self, tag, reply):
         """RFC 5267 sections 4.3.2 to 4.3.4. Numbers are those of the view, before its EXPUNGE and behind its EXISTS."""
+        if self.peer.head and self.peer.head.tag == tag:   # of ESEARCH nothing was said where nothing matched
+            self.keep(self.peer.head)
         if tag not in self.contexts or self.view is None:
             raise Deviation(f"ADDTO or REMOVEFROM for {tag}, which is not kept up to date")
         if reply.uid != (self.contexts[tag] not in ("SEARCH", "SORT")) and "UIDONLY" not in self.enabled:
             raise Deviation(f"ADDTO or REMOVEFROM {'with' if reply.uid else 'without'} UID for {tag}")
+        if ("MAILBOX" in reply.correlators) != (self.contexts[tag] == "ESEARCH"):
+            raise Deviation(f"ADDTO or REMOVEFROM for {tag} {'with' if 'MAILBOX' in reply.correlators else 'without'} its mailbox")
         for name in ("ADDTO", "REMOVEFROM"):
             for _, ranges in reply.data.get(name, ()):
                 if not reply.uid and max(max(pair) for pair in ranges) > len(self.view.uids):
                     raise Deviation(f"{name} of {ranges}, of {len(self.view.uids)} messages")
+
+    def keep(self, command):
+        if asks_update(command) and "no update" not in command.seen and self.view is not None:
+            self.contexts[command.tag] = command.verb
+
+    def of_mailbox(self, reply, command):
+        """RFC 7377 section 2.1: by UID, once for each mailbox, and only where something matches."""
+        name = reply.correlators.get("MAILBOX")
+        if name is None or not reply.uid:
+            raise Deviation("an answer to ESEARCH without its mailbox or UID")
+        if name in command.mailboxes:
+            raise Deviation(f"two answers to ESEARCH of {name}")
+        command.mailboxes.add(name)
+        if reply.data.get("COUNT") == 0 or not reply.data and not asks_update(command):
+            raise Deviation(f"an answer to ESEARCH of {name}, where nothing matches")
 
     def on_esearch(self, reply, command):
         tag = reply.correlators["TAG"]
         if {"ADDTO", "REMOVEFROM"} & set(reply.data):
             self.update(tag, reply)
             return
+        if command and tag == command.tag and command.verb == "ESEARCH":
+            self.of_mailbox(reply, command)
+            return
         if "MAILBOX" in reply.correlators:
             raise Deviation("ESEARCH of a mailbox in answer to no ESEARCH")
         if command and tag == command.tag:
-            if UPDATE.match(command.text) and "no update" not in command.seen and self.view is not None:
-                self.contexts[tag] = command.verb
+            self.keep(command)
             if command.verb.split()[-1] not in ("SEARCH", "SORT") or reply.uid != (command.verb not in ("SEARCH", "SORT")):
                 raise Deviation(f"ESEARCH {'with' if reply.uid else 'without'} UID in answer to {command.verb}")
         else:
@@ -314,6 +341,8 @@ class Conversation:
             only_saved = re.match(rb"\s*RETURN\s*\(SAVE\)", command.text, re.I)
             if not only_saved and not {name, "ESEARCH"} & set(command.seen):
                 raise Deviation(f"{verb} without its answer")
+        if verb == "ESEARCH":
+            self.keep(command)
         if verb == "APPEND" and reply.code != "APPENDUID":
             raise Deviation("APPEND without APPENDUID")   # RFC 4315 section 3
         if verb == "LOGOUT":
