@@ -139,6 +139,7 @@ class Phone {  // everything it says is there, or on its way, when the session b
     imapd::SessionConfig config;
     config.coalesce = base::Millis(0);
     config.rev2 = imap::Offer::Always;
+    config.push_topic = "com.apple.mail.XServer.x";
     group.spawn(imapd::serve(std::make_shared<imapd::Session>(
         std::make_unique<net::Stream>(loop, fds->first), account,
         imapd::SessionStart{SessionId("sid"), "a0", std::string(buffered), {}, {}, imap::Language::Default, &others},

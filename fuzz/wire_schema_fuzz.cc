@@ -27,7 +27,7 @@ constexpr void (*kRecords[])(std::string_view) = {
     check<AccountInfo>,        check<EndSessions>,      check<ControlRequest>, check<ControlAnswer>, check<Reloaded>,
     check<InstallCertificate>, check<InstallStaple>,    check<RunHook>,        check<ShowChallenge>, check<Done>,
     check<AskSessions>,        check<AccountSessions>,  check<ClientNamed>,    check<ForeignLogin>,  check<FileSent>,
-    check<TicketKeys>};
+    check<TicketKeys>,         check<ApplePush>,        check<ApplePushGone>};
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -122,6 +122,11 @@ constexpr Key<Config> kKeys[] = {
     {"ntlm.answer_time", Duration, "\"7s\"", kSecond, kMinute, "", "how long a helper may take for an answer, and a login may wait for a free helper; twice as long and 5 s must fit into gateway.auth_time", TIME(ntlm.answer_time)},
     {"ntlm.client_time", Duration, "\"10s\"", kSecond, 5 * kMinute, "", "how long a client may keep a challenge, and with it a helper", TIME(ntlm.client_time)},
 
+    {"apns.certificate_file", Text, "", 1, 4096, "", "certificate for Apple's push of mail, in PEM: iPhones then hear of new mail at once (XAPPLEPUSHSERVICE). Its subject's UID is the topic, com.apple.mail.XServer.<uuid>; who can have one: docs/administration.md. Unset: no push is offered", TO(apns.certificate_file)},
+    {"apns.key_file", Text, "", 1, 4096, "", "its private key in PEM, mode 0600", TO(apns.key_file)},
+    {"apns.server", Text, "\"https://api.push.apple.com:443\"", 9, 300, "", "Apple's push service; it must be reachable from this host (`buzon network plan`)", TO(apns.server)},
+    {"apns.ca_file", Text, "", 1, 4096, "", "roots in PEM that the service's certificate must come from; unset: the system's", TO(apns.ca_file)},
+
     {"guard.trusted", TextList, "[\"127.0.0.0/8\", \"::1/128\"]", 0, 1000, "", "networks that are never delayed or limited", LIST(guard.trusted)},
     {"guard.denied", TextList, "[]", 0, 1000, "", "networks nobody may log in from; mail on port 25 is taken from there all the same", LIST(guard.denied)},
     {"guard.max_failures", Number, "20", 1, 100'000, "", "failed logins of one IPv4 address or IPv6 /64 within the window before it is put off; each account that has logged in there adds three. Accounts go on logging in where they have before", NUMBER(guard.max_failures)},

@@ -1,4 +1,5 @@
 // What the keys must be to one another.
+#include "app/config_apns.h"
 #include "app/config_inner.h"
 #include "app/config_kerberos.h"
 #include "app/config_names.h"
@@ -39,14 +40,16 @@ Result<void> check_logins(const Config& config, Where where) {
   return {};
 }
 
-// LITERAL- before login too, unless the listener says itself what it shows or shows what any server can.
-void promise_literals(Config& config) {
+// LITERAL- and XAPPLEPUSHSERVICE before login too, unless the listener says itself what it shows or shows what any server
+// can.
+void promise(Config& config) {
   const bool foreign =
       std::any_of(config.servers.begin(), config.servers.end(), [](const auto& s) { return s.imap_port != 0; });
-  if (!config.mailstore.imap_literal_minus || foreign) return;
+  if (foreign || (!config.mailstore.imap_literal_minus && !config.apns.on())) return;
+  const auto literals = config.mailstore.imap_literal_minus ? imap::Literals::Minus : imap::Literals::Plus;
   for (ListenerConfig& listener : config.listeners)
     if (listener.front == roles::Front::Imap && listener.imap_capabilities.empty())
-      listener.imap_capabilities = imap::with_literals(imap::kCapabilitiesBeforeLogin, imap::Literals::Minus);
+      listener.imap_capabilities = imap::capabilities_before_login(literals, config.apns.on());
 }
 
 }  // namespace
@@ -95,7 +98,8 @@ Result<void> check_whole(const toml::table& root, std::string_view file, Config&
     return bad(line("gateway"), "gateway.foreign_time", "must be at least 5 s more than egress.login_time");
   }
   if (config.auth.realm.empty()) config.auth.realm = config.host;
-  promise_literals(config);
+  if (auto apns = check_apns(config.apns); !apns) return bad(line("apns"), "apns", apns.error().text());
+  promise(config);
   if (auto good = check_inner(config); !good) return bad(line("inner"), "inner", good.error().text());
   return check_logins(config, line("auth"));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/config_apns.h"
 #include "base/text.h"
 #include "net/stream.h"
 
@@ -103,6 +104,10 @@ void add_outward(std::vector<Flow>& flows, const Config& config) {
   add({}, 53, true, "DNS");
   add({}, 53, false, "DNS, long answers");
   for (const roles::DirectoryConfig& directory : config.directories) add_directory(flows, config, directory);
+  if (config.apns.on()) {
+    const auto [host, port] = apns_place(config.apns);
+    add(host, port, false, "Apple's push service");
+  }
   for (const roles::ServerConfig& server : config.servers) {
     for (uint16_t port : {server.imap_port, server.pop3_port, server.submission_port, server.delivery_port})
       if (port != 0) add(server.host, port, false, "server " + server.name);

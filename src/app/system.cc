@@ -12,6 +12,7 @@
 #include "crypto/client_certificate.h"
 #include "crypto/lint.h"
 #include "crypto/node_certificate.h"
+#include "crypto/push_certificate.h"
 #include "crypto/tls.h"
 #include "crypto/tls_tickets.h"
 #include "oauth/jwt.h"
@@ -22,6 +23,7 @@ namespace bz::app {
 namespace {
 
 namespace secrets = roles::secrets;
+constexpr int64_t kPushCertificateSoon = 30 * 86'400;         // s
 constexpr size_t kMaxConfig = 48 << 10, kMaxFile = 48 << 10;  // both travel in one channel message
 
 const RoleFacts kRoles[] = {
@@ -29,13 +31,14 @@ const RoleFacts kRoles[] = {
      "acme",
      &roles::UsersConfig::admin,
      {secrets::kTlsCertificate, secrets::kTlsRsaCertificate, secrets::kTlsStaple, secrets::kTlsRsaStaple,
-      secrets::kAdminHosts, secrets::kAcmeCa, secrets::kAcmeEabKey}},
+      secrets::kAdminHosts, secrets::kAcmeCa, secrets::kAcmeEabKey, secrets::kApnsCertificate, secrets::kApnsKey,
+      secrets::kApnsCa}},
     {"mta",
      "queue",
      &roles::UsersConfig::mta,
      {secrets::kSmartHostPassword, secrets::kSmartHostCa, secrets::kDnsConfig, secrets::kServerCa}},
     {"egress", "egress", &roles::UsersConfig::egress, {secrets::kDnsConfig, secrets::kServerCa, secrets::kServerMaster}},
-    {"mailstore", "mail", &roles::UsersConfig::mailstore, {}},
+    {"mailstore", "mail", &roles::UsersConfig::mailstore, {secrets::kApnsCertificate}},
     {"inner", "inner", &roles::UsersConfig::inner, {secrets::kTicketKeys}},
     {"connector",
      "empty",
@@ -65,6 +68,7 @@ constexpr Link kLinks[] = {
     {"egress", "auth", "auth", "egress"},
     {"mta", "egress", "egress", "mta"},
     {"gateway", "admin", "admin", "gateway"},
+    {"mailstore", "admin", "admin", "mailstore"},
     {"inner", "auth", "auth", "gateway", 1, kOfNodes},
     {"inner", "mailstore", "mailstore", "gateway", 1, kOfNodes},
     {"inner", "mta", "mta", "gateway", 1, kOfNodes},
@@ -181,8 +185,9 @@ Result<void> check_secrets(const Loaded& loaded) {
     auto bytes = base::from_hex(base::trim(key->second.reveal()));
     if (!bytes || bytes->size() != 32) return fail(Errc::Invalid, c.auth.secrets_key_file + ": not 64 hex digits");
   }
-  for (const auto& [name, file] :
-       {std::pair(secrets::kSmartHostCa, c.mta.smart_host.ca_file), {secrets::kOauthCa, c.oauth.ca_file}}) {
+  for (const auto& [name, file] : {std::pair(secrets::kSmartHostCa, c.mta.smart_host.ca_file),
+                                   {secrets::kOauthCa, c.oauth.ca_file},
+                                   {secrets::kApnsCa, c.apns.ca_file}}) {
     auto roots = loaded.secrets.find(name);
     if (roots == loaded.secrets.end()) continue;
     if (auto good = check_roots(roots->second); !good) return std::move(good).error().with_context(file);
@@ -213,6 +218,24 @@ Result<void> read_inner(Loaded& loaded, int folder) {
   return {};
 }
 
+// Only the host that has the mail store uses it.
+Result<void> read_apns(Loaded& loaded, int folder) {
+  const roles::ApnsConfig& apns = loaded.config.apns;
+  if (!roles::wants_push(loaded.config)) return {};
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kApnsCertificate, apns.certificate_file, Guarded::No));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kApnsKey, apns.key_file, Guarded::Yes));
+  BZ_TRY_VOID(read_into(loaded, folder, secrets::kApnsCa, apns.ca_file, Guarded::No));
+  const std::string chain(loaded.secrets.at(secrets::kApnsCertificate).reveal());
+  auto facts = crypto::check_certified_key({chain, loaded.secrets.at(secrets::kApnsKey)});
+  if (!facts) return std::move(facts).error().with_context(apns.certificate_file);
+  if (auto topic = crypto::push_topic(chain); !topic) return std::move(topic).error().with_context(apns.certificate_file);
+  const int64_t now = base::system_clock().unix_seconds();
+  if (facts->not_after < now + kPushCertificateSoon)
+    loaded.doubts.push_back(apns.certificate_file + (facts->not_after < now ? ": ended " : ": ends ") +
+                            base::date(facts->not_after) + "; without it phones hear of new mail only when they ask");
+  return {};
+}
+
 Result<void> read_files(Loaded& loaded, int folder) {
   const roles::Config& c = loaded.config;
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kAcmeCa, c.acme.ca_file, Guarded::No));
@@ -235,6 +258,7 @@ Result<void> read_files(Loaded& loaded, int folder) {
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kSmartHostCa, c.mta.smart_host.ca_file, Guarded::No));
   BZ_TRY_VOID(read_into(loaded, folder, secrets::kDnsConfig, c.mta.dns_config_file, Guarded::No));
   BZ_TRY_VOID(read_inner(loaded, folder));
+  BZ_TRY_VOID(read_apns(loaded, folder));
   for (const roles::DirectoryConfig& d : c.directories) {
     BZ_TRY_VOID(read_into(loaded, folder, secrets::directory_password(d.name), d.bind_password_file, Guarded::Yes));
     BZ_TRY_VOID(read_into(loaded, folder, secrets::directory_ca(d.name), d.ca_file, Guarded::No));

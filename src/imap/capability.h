@@ -42,6 +42,15 @@ inline std::string with_literals(std::string_view capabilities, Literals literal
   return out;
 }
 
+// Apple's push. iPhones look for it before login, too.
+inline constexpr std::string_view kApplePush = "XAPPLEPUSHSERVICE";
+
+inline std::string capabilities_before_login(Literals literals, bool apple_push) {
+  std::string out = with_literals(kCapabilitiesBeforeLogin, literals);
+  if (apple_push) out.append(" ").append(kApplePush);
+  return out;
+}
+
 // "... APPENDLIMIT=<n>" (RFC 7889), without the word CAPABILITY.
 inline std::string capabilities_after_login(uint64_t append_limit, Literals literals = Literals::Plus) {
   return with_literals(kCapabilitiesAfterLogin, literals) + " APPENDLIMIT=" + std::to_string(append_limit);

@@ -198,12 +198,20 @@ struct SetLanguage {                // RFC 5255 section 3.2
   std::vector<std::string> ranges;  // in order of preference; none: which languages are there?
 };
 
+struct ApplePush {  // XAPPLEPUSHSERVICE: Apple's, no RFC
+  uint32_t version = 0;
+  std::string account_id;    // what the device calls the account: letters, digits, "-", ".", "_"
+  std::string device_token;  // hex, in lower case
+  std::string subtopic;
+  std::vector<std::string> mailboxes;  // version 2; before, it is INBOX that is meant
+};
+
 using Command =
     std::variant<Capability, Noop, Logout, Id, StartTls, Authenticate, Login, Select, Create, Delete, Rename, Subscribe,
                  Unsubscribe, Status, List, Lsub, Namespace, Idle, Done, Enable, Check, Close, Unselect, Expunge, Search,
                  Fetch, Store, Copy, Move, Sort, Thread, ResetKey, GenUrlAuth, UrlFetch, Compress, UidBatches, SetLanguage,
                  GetQuota, GetQuotaRoot, SetQuota, GetMetadata, SetMetadata, Notify, CancelUpdate, MultiSearch, SetAcl,
-                 DeleteAcl, GetAcl, ListRights, MyRights>;
+                 DeleteAcl, GetAcl, ListRights, MyRights, ApplePush>;
 
 std::string_view name(const Command& command);  // "UID FETCH" is "FETCH"; for logs
 

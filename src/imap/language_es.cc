@@ -55,6 +55,7 @@ constexpr Text kTexts[] = {
     {"Still here", "Sigo aquí"},
     // mailboxes
     {"No such mailbox", "No existe ese buzón"},
+    {"Only mail is pushed from here", "Desde aquí solo se avisa del correo"},
     {"The mailbox is gone", "El buzón ya no existe"},
     {"Mailbox exists already", "Ese buzón ya existe"},
     {"The mailbox is read-only", "El buzón es de solo lectura"},

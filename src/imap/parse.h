@@ -13,9 +13,10 @@ inline constexpr size_t kMaxFetchItems = 256, kMaxHeaderFields = 256, kMaxPartDe
 inline constexpr size_t kMaxKeyword = 100;  // 59 keywords fit into a line of a response
 inline constexpr size_t kMaxUrls = 256;     // of GENURLAUTH or URLFETCH
 inline constexpr size_t kMaxLanguages = 32;
-inline constexpr size_t kMaxEntries = 100;    // of GETMETADATA and SETMETADATA
-inline constexpr size_t kMaxResources = 16;   // of SETQUOTA
-inline constexpr size_t kMaxCancelled = 256;  // tags of CANCELUPDATE
+inline constexpr size_t kMaxEntries = 100;                       // of GETMETADATA and SETMETADATA
+inline constexpr size_t kMaxResources = 16;                      // of SETQUOTA
+inline constexpr size_t kMaxCancelled = 256;                     // tags of CANCELUPDATE
+inline constexpr size_t kMaxPushKeys = 20, kMaxPushNames = 256;  // of XAPPLEPUSHSERVICE
 inline constexpr size_t kMaxIdFields = 30, kMaxPatterns = 256, kMaxFlags = 256;
 
 class Parse {
@@ -77,6 +78,7 @@ Read read_setmetadata(Parse& p);
 // entries = entry / "(" entry *(SP entry) ")" (RFC 5464 section 5)
 bool metadata_entries(Parse& p, std::vector<std::string>& entries);
 Read read_setacl(Parse& p);
+Read read_apple_push(Parse& p);
 Read read_getquota(Parse& p);
 Read read_setquota(Parse& p);
 // section = "[" [section-spec] "]" (section 9)

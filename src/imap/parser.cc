@@ -76,6 +76,7 @@ constexpr Entry kCommands[] = {
     {"UNSELECT", plain<Unselect>},
     {"UNSUBSCRIBE", detail::read_mailbox_command<Unsubscribe>},
     {"URLFETCH", detail::read_urlfetch},
+    {"XAPPLEPUSHSERVICE", detail::read_apple_push},
     {"XLIST", detail::read_xlist},
 };
 constexpr Entry kUidCommands[] = {
@@ -140,13 +141,23 @@ ParsedCommand parse_command(std::string_view text, bool utf8) {
 
 std::string_view name(const Command& command) {
   static constexpr std::array<std::string_view, std::variant_size_v<Command>> kNames = {
-      "CAPABILITY",  "NOOP",        "LOGOUT",   "ID",           "STARTTLS",    "AUTHENTICATE", "LOGIN",        "SELECT",
-      "CREATE",      "DELETE",      "RENAME",   "SUBSCRIBE",    "UNSUBSCRIBE", "STATUS",       "LIST",         "LSUB",
-      "NAMESPACE",   "IDLE",        "DONE",     "ENABLE",       "CHECK",       "CLOSE",        "UNSELECT",     "EXPUNGE",
-      "SEARCH",      "FETCH",       "STORE",    "COPY",         "MOVE",        "SORT",         "THREAD",       "RESETKEY",
-      "GENURLAUTH",  "URLFETCH",    "COMPRESS", "UIDBATCHES",   "LANGUAGE",    "GETQUOTA",     "GETQUOTAROOT", "SETQUOTA",
-      "GETMETADATA", "SETMETADATA", "NOTIFY",   "CANCELUPDATE", "ESEARCH",     "SETACL",       "DELETEACL",    "GETACL",
-      "LISTRIGHTS",  "MYRIGHTS"};
+      "CAPABILITY",  "NOOP",         "LOGOUT",
+      "ID",          "STARTTLS",     "AUTHENTICATE",
+      "LOGIN",       "SELECT",       "CREATE",
+      "DELETE",      "RENAME",       "SUBSCRIBE",
+      "UNSUBSCRIBE", "STATUS",       "LIST",
+      "LSUB",        "NAMESPACE",    "IDLE",
+      "DONE",        "ENABLE",       "CHECK",
+      "CLOSE",       "UNSELECT",     "EXPUNGE",
+      "SEARCH",      "FETCH",        "STORE",
+      "COPY",        "MOVE",         "SORT",
+      "THREAD",      "RESETKEY",     "GENURLAUTH",
+      "URLFETCH",    "COMPRESS",     "UIDBATCHES",
+      "LANGUAGE",    "GETQUOTA",     "GETQUOTAROOT",
+      "SETQUOTA",    "GETMETADATA",  "SETMETADATA",
+      "NOTIFY",      "CANCELUPDATE", "ESEARCH",
+      "SETACL",      "DELETEACL",    "GETACL",
+      "LISTRIGHTS",  "MYRIGHTS",     "XAPPLEPUSHSERVICE"};
   return kNames[command.index()];
 }
 

@@ -95,6 +95,46 @@ TEST(SequenceSet, partial_ranges_count_from_either_end) {
   EXPECT_TRUE((PartialRange{10, 12, true}).of(results).empty());
   EXPECT_TRUE((PartialRange{1, 4294967295, true}).of({}).empty());
 }
+TEST(Parser, apple_push_takes_its_pairs_in_any_order) {
+  const std::string token(64, 'a'), head = "a XAPPLEPUSHSERVICE ";
+  const auto read = [](const std::string& text) {
+    ParsedCommand parsed = parse_command(text);
+    ApplePush refused;
+    refused.version = 999;
+    return parsed.command() ? std::get<ApplePush>(*parsed.command()) : refused;
+  };
+  const ApplePush usual =
+      read(head + "aps-version 2 aps-account-id 0715A26B-CA09 aps-device-token " + std::string(64, 'A') +
+           " aps-subtopic com.apple.mobilemail mailboxes (INBOX \"Sent Mail\" &AOk-t&AOk-)");
+  EXPECT_EQ(usual.version, 2u);
+  EXPECT_EQ(usual.account_id, "0715A26B-CA09");
+  EXPECT_EQ(usual.device_token, token);
+  EXPECT_EQ(usual.subtopic, "com.apple.mobilemail");
+  EXPECT_EQ(usual.mailboxes, (std::vector<std::string>{"INBOX", "Sent Mail", "\xC3\xA9t\xC3\xA9"}));
+  const ApplePush odd = read("a xapplepushservice mailboxes (inbox) \"APS-Device-Token\" {64}\r\n" + token +
+                             " x-new (a (b) \"c\") x-other y aps-subtopic s aps-version \"1\" aps-account-id X");
+  EXPECT_EQ(odd.version, 1u);
+  EXPECT_EQ(odd.mailboxes, std::vector<std::string>{"INBOX"});
+  const std::string good = "aps-account-id X aps-device-token " + token + " aps-subtopic s";
+  EXPECT_EQ(read(head + "aps-version 2 mailboxes () " + good).mailboxes.size(), 0u);
+  EXPECT_EQ(read(head + "aps-version 1 " + good).version, 1u);
+  std::string many, keys;
+  for (int i = 0; i < 257; ++i) many += (i ? " m" : "m") + std::to_string(i);
+  for (int i = 0; i < 20; ++i) keys += " k v";
+  for (const std::string& bad :
+       {std::string("a XAPPLEPUSHSERVICE"), head, head + good, head + "aps-version 0 " + good,
+        head + "aps-version x " + good, head + "aps-version 2 " + good + " ", head + "aps-version 2 " + good + " k",
+        head + "aps-version 2 " + good + " mailboxes INBOX", head + "aps-version 2 " + good + " mailboxes (INBOX",
+        head + "aps-version 2 " + good + " mailboxes (" + many + ")", head + "aps-version 2 " + good + keys,
+        head + "aps-version 2 aps-account-id \"\" aps-device-token " + token + " aps-subtopic s",
+        head + "aps-version 2 aps-account-id \"a\\\"b\" aps-device-token " + token + " aps-subtopic s",
+        head + "aps-version 2 aps-account-id X aps-device-token " + token + "g0 aps-subtopic s",
+        head + "aps-version 2 aps-account-id X aps-device-token ab aps-subtopic s",
+        head + "aps-version 2 aps-account-id X aps-device-token " + std::string(202, 'a') + " aps-subtopic s",
+        head + "aps-version 2 aps-account-id " + std::string(101, 'a') + " aps-device-token " + token + " aps-subtopic s",
+        head + "aps-version 2 x " + std::string(60, '(') + std::string(60, ')') + " " + good})
+    EXPECT_EQ(read(bad).version, 999u) << bad;
+}
 TEST(Parser, refuses_wrong_syntax_by_name) {
   for (const char* text : {"a NOOP x",
                            "a  NOOP",

@@ -353,6 +353,12 @@ void my_rights_response(std::string& out, std::string_view mailbox, std::string_
   e.raw("* MYRIGHTS ").mailbox(mailbox).sp().astring(rights).crlf();
 }
 
+// Both values are quoted, which is how Apple's own server says it.
+void apple_push_response(std::string& out, uint32_t version, std::string_view topic) {
+  Encoder e(out);
+  e.raw("* XAPPLEPUSHSERVICE aps-version ").string(std::to_string(version)).raw(" aps-topic ").string(topic).crlf();
+}
+
 void metadata_response(std::string& out, std::string_view mailbox, std::span<const MetadataValue> values, bool utf8) {
   Encoder e(out, utf8);
   e.raw("* METADATA ").mailbox(mailbox).raw(" (");

@@ -125,6 +125,8 @@ void acl_response(std::string& out, std::string_view mailbox, std::span<const Ac
 void list_rights_response(std::string& out, std::string_view mailbox, std::string_view identifier,
                           std::string_view required, std::span<const std::string_view> groups, bool utf8);
 void my_rights_response(std::string& out, std::string_view mailbox, std::string_view rights, bool utf8);
+// The answer to XAPPLEPUSHSERVICE: the version that holds, and the topic on which pushes will come.
+void apple_push_response(std::string& out, uint32_t version, std::string_view topic);
 
 // RFC 5464 section 4.4. `mailbox` "": the server. Values unset are NIL; those with NUL are literal8.
 struct MetadataValue {

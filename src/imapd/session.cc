@@ -220,6 +220,7 @@ std::string Session::capabilities() const {
     words += (limit.saves_only ? " SAVELIMIT=" : " MESSAGELIMIT=") + std::to_string(limit.shown);
   if (others()) words += " ACL RIGHTS=texk LIST-MYRIGHTS";
   if (offers(imap::kRev2)) words.append(" ").append(imap::kRev2);
+  if (!config_.push_topic.empty()) words.append(" ").append(imap::kApplePush);
   return imap::without(words, hidden_);
 }
 

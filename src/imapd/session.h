@@ -66,6 +66,7 @@ struct SessionConfig {
   unsigned max_bad = 20;              // ill-formed commands in a row before BYE
   MessageLimit message_limit{};
   imap::Offer rev2 = imap::Offer::ToNamed;
+  std::string push_topic{};  // of Apple's push; empty: not offered
   // What clients known by their ID get otherwise; null: ours.
   std::shared_ptr<const imap::ClientRules> client_rules{};
   // What searches read messages with; null: on the lane. It outlives the sessions.
@@ -83,6 +84,9 @@ struct SessionStart {
   std::function<void(std::string client)> named{};    // told what the client calls itself by ID after login; may be empty
   imap::Language language = imap::Language::Default;  // chosen before login
   OtherUsers* others = nullptr;                       // null: nothing of others is shown
+  // Told what the session itself brought into a mailbox, with the token of the device that it registered for Apple's push:
+  // a phone needs no push for what it has done. May be empty.
+  std::function<void(const std::string& token, MailboxId in, uint32_t first_uid, uint32_t last_uid)> own_arrivals{};
 };
 
 struct DecodedPart;
@@ -199,6 +203,8 @@ class Session : private store::SearchProgress {
   void own_new(const store::Account& of, MailboxId in, uint32_t first_uid, uint32_t last_uid, uint64_t first_modseq,
                uint64_t last_modseq);
   const UidSet& own_new_messages() const { return own_new_; }  // of the selected mailbox, not told yet
+  // XAPPLEPUSHSERVICE: the session is this device's.
+  void pushes_to(std::string token) { push_token_ = std::move(token); }
   // EXPUNGE responses are the answer to the running command, whatever NOTIFY says.
   void answers_by_news() { answers_by_news_ = true; }
   void log_out() { logged_out_ = true; }
@@ -207,7 +213,7 @@ class Session : private store::SearchProgress {
   Task<bool> flush();
   Task<bool> flush_if_large();
   bool wants_flush() const { return broken_ || out_.size() >= config_.write_at; }  // flush_if_large() has something to do
-  uint64_t flushed() const { return flushed_; }  // octets written so far
+  uint64_t flushed() const { return flushed_; }                                    // octets written so far
   // How far the running command is; tells the client when it has not heard of it for a while (RFC 9585). False: the
   // session ends, nobody waits for the command.
   Task<bool> in_progress(uint64_t done, uint64_t goal);
@@ -284,6 +290,7 @@ class Session : private store::SearchProgress {
   UidSet untold_flags_;            // changed, and not wanted by NOTIFY
   bool answers_by_news_ = false;
   base::MonoTime next_progress_{};  // of the running command
+  std::string push_token_;          // empty: no device registered by this session
   size_t announced_keywords_ = 0;
   uint64_t told_url_key_ = 0;
   unsigned bad_in_a_row_ = 0;

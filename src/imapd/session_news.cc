@@ -33,6 +33,8 @@ void Session::set_notifier(std::unique_ptr<Notifier> notifier) {
 
 void Session::own_new(const store::Account& of, MailboxId in, uint32_t first_uid, uint32_t last_uid, uint64_t first_modseq,
                       uint64_t last_modseq) {
+  if (of.id() == account_->id() && !push_token_.empty() && start_.own_arrivals)
+    start_.own_arrivals(push_token_, in, first_uid, last_uid);
   if (selected() && selected_.account->id() == of.id() && mailbox_->info().id == in)
     own_new_.add(first_uid, last_uid);
   else if (notifier_ && of.id() == account_->id())

@@ -29,6 +29,7 @@ class World {
   SessionConfig session_config;
   std::vector<std::string> clients;  // what they call themselves after login
   OtherUsers* others = nullptr;
+  std::vector<std::string> own_arrivals;
   net::TaskGroup group{loop};
 
   World() {
@@ -93,7 +94,11 @@ class Client {
                      {},
                      [&world](std::string client) { world.clients.push_back(std::move(client)); },
                      imap::Language::Default,
-                     world.others},
+                     world.others,
+                     [&world](const std::string& token, MailboxId in, uint32_t first, uint32_t last) {
+                       world.own_arrivals.push_back(token + " " + std::to_string(in.value()) + " " + std::to_string(first) +
+                                                    "-" + std::to_string(last));
+                     }},
         world.session_config, world.clock);
     world.group.spawn(serve(session_));
     until("a0");

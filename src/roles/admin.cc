@@ -13,6 +13,7 @@ Result<void> AdminRole::prepare(RoleHost& host) {
   door_ = std::make_unique<acme::HttpDoor>(host.loop());
   renewals_ = std::make_unique<Renewals>(Shows{host, *questions_, *door_});
   staples_ = std::make_unique<Staples>(host, *questions_);
+  pushes_ = std::make_unique<Pushes>(host);
   return renewals_->prepare();
 }
 
@@ -36,9 +37,12 @@ void AdminRole::take_settings() {
   door_->listen(doors);
   renewals_->take_settings();
   staples_->take_settings();
+  pushes_->take_settings();
 }
 
-void AdminRole::peer_up(Peer& peer) { renewals_->tell(peer); }
+void AdminRole::peer_up(Peer& peer) {
+  if (peer.role() == "gateway") renewals_->tell(peer);
+}
 
 void AdminRole::supervisor_said(const wire::Done& done) { questions_->settle(done); }
 
@@ -48,6 +52,10 @@ void AdminRole::message(Peer& from, net::Message message) {
     auto done = wire::Done::decode(message.payload);
     if (done) return questions_->settle(*done);
     taken = std::move(done).error();
+  } else if (from.role() == "mailstore" && message.type == static_cast<uint8_t>(wire::Type::ApplePush)) {
+    auto order = wire::ApplePush::decode(message.payload);
+    if (order) return pushes_->take(*order);
+    taken = std::move(order).error();
   }
   log::event(log::Err, "message_refused").field("peer", from.role()).field("type", message.type).error(taken.error());
 }

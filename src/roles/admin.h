@@ -1,10 +1,11 @@
-// The role that gets certificates by ACME and OCSP responses for stapling: it connects outward by HTTPS and answers an
-// authority's visit on port 80. Its own user; it sees no mail, no password and no key but the account's and those it has
-// just made. What it gets it hands to the supervisor, which checks and writes it. Started only when the configuration asks
-// for either.
+// The role that speaks HTTPS to the outside: it gets certificates by ACME and OCSP responses for stapling, answers an
+// authority's visit on port 80, and brings the mail store's pushes to Apple. Its own user; it sees no mail, no password and
+// no key but the ACME account's, those it has just made, and that of Apple's certificate. What it gets it hands to the
+// supervisor, which checks and writes it. Started only when the configuration asks for any of these.
 #pragma once
 #include <memory>
 
+#include "roles/admin_push.h"
 #include "roles/admin_renewals.h"
 #include "roles/admin_staples.h"
 #include "roles/role.h"
@@ -29,6 +30,7 @@ class AdminRole : public Role {
   std::unique_ptr<acme::HttpDoor> door_;
   std::unique_ptr<Renewals> renewals_;
   std::unique_ptr<Staples> staples_;
+  std::unique_ptr<Pushes> pushes_;
 };
 
 }  // namespace bz::roles

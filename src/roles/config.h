@@ -206,6 +206,13 @@ struct NtlmConfig {
   bool on() const { return !helper.empty(); }
 };
 
+// Apple's push (docs/decisions/0027-apple-push.md).
+struct ApnsConfig {
+  std::string certificate_file, key_file;  // empty: no push, and no word of it
+  std::string server, ca_file;             // server: "https://HOST[:PORT]"
+  bool on() const { return !certificate_file.empty(); }
+};
+
 struct UsersConfig {
   std::string gateway, auth, mailstore, mta, egress, admin, connector, inner, ntlm;
 };
@@ -240,6 +247,7 @@ struct Config {
   OauthConfig oauth;
   KerberosConfig kerberos;
   NtlmConfig ntlm;
+  ApnsConfig apns;
   GuardConfig guard;
   MailstoreConfig mailstore;
   MtaConfig mta;
@@ -285,6 +293,8 @@ inline constexpr char kAdminHosts[] = "admin.host.";
 inline std::string of_admin_host(size_t number, std::string_view what) {
   return kAdminHosts + std::to_string(number) + "." + std::string(what);
 }
+inline constexpr char kApnsCertificate[] = "apns.certificate";         // mailstore, admin: without the key it is no secret
+inline constexpr char kApnsKey[] = "apns.key", kApnsCa[] = "apns.ca";  // admin
 }  // namespace secrets
 // Name of a listener of HTTP-01 in a ListenerFd message to admin.
 inline std::string acme_door(size_t number) { return "acme.http." + std::to_string(number); }

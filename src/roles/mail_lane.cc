@@ -19,7 +19,9 @@ MailLane::~MailLane() { stop(); }
 
 void MailLane::run() {
   tasks_ = std::make_unique<net::TaskGroup>(loop_);
+  push_timer_ = std::make_unique<net::Loop::Timer>(loop_, [this] { push_due(); });
   loop_.run();
+  push_timer_.reset();
   tasks_->cancel();
   running_.clear();
   slots_.clear();
@@ -51,6 +53,7 @@ Task<Result<MailLane::AccountPtr>> MailLane::account(AccountId id) {
     co_return slot.account;
   }
   slot.account.reset();
+  slot.arrivals.reset();
   if (slot.opening) {
     base::Completion<AccountPtr> opened;
     slot.waiting.push_back(opened.promise());
@@ -63,6 +66,7 @@ Task<Result<MailLane::AccountPtr>> MailLane::account(AccountId id) {
   Slot& now = slots_[id];
   now.opening = false;
   if (opened) now.account = *opened;
+  if (opened && send_push_) now.arrivals = watch_arrivals(*opened);
   auto waiting = std::exchange(now.waiting, {});
   account_count_ = slots_.size();
   for (auto& promise : waiting) promise.set(opened);
@@ -215,6 +219,9 @@ Task<void> MailLane::run_imap(ImapLeg leg) {
       .field("account", leg.account_name)
       .field("device", leg.device);
   leg.start.others = others_;
+  leg.start.own_arrivals = [this, id = leg.account](const std::string& token, MailboxId in, uint32_t first, uint32_t last) {
+    pushes_.own(id, token, in, first, last);
+  };
   imapd::Session session(std::move(stream), std::move(*opened), std::move(leg.start), config_.imap, base::system_clock());
   Registration registered(*this, leg.account, leg.device, std::move(address),
                           [&session](const std::string& reason) { session.stop(reason); });

@@ -18,6 +18,7 @@
 #include "imapd/session.h"
 #include "net/loop.h"
 #include "pop3d/session.h"
+#include "roles/push_gatherer.h"
 #include "store/account.h"
 
 namespace bz::roles {
@@ -54,6 +55,9 @@ struct Pop3Leg {
   pop3d::SessionStart start;  // without the lock
 };
 
+// On the lane: a push to Apple is due. Must not wait.
+using SendPush = std::function<void(PushOrder)>;
+
 class MailLane {
  public:
   MailLane(kv::Store& store, MailLaneConfig config, AskFacts ask_facts);
@@ -75,6 +79,9 @@ class MailLane {
   template <class T>
   base::Completion<T> call(base::Executor& home, std::function<Task<Result<T>>()> work);  // (any)
 
+  // Main thread, before anything else is asked of the lane. Pushes are made while config.imap.push_topic is set.
+  void set_push(SendPush send) { send_push_ = std::move(send); }
+
   Task<Result<std::shared_ptr<store::Account>>> account(AccountId id);
   void start_imap(ImapLeg leg);
   void start_pop3(Pop3Leg leg);
@@ -84,6 +91,8 @@ class MailLane {
   void end_sessions(AccountId account, const std::string& device, const std::string& reason);
   void end_all(const std::string& reason);
   Task<Result<bool>> purge(AccountId account);
+  // The device does not want pushes any more; `before` as in store::Account::forget_push().
+  Task<void> forget_push(AccountId account, std::string token, int64_t before);
 
  private:
   using AccountPtr = std::shared_ptr<store::Account>;
@@ -92,6 +101,7 @@ class MailLane {
     bool opening = false;
     std::vector<base::Completion<AccountPtr>::Promise> waiting;  // for `opening`
     uint64_t used = 0;                                           // turn of the last use
+    store::Mailbox::Subscription arrivals;                       // for Apple's push
     AccountFacts facts;
     base::MonoTime asked{};  // when the facts were asked for
     unsigned sessions = 0;
@@ -119,6 +129,11 @@ class MailLane {
   };
   pop3d::MaildropLock lock_maildrop(AccountId account);  // null: a session has it
   Task<pop3d::MaildropLock> take_maildrop(AccountId account, SessionId sid);
+  // mail_lane_push.cc
+  store::Mailbox::Subscription watch_arrivals(const AccountPtr& account);
+  void on_arrival(const store::Account& account, MailboxId mailbox, uint32_t first_uid, uint32_t last_uid);
+  void arm_push(base::MonoTime at);
+  void push_due();
   static Task<void> refuse(std::unique_ptr<net::Stream> stream, std::string line);
 
   kv::Store& store_;
@@ -131,6 +146,10 @@ class MailLane {
   std::list<Running> running_;
   std::map<AccountId, Maildrop> maildrops_in_use_;  // by POP3, one session each
   uint64_t turn_ = 0;
+  SendPush send_push_;
+  PushGatherer pushes_;
+  std::unique_ptr<net::Loop::Timer> push_timer_;
+  std::optional<base::MonoTime> push_armed_;
   std::unique_ptr<net::TaskGroup> tasks_;
   std::thread thread_;
 };

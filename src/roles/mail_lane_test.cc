@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <mutex>
 
 #include "kv/memory.h"
 #include "roles/blocking_client_for_test.h"
@@ -37,6 +38,10 @@ class Lanes : public ::testing::Test {
           ferry.send(AccountFacts{"user" + std::to_string(id.value()), 0, message_quota.load(), 0});
         return done;
       }));
+      lanes.back()->set_push([this](PushOrder order) {
+        const std::lock_guard lock(pushed_mutex);
+        pushed.push_back(std::move(order));
+      });
       accounts.push_back(std::make_unique<LaneAccounts>(lanes, lanes.back()->loop(), ask_recipient));
     }
   }
@@ -91,6 +96,12 @@ class Lanes : public ::testing::Test {
   }
   MailLaneConfig config;
   std::atomic<uint64_t> message_quota{0};  // of everybody, as the directory says
+  std::vector<PushOrder> pushes() {
+    const std::lock_guard lock(pushed_mutex);
+    return pushed;
+  }
+  std::mutex pushed_mutex;
+  std::vector<PushOrder> pushed;
   std::unique_ptr<kv::MemoryStore> store;
   MailLanes lanes;
   std::vector<std::unique_ptr<LaneAccounts>> accounts;
@@ -260,6 +271,43 @@ TEST_F(Lanes, an_account_has_only_so_many_sessions_from_one_address) {
   MailLane& lane = lane_of(lanes, AccountId(1));
   while (lane.sessions() > 7) std::this_thread::yield();
   auto again = session(1, "2001:db8::5");
+}
+
+TEST_F(Lanes, a_device_that_registered_for_push_is_told_of_deliveries_until_it_is_gone) {
+  const auto deliver = [&](int number, int account) {
+    auto queue = mta(0);
+    queue->say("LHLO mta\r\nMAIL FROM:<b@x> XBZQID=P" + std::to_string(number) +
+               "\r\nRCPT TO:<u@x> XBZACCT=" + std::to_string(account) + "\r\nDATA\r\nS: 1\r\n\r\nx\r\n.\r\nQUIT\r\n");
+    EXPECT_NE(queue->hear("").find("Delivered"), std::string::npos);
+  };
+  const std::string token(64, 'a');
+  const auto registers = [&](uint64_t account) {
+    auto phone = imap(account, "a");
+    phone->hear("\r\n");
+    phone->say("b XAPPLEPUSHSERVICE aps-version 2 aps-account-id ID aps-device-token " + token +
+               " aps-subtopic com.apple.mobilemail mailboxes (INBOX)\r\nc LOGOUT\r\n");
+    return phone->hear("");
+  };
+  EXPECT_NE(registers(1).find("b BAD"), std::string::npos) << "no topic, no push";
+  config.imap.push_topic = "com.apple.mail.x";
+  for (auto& lane : lanes) lane->post([this, lane = lane.get()] { lane->set_config(config); });
+  for (uint64_t account : {1, 2}) EXPECT_NE(registers(account).find("b OK"), std::string::npos);
+  for (int i = 0; i < 5; ++i) deliver(i, 1);
+  while (pushes().empty()) std::this_thread::yield();
+  EXPECT_EQ(pushes(), (std::vector<PushOrder>{{AccountId(1), token, "ID"}})) << "five are one";
+  MailLane& lane = lane_of(lanes, AccountId(2));
+  lane.post([&lane, token] { lane.spawn(lane.forget_push(AccountId(2), token, -1)); });
+  deliver(5, 2);  // of the same lane, behind it
+  deliver(6, 3);
+  EXPECT_NE(registers(4).find("b OK"), std::string::npos);
+  deliver(7, 4);
+  const auto told = [&](uint64_t account) {
+    const auto all = pushes();
+    return std::any_of(all.begin(), all.end(), [&](const PushOrder& order) { return order.account == AccountId(account); });
+  };
+  while (!told(4)) std::this_thread::yield();
+  EXPECT_FALSE(told(2)) << "it has gone";
+  EXPECT_FALSE(told(3)) << "it never asked";
 }
 
 TEST_F(Lanes, many_accounts_are_opened_and_let_go) {

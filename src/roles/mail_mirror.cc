@@ -177,6 +177,12 @@ class MirrorAccount final : public store::Account, public std::enable_shared_fro
   Task<Result<bool>> url_is_signed(MailboxId, std::string, std::string) override { co_return not_here(); }
   Task<Result<void>> reset_url_keys(std::optional<MailboxId>) override { co_return not_here(); }
 
+  // Phones register with their own account.
+  const std::vector<store::PushDevice>& push_devices() const override { return no_devices_; }
+  Task<Result<void>> register_push(store::PushDevice) override { co_return not_here(); }
+  Task<Result<void>> forget_push(std::string, int64_t) override { co_return not_here(); }
+  store::Mailbox::Subscription subscribe_arrivals(store::OnArrival) override { return {}; }
+
   Task<Result<std::shared_ptr<const mime::ParsedMessage>>> record(EmailId email) override;
   Task<Result<std::vector<std::string>>> stored_records(std::vector<EmailId> emails) override;
   Task<Result<std::string>> read(EmailId email, uint64_t offset, uint64_t length) override;
@@ -201,6 +207,7 @@ class MirrorAccount final : public store::Account, public std::enable_shared_fro
   MailLane& there_;
   base::Executor& home_;
   const AccountId id_;
+  const std::vector<store::PushDevice> no_devices_;
   FarPtr far_;
   std::string name_;
   store::AccountConfig config_;

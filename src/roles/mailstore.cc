@@ -7,9 +7,11 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "crypto/push_certificate.h"
 #include "imap/capability.h"
 #include "pop3/capability.h"
 #include "roles/mailstore_verify.h"
+#include "roles/managed.h"
 
 namespace bz::roles {
 namespace {
@@ -24,7 +26,17 @@ imap::Literals literals(const Config& config) {
   return config.mailstore.imap_literal_minus ? imap::Literals::Minus : imap::Literals::Plus;
 }
 
-MailLaneConfig lane_config(const Config& config, store::TextSearch* text_search) {
+// The supervisor has looked at the certificate before it was given to us.
+std::string push_topic_of(const RoleHost& host) {
+  if (!wants_push(host.config())) return {};
+  auto topic = crypto::push_topic(host.secret(secrets::kApnsCertificate).reveal());
+  if (topic) return std::move(*topic);
+  log::event(log::Err, "push_off").error(topic.error());
+  return {};
+}
+
+MailLaneConfig lane_config(const RoleHost& host, store::TextSearch* text_search) {
+  const Config& config = host.config();
   MailLaneConfig lane;
   lane.imap.text_search = text_search;
   lane.account.append_limit = config.mailstore.append_limit;
@@ -42,6 +54,7 @@ MailLaneConfig lane_config(const Config& config, store::TextSearch* text_search)
   lane.imap.message_limit = {config.mailstore.message_limit, config.mailstore.message_limit_enforced,
                              config.mailstore.message_limit_saves_only};
   lane.imap.rev2 = config.mailstore.imap4rev2;
+  lane.imap.push_topic = push_topic_of(host);
   lane.imap.client_rules = std::make_shared<const imap::ClientRules>(config.clients, config.mailstore.client_rules);
   lane.pop3.idle_timeout = config.mailstore.pop3_idle_time;
   lane.pop3_take_over = config.mailstore.pop3_take_over;
@@ -92,8 +105,9 @@ Result<void> MailstoreRole::prepare(RoleHost& host) {
   const unsigned lanes = config.lanes != 0 ? config.lanes : std::max(1u, std::thread::hardware_concurrency());
   for (unsigned i = 0; i < lanes; ++i) {
     lanes_.push_back(
-        std::make_unique<MailLane>(*store_, lane_config(host.config(), text_search_.get()),
+        std::make_unique<MailLane>(*store_, lane_config(host, text_search_.get()),
                                    [this](base::Executor& home, AccountId account) { return ask_facts(home, account); }));
+    lanes_.back()->set_push([this](PushOrder order) { push(std::move(order)); });
     auto ask = [this](base::Executor& home, smtp::Address address) { return ask_recipient(home, std::move(address)); };
     lane_accounts_.push_back(std::make_unique<LaneAccounts>(lanes_, lanes_.back()->loop(), std::move(ask)));
   }
@@ -115,13 +129,13 @@ Task<Result<void>> MailstoreRole::start(RoleHost& host) {
 Result<void> MailstoreRole::reload(RoleHost& host) {
   upkeep_->reload();
   for (auto& lane : lanes_)
-    lane->post([lane = lane.get(), config = lane_config(host.config(), text_search_.get())] { lane->set_config(config); });
+    lane->post([lane = lane.get(), config = lane_config(host, text_search_.get())] { lane->set_config(config); });
   return {};
 }
 
 wire::Hello MailstoreRole::hello(const RoleHost& host) const {
   wire::Hello hello = Role::hello(host);
-  const std::string before_login = imap::with_literals(imap::kCapabilitiesBeforeLogin, literals(host.config()));
+  const std::string before_login = imap::capabilities_before_login(literals(host.config()), wants_push(host.config()));
   for (auto word : base::split(before_login, ' ')) hello.capabilities.emplace_back(word);
   for (auto line : pop3::kCapabilities) hello.capabilities_pop3.emplace_back(line);
   return hello;
@@ -155,6 +169,10 @@ void MailstoreRole::message(Peer& from, net::Message message) {
     auto changed = wire::EndSessions::decode(message.payload);
     if (changed) return on_account_changed(AccountId(changed->account_id));
     taken = changed.error();
+  } else if (from.role() == "admin" && type == wire::Type::ApplePushGone) {
+    auto gone = wire::ApplePushGone::decode(message.payload);
+    if (gone) return on_push_gone(std::move(*gone));
+    taken = gone.error();
   } else if (from.role() == "auth") {
     taken = directory_->on_message(message.type, message.payload);
     if (taken) return;
@@ -193,6 +211,28 @@ void MailstoreRole::on_account_info(const wire::AccountInfo& info) {
   if (asked.empty()) return;
   if (info.kind != 1) return asked.mapped()->send(fail(Errc::NotFound, "no such account"));
   asked.mapped()->send(AccountFacts{info.account, info.quota_bytes, info.quota_messages, info.quota_mailboxes});
+}
+
+// --- Apple's push, whose client is role admin
+
+// On any lane. Only a hint: where it cannot be passed on now, it is dropped, and the phone asks by itself some day.
+void MailstoreRole::push(PushOrder order) {
+  host_->loop().post([this, order = std::move(order)] {
+    Peer* admin = host_->peer("admin");
+    Result<void> sent = fail(Errc::Unavailable, "admin is not there");
+    if (admin)
+      sent = admin->send(wire::Type::ApplePush, wire::ApplePush{order.account.value(), order.token, order.apple_account});
+    if (!sent) log::event(log::Info, "push_dropped").field("account", order.account.value()).error(sent.error());
+  });
+}
+
+void MailstoreRole::on_push_gone(wire::ApplePushGone gone) {
+  const AccountId account(gone.account_id);
+  if (!account.is_set()) return;
+  MailLane& lane = lane_of(lanes_, account);
+  const int64_t before = gone.since == 0 ? -1 : static_cast<int64_t>(gone.since / 1000);
+  lane.post(
+      [&lane, account, token = std::move(gone.token), before] { lane.spawn(lane.forget_push(account, token, before)); });
 }
 
 // --- recipients of an LMTP client that is not mta

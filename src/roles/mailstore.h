@@ -51,6 +51,8 @@ class MailstoreRole : public Role {
   std::vector<std::string> pop3_mechanisms(uint16_t port) const;
   void place_lmtp(const wire::Handoff& handoff, std::string rest, net::OwnedFd fd, bool from_mta);
   base::Completion<queue::RecipientVerdict> ask_recipient(base::Executor& home, smtp::Address address);  // (any)
+  void push(PushOrder order);
+  void on_push_gone(wire::ApplePushGone gone);
   void on_account_changed(AccountId account);
   void on_end_sessions(const wire::EndSessions& order, bool purge);
   Task<void> verify(ControlCall call);

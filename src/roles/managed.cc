@@ -21,6 +21,8 @@ std::vector<Managed> managed_certificates(const Config& config) {
   return out;
 }
 
-bool wants_admin(const Config& config) { return config.acme.on() || config.tls.ocsp_auto; }
+bool wants_push(const Config& config) { return config.apns.on() && config.inner.connect.empty(); }
+
+bool wants_admin(const Config& config) { return config.acme.on() || config.tls.ocsp_auto || wants_push(config); }
 
 }  // namespace bz::roles

@@ -18,6 +18,8 @@ struct Managed {
   std::string chain_secret, staple_secret;  // among roles::secrets, as admin gets them
 };
 std::vector<Managed> managed_certificates(const Config& config);
+// This host's mail store has news for Apple's push service.
+bool wants_push(const Config& config);
 // There is something to do for role admin.
 bool wants_admin(const Config& config);
 

@@ -82,6 +82,9 @@ Task<Result<void>> AccountImpl::load_existing(std::string_view account_record) {
   auto loading = load_mailboxes();
   auto loaded = co_await std::move(loading);
   BZ_CO_TRY_VOID(std::move(loaded));
+  auto devices = load_push_devices();
+  loaded = co_await std::move(devices);
+  BZ_CO_TRY_VOID(std::move(loaded));
   auto dropping = drop_staged();
   auto dropped = co_await std::move(dropping);
   co_return std::move(dropped);
@@ -209,6 +212,7 @@ void AccountImpl::put_mailbox(Tx& tx, const State& state, const MailboxInfo& inf
 }
 
 void AccountImpl::publish(State& state, const MailboxInfo& info) {
+  const uint32_t first_new = state.info.uid_next;
   state.info = info;
   if (auto mailbox = state.loaded.lock()) {
     MailboxWriter writer(*mailbox);
@@ -220,6 +224,7 @@ void AccountImpl::publish(State& state, const MailboxInfo& info) {
   auto subscribers = message_subscribers_;
   for (const auto& weak : subscribers)
     if (auto callback = weak.lock()) (*callback)(published);
+  if (published.uid_next > first_new) tell_arrivals(published.id, first_new, published.uid_next - 1);
 }
 
 Mailbox::Subscription AccountImpl::subscribe_messages(OnMessages on_change) {

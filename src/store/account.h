@@ -18,6 +18,7 @@
 #include "kv/partition.h"
 #include "mime/record.h"
 #include "store/mailbox.h"
+#include "store/push.h"
 
 namespace bz::store {
 
@@ -142,6 +143,12 @@ class Account {
   // --- who else may do what (RFC 4314) --- MailboxInfo::acl has it. It follows its mailbox and goes with it; a new mailbox
   // begins with that of its nearest parent. Nothing here asks for rights: callers do. Limit: too many entries.
   virtual Task<Result<void>> change_acl(MailboxId mailbox, AclChange change) = 0;
+  // --- Apple's push (push.h) ---
+  virtual const std::vector<PushDevice>& push_devices() const = 0;  // the one renewed last stands last
+  virtual Task<Result<void>> register_push(PushDevice device) = 0;  // replaces its older self. TooLarge, Limit
+  // All registrations of the token; `before`: only those renewed until then, Unix seconds (-1: whenever).
+  virtual Task<Result<void>> forget_push(std::string token, int64_t before) = 0;
+  virtual Mailbox::Subscription subscribe_arrivals(OnArrival on_arrival) = 0;
 
   // --- messages ---
   virtual std::unique_ptr<Appender> begin_append() = 0;

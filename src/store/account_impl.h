@@ -56,6 +56,11 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   Mailbox::Subscription subscribe_annotations(AnnotationListener listener) override;
   Task<Result<void>> change_acl(MailboxId mailbox, AclChange change) override;
 
+  const std::vector<PushDevice>& push_devices() const override { return push_devices_; }
+  Task<Result<void>> register_push(PushDevice device) override;
+  Task<Result<void>> forget_push(std::string token, int64_t before) override;
+  Mailbox::Subscription subscribe_arrivals(OnArrival on_arrival) override;
+
   std::unique_ptr<Appender> begin_append() override;
   Task<Result<std::unique_ptr<ReadyMessage>>> complete(std::unique_ptr<Appender> message) override;
   Task<Result<std::vector<Appended>>> append(MailboxId to, std::vector<NewMessage> messages) override;
@@ -185,6 +190,12 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
 
   // acl.cc
   Task<Result<bool>> do_change_acl(MailboxId mailbox, AclChange change);
+  // push.cc
+  Task<Result<void>> load_push_devices();
+  Task<Result<bool>> do_register_push(PushDevice device);
+  Task<Result<bool>> do_forget_push(std::string token, int64_t before);
+  Task<Result<bool>> write_push_devices(std::vector<PushDevice> devices);
+  void tell_arrivals(MailboxId mailbox, uint32_t first_uid, uint32_t last_uid);
 
   // incoming.cc
   Task<Result<std::unique_ptr<Prepared>>> prepare(std::unique_ptr<Appender> message, std::string prefix);
@@ -247,6 +258,8 @@ class AccountImpl final : public Account, public std::enable_shared_from_this<Ac
   std::vector<std::weak_ptr<std::function<void()>>> tree_subscribers_;
   std::vector<std::weak_ptr<AnnotationListener>> annotation_listeners_;
   std::vector<std::weak_ptr<OnMessages>> message_subscribers_;
+  std::vector<PushDevice> push_devices_;
+  std::vector<std::weak_ptr<OnArrival>> arrival_subscribers_;
   std::optional<Folder> folder_;
   Records records_;
   uint64_t staged_ = 0;

@@ -490,6 +490,41 @@ Result<Acl> decode_acl(std::string_view bytes) {
   return acl;
 }
 
+std::string encode_push_devices(const std::vector<PushDevice>& devices) {
+  std::string out = begin();
+  base::put_varint(out, devices.size());
+  for (const PushDevice& device : devices) {
+    base::put_bytes(out, device.account_id);
+    base::put_bytes(out, device.token);
+    base::put_bytes(out, device.subtopic);
+    put_signed(out, device.renewed);
+    base::put_varint(out, device.mailboxes.size());
+    for (MailboxId mailbox : device.mailboxes) base::put_varint(out, mailbox.value());
+  }
+  return out;
+}
+Result<std::vector<PushDevice>> decode_push_devices(std::string_view bytes) {
+  Reader in(bytes);
+  BZ_TRY_VOID(check_version(in, "push devices"));
+  std::vector<PushDevice> devices;
+  const uint64_t count = in.varint();
+  if (count > kMaxPushDevices) in.fail();
+  for (uint64_t i = 0; i < count && in.ok(); ++i) {
+    PushDevice device;
+    device.account_id = in.bytes();
+    device.token = in.bytes();
+    device.subtopic = in.bytes();
+    device.renewed = signed_of(in);
+    const uint64_t mailboxes = in.varint();
+    if (mailboxes > kMaxPushMailboxes) in.fail();
+    for (uint64_t m = 0; m < mailboxes && in.ok(); ++m) device.mailboxes.push_back(MailboxId(u32_of(in)));
+    if (!fits(device)) in.fail();
+    devices.push_back(std::move(device));
+  }
+  if (!in.finished() || devices.empty()) return corrupt("push devices");
+  return devices;
+}
+
 std::string Mark::encode() const {
   std::string out = begin();
   base::put_u8(out, static_cast<uint8_t>(by));

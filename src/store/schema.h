@@ -2,8 +2,8 @@
 // state. Every record begins with its version (1; pages and changes 2, and 1 is read); decode() refuses others with
 // Unsupported, and anything that does not fit its form with Corrupt.
 //
-// Who writes what: commands write A, M, K, D, R, I, S, U, Y, N, L, one batch each; the fold (fold.h) alone writes P, C, F
-// and deletes R and D. So both can be in flight at the same time.
+// Who writes what: commands write A, M, K, D, R, I, S, U, Y, N, L, X, one batch each; the fold (fold.h) alone writes P, C,
+// F and deletes R and D. So both can be in flight at the same time.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -28,7 +28,7 @@ inline constexpr size_t kHeadBytes = 16 << 10;    // longest header that is kept
 inline constexpr size_t kChangeRanges = 6000;     // of one D record: 10 bytes each at worst
 
 namespace key {
-inline constexpr std::string_view kAccount = "A", kFold = "F";
+inline constexpr std::string_view kAccount = "A", kFold = "F", kPushDevices = "X";
 std::string mailbox(MailboxId id);
 std::string keywords(MailboxId id);
 std::string page(MailboxId id, uint32_t page);
@@ -145,6 +145,9 @@ Result<Annotations> decode_annotations(std::string_view bytes);
 // L: the access control list of a mailbox. Nobody but the owner: no record.
 std::string encode_acl(const Acl& acl);
 Result<Acl> decode_acl(std::string_view bytes);
+// X: the devices that want Apple's push. None: no record.
+std::string encode_push_devices(const std::vector<PushDevice>& devices);
+Result<std::vector<PushDevice>> decode_push_devices(std::string_view bytes);
 
 // I and S: where a delivered message, or an unmatched Sent copy, went.
 struct Mark {

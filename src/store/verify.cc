@@ -30,6 +30,7 @@ class Verifier {
   Task<Result<void>> check_url_keys();
   Task<Result<void>> check_annotations();
   Task<Result<void>> check_acls();
+  Task<Result<void>> check_push_devices();
   void apply(const Change& change, key::ChangeKey at, bool partly);
   void check_mailboxes();
   void found(std::string where, std::string what) {
@@ -367,6 +368,25 @@ Task<Result<void>> Verifier::check_acls() {
   co_return Result<void>();
 }
 
+Task<Result<void>> Verifier::check_push_devices() {
+  auto scanning = scan('X');
+  auto scanned = co_await std::move(scanning);
+  BZ_CO_TRY(Items items, std::move(scanned));
+  for (const auto& item : items) {
+    auto devices = decode_push_devices(item.value);
+    if (item.key != key::kPushDevices || !devices) {
+      found("push devices",
+            devices ? "their key is malformed"
+                    : devices.error().to_string() + "; phones are not told of new mail until they register again");
+      continue;
+    }
+    for (const PushDevice& device : *devices)
+      for (MailboxId mailbox : device.mailboxes)
+        if (mailbox.value() >= account_.next_mailbox) found("push devices", box(mailbox) + " was not given out yet");
+  }
+  co_return Result<void>();
+}
+
 Task<Result<void>> Verifier::check_marks() {
   for (char letter : {'I', 'S'}) {
     auto scanning = scan(letter);
@@ -402,6 +422,9 @@ Task<Result<std::vector<Finding>>> Verifier::run() {
   BZ_CO_TRY_VOID(std::move(done));
   auto acls = check_acls();
   done = co_await std::move(acls);
+  BZ_CO_TRY_VOID(std::move(done));
+  auto devices = check_push_devices();
+  done = co_await std::move(devices);
   BZ_CO_TRY_VOID(std::move(done));
   check_mailboxes();
   co_return std::move(findings_);

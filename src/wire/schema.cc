@@ -146,6 +146,8 @@ BZ_WIRE_FIELDS(Done, kShort, &Done::id, &Done::refusal)
 BZ_WIRE_FIELDS(FileSent, kShort, &FileSent::server, &FileSent::host, &FileSent::user, &FileSent::queue_id,
                &FileSent::session_id, &FileSent::account, &FileSent::message_id, &FileSent::body_sha256, &FileSent::size,
                &FileSent::received)
+BZ_WIRE_FIELDS(ApplePush, kShort, &ApplePush::account_id, &ApplePush::token, &ApplePush::apple_account)
+BZ_WIRE_FIELDS(ApplePushGone, kShort, &ApplePushGone::account_id, &ApplePushGone::token, &ApplePushGone::since)
 BZ_WIRE_FIELDS(ControlRequest, kControl, &ControlRequest::role, &ControlRequest::arguments, &ControlRequest::input)
 BZ_WIRE_FIELDS(ControlAnswer, kControl, &ControlAnswer::exit_status, &ControlAnswer::output, &ControlAnswer::error)
 

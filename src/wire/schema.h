@@ -69,6 +69,9 @@ enum class Type : uint8_t {
   ShowChallenge = 117,  // to each gateway: TLS-ALPN-01
   // mta -> egress, 1 descriptor: a Sent copy for a mailbox on another server; over the descriptor see FileSent
   FileSent = 130,
+  // mailstore -> admin, and back when the device is gone
+  ApplePush = 132,
+  ApplePushGone = 133,
   // connector -> supervisor and back: Peer{role inside, number of the question}; the answer has a connecting socket, or
   // none
   Connect = 105,
@@ -267,6 +270,20 @@ struct FileSent {
   uint64_t size = 0;        // octets
   uint64_t received = 0;    // Unix seconds
   BZ_WIRE_RECORD(FileSent);
+};
+
+// New mail that a device wants to hear of by Apple's push. A hint: nothing waits for it.
+struct ApplePush {
+  uint64_t account_id = 0;
+  std::string token;          // of the device, hex
+  std::string apple_account;  // what the device calls the account
+  BZ_WIRE_RECORD(ApplePush);
+};
+struct ApplePushGone {
+  uint64_t account_id = 0;
+  std::string token;
+  uint64_t since = 0;  // Unix milliseconds: what registered later stays; 0: not said
+  BZ_WIRE_RECORD(ApplePushGone);
 };
 
 // The command line tool: request and answer on STATE/run/control, each with a 4-byte big-endian length before it.

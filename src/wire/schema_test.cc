@@ -58,6 +58,8 @@ TEST(Schema, golden_vectors) {
          "0172"
          "05");
   golden(AskSessions{1, 300}, "0101ac02");
+  golden(ApplePush{300, "ab", "x"}, "01ac020261620178");
+  golden(ApplePushGone{300, "ab", 5}, "01ac0202616205");
   golden(AccountSessions{1, {"d", ""}}, "010102016400");
   golden(ClientNamed{1, "d", "c"}, "010101640163");
   golden(SaslFail{1, 2, "x"}, "0101020178");

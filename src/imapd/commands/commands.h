@@ -56,6 +56,8 @@ Task<Reply> handle(Session& s, const imap::DeleteAcl& command);
 Task<Reply> handle(Session& s, const imap::GetAcl& command);
 Task<Reply> handle(Session& s, const imap::ListRights& command);
 Task<Reply> handle(Session& s, const imap::MyRights& command);
+// commands/push.cc
+Task<Reply> handle(Session& s, const imap::ApplePush& command);
 // commands/list.cc
 Task<Reply> handle(Session& s, const imap::List& command);
 Task<Reply> handle(Session& s, const imap::Lsub& command);
