@@ -15,7 +15,8 @@ from strangers import free_port, unpack
 
 class Authority:
     def __init__(self, http, tls, nonce_reject=0, reuse=0, days=90, seconds=None, ocsp="", eab=None):
-        """`nonce_reject`, `reuse`: how many of a hundred good nonces are refused, and authorizations used again."""
+        """`nonce_reject`, `reuse`: how many of a hundred good nonces are refused, and authorizations used again. Pebble makes a new one where
+        `rand.Intn(100) > reuse`, so with 0 it uses one in a hundred again: authorizations() tells."""
         tree, = unpack("pebble")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="authority-"))
         self.folder.chmod(0o755)
@@ -76,6 +77,10 @@ class Authority:
     def dns_order(self, order, **fields):
         request = urllib.request.Request(f"http://127.0.0.1:{self.dns_management}/{order}", json.dumps(fields).encode())
         urllib.request.urlopen(request, timeout=10).close()
+
+    def authorizations(self):
+        """How many it has asked a proof for so far; what is used again is not counted."""
+        return (self.folder / "log").read_text(errors="replace").count("authorizations in the db")
 
     def said(self, text):
         return text in (self.folder / "log").read_text(errors="replace")
