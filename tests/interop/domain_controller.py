@@ -100,8 +100,8 @@ def try_ntlm(mail, dc):
             assert ntlm(mail, user, PASSWORD, protocol), (user, protocol, last())
             assert last()["mech"] == "NTLM" and last()["account"] == f"{'ben' if user == 'ben' else 'ana'}@example.test", last()
     print("logins by NTLM: names with and without domain, user principal names, IMAP, POP3 and SMTP")
-    for user, password, reason in (("ana", "wrong", "NT_STATUS_"), ("nobody", PASSWORD, "nobody here"), ("out", PASSWORD, "nobody here"),
-                                   ("cleo", PASSWORD, ""), ("OTHER\\ana", PASSWORD, "not in ntlm.domains")):
+    for user, password, reason in (("ana", "wrong", "NT_STATUS_"), ("nobody", PASSWORD, "nobody here"), ("nobody@corp.test", PASSWORD, "nobody here"),
+                                   ("out", PASSWORD, "account disabled"), ("cleo", PASSWORD, "account disabled"), ("OTHER\\ana", PASSWORD, "not in ntlm.domains")):
         assert not ntlm(mail, user, password), user
         assert last()["verdict"] == "refused" and reason in last()["reason"], (user, last())
     assert ntlm(mail, "ana", PASSWORD)
@@ -150,13 +150,15 @@ def main():
         with mail:
             settings(mail, dc, keytab)
             last = lambda: mail.events("auth", "login")[-1]  # noqa: E731
-            for user in ("ana", "ana@example.test", "office@example.test", "ben"):
+            for user in ("ana", "ana@example.test", "office@example.test", "ana@corp.test", "ben"):
                 assert curl(mail, user, password=PASSWORD), (user, last())
             assert last()["account"] == "ben@example.test", "a member by a group within the group"
             assert not curl(mail, "ana", password="wrong")
-            for user in ("out", "cleo"):
+            for user in ("out", "cleo", "ana@other.test", "out@corp.test", "nobody@corp.test"):
                 assert not curl(mail, user, password=PASSWORD), user
-            print("logins by password: names, proxyAddresses, nested groups, disabled")
+            told = mail.run("directory", "test", "ana@corp.test", "--password-stdin", input=PASSWORD + "\n").stdout
+            assert "account: ana@example.test" in told and "This user can log in." in told, told
+            print("logins by password: names, user principal names, proxyAddresses, nested groups, disabled")
             for name in ("ana", "ben"):
                 assert curl(mail, f"{name}@example.test", tickets(dc, name, PASSWORD)), last()
                 assert last()["account"] == f"{name}@example.test" and last()["mech"] == "GSSAPI", last()
