@@ -10,11 +10,13 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kOdd[] = {
+const std::vector<std::string> kOdd = {
     "Subject: no body, no line end",
     "\r\nonly a body\r\n",
     "From: =?utf-8?q?=C3=A9?= <a@b.org>\r\nX-Long: " + std::string(20'000, 'x') + "\r\nTo: b@c.org\r\n\r\nlong header\r\n",
-    "Subject: \xC3\xB1and\xC3\xBA\r\nFrom: \xC3\xA9@x.org\r\n\r\nutf-8\r\n",
+    "Subject: \xC3\xB1"
+    "and\xC3\xBA\r\nFrom: \xC3\xA9"
+    "@x.org\r\n\r\nutf-8\r\n",
     "Received: by x\r\n by y\r\nSUBJECT: two\r\nsubject: three\r\nX-Own : spaced\r\n\r\nfolded\r\n",
     "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\nContent-Type: "
     "message/rfc822\r\n\r\nSubject: in\r\n\r\ntwo\r\n--b--\r\n",
@@ -37,7 +39,7 @@ struct Listing : testing::Test {
     auto message = w.account->begin_append();  // with the fields that delivery puts before it
     ASSERT_TRUE(w.run(message->write("Subject: delivered\r\n\r\nhi\r\n")).has_value());
     ASSERT_TRUE(w.run(w.account->deliver(std::move(message),
-                                         {.delivery_id = "q1", .return_path = "z@y.org", .recipient = "ana@example.org"}))
+                                         {.queue_id = "q1", .recipient = "ana@example.org", .return_path = "z@y.org"}))
                     .has_value());
     w.fill(4);
     count += 5;
