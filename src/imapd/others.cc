@@ -24,7 +24,8 @@ Task<Result<Place>> reach(Session& s, std::string name) {
   const size_t end = name.find('/', kOthersPrefix.size());
   const std::string owner = name.substr(kOthersPrefix.size(), end - kOthersPrefix.size());
   Place place{nullptr, end == std::string::npos ? std::string() : name.substr(end + 1), name.substr(0, end) + "/"};
-  place.account = s.reached(owner);
+  const std::string known_as = base::lower(owner);
+  place.account = s.reached(known_as);
   if (place.account) co_return place;
   auto asking = s.others()->identify(owner);
   auto known = co_await std::move(asking);
@@ -35,7 +36,7 @@ Task<Result<Place>> reach(Session& s, std::string name) {
   auto opened = co_await std::move(opening);
   if (!opened) co_return std::move(opened).error();
   place.account = std::move(*opened);
-  s.keep_reached(owner, place.account);
+  s.keep_reached(known_as, place.account);
   co_return place;
 }
 

@@ -148,7 +148,7 @@ Task<void> add_others(Session& s, Lister& l) {
       log::event(log::Warn, "imap_list_others").field("sid", s.id()).field("owner", owner.name).error(opened.error());
     if (!opened) continue;
     add_mailboxes_of(s, l, **opened, all);
-    s.keep_reached((*opened)->account_name(), *opened);
+    s.keep_reached(base::lower((*opened)->account_name()), *opened);
     l.others.push_back(std::move(*opened));
   }
   add_levels(l);
