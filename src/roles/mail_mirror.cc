@@ -620,7 +620,7 @@ Task<Result<std::shared_ptr<store::Account>>> open_mirror(MailLane& there, base:
   auto opening = there.call<FarPtr>(home, [&there, &home, id] { return open_there(there, home, id); });
   auto opened = co_await opening;
   if (!opened) co_return std::move(opened).error();
-  auto mirror = std::make_shared<MirrorAccount>(there, home, id, *opened);
+  std::shared_ptr<MirrorAccount> mirror(new MirrorAccount(there, home, id, *opened));  // weak ones keep no memory
   std::weak_ptr<MirrorAccount> weak = mirror;
   auto attaching = there.call<Tree>(home, [far = *opened, weak] { return attach_there(far, weak); });
   auto tree = co_await attaching;

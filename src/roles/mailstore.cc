@@ -86,7 +86,8 @@ MailstoreRole::~MailstoreRole() {
   lane_others_.clear();
   shares_.reset();
   store_.reset();
-  for (auto& lane : lanes_) lane->drain();
+  for (int round = 0; round < 2; ++round)  // what one lane lets go of may go to another
+    for (auto& lane : lanes_) lane->drain();
 }
 
 Result<void> MailstoreRole::prepare(RoleHost& host) {
