@@ -64,7 +64,7 @@ struct NtlmProcessesTest : testing::Test {
     guard.arm(net::Deadline::in(base::Millis(20'000)));
     loop.run();
   }
-  Task<void> say(std::string line, std::string& heard, net::OwnedFd socket) {
+  Task<void> say(std::string line, std::string& heard, bool& done, net::OwnedFd socket) {
     net::Stream stream(loop, socket.release());
     const net::Deadline soon = net::Deadline::in(base::Millis(20'000));
     auto writing = stream.write_all(line, soon);
@@ -76,13 +76,15 @@ struct NtlmProcessesTest : testing::Test {
       if (!size || *size == 0) break;
       heard.append(buffer, *size);
     }
+    done = true;
     loop.stop();
   }
   std::string echo(net::OwnedFd socket) {
     std::string heard;
-    auto task = say("YR abc\n", heard, std::move(socket));
+    bool done = false;
+    auto task = say("YR abc\n", heard, done, std::move(socket));
     task.start();
-    if (heard.empty()) loop.run();
+    while (!done) loop.run();  // the stop() of one before may still be pending
     return heard;
   }
 };
