@@ -54,7 +54,7 @@ TEST_F(Listing, of_many_is_what_each_of_them_says) {
   for (const char* enable : {"", "a ENABLE UTF8=ACCEPT"}) {
     Client c(w);
     if (*enable != 0) c.ask(enable);
-    c.ask("s SELECT INBOX");
+    c.ask("s SELECT INBOX (CONDSTORE)");
     for (const char* items : kItems) {
       std::string each;
       for (int n = 1; n <= count; ++n) each += untagged(c.ask("b FETCH " + std::to_string(n) + " " + items), "b");
