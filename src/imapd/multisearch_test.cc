@@ -49,8 +49,7 @@ TEST_F(MultiSearch, sources_name_the_mailboxes) {
   EXPECT_EQ(found("ESEARCH IN (mailboxes Work/A) ALL"), (Names{"Work/A"}));
   EXPECT_EQ(found("ESEARCH IN (subtree Work) ALL"), (Names{"Work", "Work/A", "Work/A/Deep"}));
   EXPECT_EQ(found("ESEARCH IN (subtree-one Work) ALL"), (Names{"Work", "Work/A"}));
-  c->ask("a1 SUBSCRIBE Work");
-  c->ask("a2 SUBSCRIBE Other");
+  for (const char* name : {"Other", "Work", "Work/A/Deep"}) c->ask("a1 SUBSCRIBE " + std::string(name));
   EXPECT_EQ(found("ESEARCH IN (subscribed) NOT SUBJECT \"number 6\""), (Names{"INBOX", "Other", "Work"}));
   EXPECT_EQ(found("ESEARCH IN (subtree Work mailboxes \"Work/A\" mailboxes (Gone Empty)) RETURN (COUNT) ALL"),
             (Names{"Work", "Work/A", "Work/A/Deep"}));

@@ -28,7 +28,7 @@ class Context:
 
     def heard(self, line, messages):
         """An ESEARCH response with the context's tag."""
-        if (" UID " in line) != self.uid:
+        if bool(re.search(r"\) UID\b", line)) != self.uid:
             raise Wrong(f"{line} for a search {'with' if self.uid else 'without'} UID")
         for what, data in re.findall(r" (ALL|ADDTO|REMOVEFROM) (\([^)]*\)|[\d:,]+)", line):
             if what == "ALL":
