@@ -376,5 +376,21 @@ TEST_F(Acl, what_belongs_to_the_user_stays_apart) {
   EXPECT_THAT(eva_client->until_line("* 2 EXISTS"), HasSubstr("* 2 EXISTS")) << "told without being asked";
 }
 
+// Mailboxes of two accounts may have the same number.
+TEST_F(Acl, esearch_takes_the_selected_mailbox_of_another_for_none_of_the_users_own) {
+  append_to(*w.account, "Subject: hers\r\n\r\n");
+  append_to(*w.account, "Subject: hers\r\n\r\n");
+  append_to(*eva, "Subject: own\r\n\r\n");
+  share("INBOX", "lr");
+  EXPECT_THAT(as_eva("SELECT " + kAnas + "INBOX\""), HasSubstr("e OK "));
+  EXPECT_THAT(as_eva("ESEARCH IN (inboxes) ALL"), StartsWith("* ESEARCH (TAG \"e\" MAILBOX INBOX UIDVALIDITY "));
+  EXPECT_THAT(as_eva("ESEARCH IN (inboxes) SUBJECT hers"), StartsWith("e OK "));
+  const std::string said = as_eva("ESEARCH IN (selected inboxes) RETURN (COUNT) ALL");
+  EXPECT_THAT(said, HasSubstr("MAILBOX " + kAnas + "INBOX\" UIDVALIDITY "));
+  EXPECT_THAT(said, HasSubstr("UID COUNT 2\r\n"));
+  EXPECT_THAT(said, HasSubstr("UID COUNT 1\r\n"));
+  EXPECT_THAT(as_eva("ESEARCH IN (inboxes) RETURN (COUNT) EMAILID E1"), HasSubstr("UID COUNT 1\r\n"));
+}
+
 }  // namespace
 }  // namespace bz::imapd

@@ -68,7 +68,8 @@ std::optional<bool> write_listed(Session& s, FetchPlan& plan, store::Msn msn, co
   imap::FetchWriter w = begin_response(s, plan, msn, entry, seen_now);
   for (size_t i = 0; i < plan.items.size(); ++i) {
     const imap::FetchItem& item = plan.items[i];
-    if (write_simple(w, item, entry, s.mailbox().keywords(), recent, plan.owner) || list.write(w, i, item, s.utf8())) continue;
+    if (write_simple(w, item, entry, s.mailbox().keywords(), recent, plan.owner) || list.write(w, i, item, s.utf8()))
+      continue;
     s.out().resize(before);
     return std::nullopt;
   }
@@ -93,7 +94,8 @@ Task<Result<bool>> write_message(Session& s, const FetchPlan& plan, store::Msn m
   const bool recent = s.shows_recent(entry.uid);
   imap::FetchWriter w = begin_response(s, plan, msn, entry, seen_now);
   for (const imap::FetchItem& item : plan.items) {
-    if (write_simple(w, item, entry, s.mailbox().keywords(), recent, plan.owner) || (record && write_ready(w, item, *record, s.utf8())))
+    if (write_simple(w, item, entry, s.mailbox().keywords(), recent, plan.owner) ||
+        (record && write_ready(w, item, *record, s.utf8())))
       continue;
     if (item.kind == Kind::Preview) {
       auto made = co_await make_preview(s, w, item, email, record);

@@ -2,6 +2,7 @@
 // as the session was told of it.
 #include <algorithm>
 
+#include "imap/object_id.h"
 #include "imapd/commands/commands.h"
 #include "imapd/commands/message_limit.h"
 #include "imapd/notify_names.h"
@@ -43,29 +44,46 @@ std::optional<Reply> misused(Session& s, const imap::Search& search, const std::
   return tag_refused(s, search);
 }
 
-bool is_selected(Session& s, const store::MailboxInfo& info) { return s.selected() && s.mailbox().info().id == info.id; }
+struct Searched {
+  store::MailboxInfo info;
+  bool selected = false;
+};
 
-// Each once, whatever names it; by name. What does not exist is not there (section 5).
-std::vector<store::MailboxInfo> searched(Session& s, const std::vector<imap::MailboxFilter>& sources) {
-  std::vector<store::MailboxInfo> all = s.account().mailboxes();
-  std::erase_if(all, [&](const store::MailboxInfo& info) {
-    return !info.selectable || std::none_of(sources.begin(), sources.end(), [&](const imap::MailboxFilter& source) {
-      return source.selected() ? is_selected(s, info) : covers(source, info.name, info.subscribed);
+// Each once, whatever names it; by name. What does not exist is not there (section 5). Sources are about the user's own
+// mailboxes; the selected one may be another user's.
+std::vector<Searched> searched(Session& s, const std::vector<imap::MailboxFilter>& sources) {
+  std::vector<Searched> all;
+  const bool own = s.selected() && s.selected_place().own();
+  for (store::MailboxInfo& info : s.account().mailboxes()) {
+    const bool selected = own && s.mailbox().info().id == info.id;
+    const bool named = std::any_of(sources.begin(), sources.end(), [&](const imap::MailboxFilter& source) {
+      return source.selected() ? selected : covers(source, info.name, info.subscribed);
     });
-  });
+    if (info.selectable && named) all.push_back({std::move(info), selected});
+  }
+  const bool asked = std::any_of(sources.begin(), sources.end(), [](const imap::MailboxFilter& f) { return f.selected(); });
+  if (asked && s.selected() && !own) all.push_back({s.mailbox().info(), true});
   return all;
 }
 
+// EMAILIDs in the words of the user's own mailboxes; prepare() took them for those of the selected one.
+void read_own_ids(imap::SearchKey& key) {
+  if (key.kind == imap::SearchKey::Kind::EmailId) key.number = imap::email_of(key.text, AccountId()).value();
+  for (imap::SearchKey& child : key.children) read_own_ids(child);
+}
+
 // Nothing is said of a mailbox without matches (section 2.1).
-void answer(Session& s, const imap::Search& search, const store::View& view, const store::SearchOutcome& found) {
+void answer(Session& s, const imap::Search& search, const store::View& view, const std::string& prefix,
+            const store::SearchOutcome& found) {
   if (found.uids.empty() || (!search.esearch->answers() && !search.esearch->update)) return;
   UidSet uids;
   for (uint32_t uid : found.uids) uids.add(uid);
   std::optional<uint64_t> modseq;
   if (search.has_modseq) modseq = modseq_of(view, search, found);
   const store::MailboxInfo& info = view.mailbox().info();
-  imap::esearch_response(s.out(), {s.tag(), true, info.name, info.uid_validity.value(), s.utf8()}, *search.esearch, uids,
-                         modseq, found.relevancy);
+  const std::string name = prefix + info.name;
+  imap::esearch_response(s.out(), {s.tag(), true, name, info.uid_validity.value(), s.utf8()}, *search.esearch, uids, modseq,
+                         found.relevancy);
 }
 
 // Unset: done. A reply: the command ends.
@@ -79,7 +97,7 @@ Task<std::optional<Reply>> search_selected(Session& s, const imap::Search& searc
   UidSet uids;
   for (uint32_t uid : found.outcome.uids) uids.add(uid);
   save_result(s, search, uids);
-  answer(s, search, s.view(), found.outcome);
+  answer(s, search, s.view(), s.selected_place().prefix, found.outcome);
   keep_context(s, search, std::move(found.key), {}, std::move(found.outcome.uids), since, true);
   co_return std::nullopt;
 }
@@ -94,7 +112,7 @@ Task<std::optional<Reply>> search_other(Session& s, const imap::Search& search, 
   auto searching = store::search(s.account(), view, key, s.loop(), s.clock().unix_seconds(), aids);
   auto found = co_await std::move(searching);
   if (!found) co_return reply_for(found.error());
-  if (!view.mailbox().gone()) answer(s, search, view, *found);
+  if (!view.mailbox().gone()) answer(s, search, view, {}, *found);
   co_return std::nullopt;
 }
 
@@ -104,26 +122,27 @@ Task<Reply> handle(Session& s, const imap::MultiSearch& command) {
   const imap::Search& search = command.search;
   const std::vector<imap::MailboxFilter> sources = sources_of(command);
   if (auto refused = misused(s, search, sources)) co_return std::move(*refused);
-  const std::vector<store::MailboxInfo> mailboxes = searched(s, sources);
+  const std::vector<Searched> mailboxes = searched(s, sources);
   if (mailboxes.size() > s.config().search_mailboxes) co_return no("Too many mailboxes to search", "LIMIT");
   uint64_t all = 0, before = 0;
-  for (const store::MailboxInfo& info : mailboxes) all += info.messages;
+  for (const Searched& mailbox : mailboxes) all += mailbox.info.messages;
   if (mailboxes.size() > 1 && message_limit(s) && all > *message_limit(s))
     co_return over_limit(s, "Too many messages to search");
   imap::SearchKey key = search.key;
   if (!selected_alone(sources))  // else find() does it, with SAVE
     if (auto refused = prepare(s, search, key)) co_return std::move(*refused);
-  if (search.esearch->update && std::none_of(mailboxes.begin(), mailboxes.end(),
-                                             [&](const store::MailboxInfo& info) { return is_selected(s, info); }))
+  read_own_ids(key);
+  if (search.esearch->update &&
+      std::none_of(mailboxes.begin(), mailboxes.end(), [](const Searched& mailbox) { return mailbox.selected; }))
     refuse_updates(s);
   std::optional<uint32_t> lowest;
-  for (const store::MailboxInfo& info : mailboxes) {
+  for (const auto& [info, selected] : mailboxes) {
     Share share(s, before, all);
     const store::SearchAids aids{s.config().text_search, &share};
     const bool go_on = co_await s.in_progress(before, all);
     if (!go_on) co_return s.ended() ? Reply{} : no("Temporarily unavailable, try again", "UNAVAILABLE");
     std::optional<Reply> refused;
-    if (is_selected(s, info)) {
+    if (selected) {
       auto searching = search_selected(s, search, aids, lowest);
       refused = co_await std::move(searching);
     } else if (info.messages > 0) {
