@@ -2,6 +2,7 @@
 """One user shares a mailbox with another by SETACL, through TLS, the gateway and the directory: on two lanes, each of which has accounts. The other
 finds it, reads and changes it, copies out of it, pins it into the list that a phone asks for, and still has it after a restart; `buzon verify` finds
 nothing wrong. What is not shared is not to be seen, and a name that is no account is refused."""
+import contextlib
 import pathlib
 import sys
 
@@ -33,10 +34,10 @@ def expect(imap, command, result, *data):
     return untagged
 
 
-def share(mail):
+def share(mail, sessions):
     owner = mail.address("ana")
     team = f'"Other Users/{owner}/Team"'
-    ana, ben, cyd = (mail.imap(name) for name in NAMES)
+    ana, ben, cyd = (sessions.enter_context(mail.imap(name)) for name in NAMES)
     expect(ana, "CAPABILITY", "OK", " ACL RIGHTS=texk LIST-MYRIGHTS")
     expect(ana, "CREATE Team", "OK")
     expect(ana, f"SETACL Team {mail.address('ben')} lrswite", "OK")
@@ -61,21 +62,23 @@ def share(mail):
     return team
 
 
-def after_restart(mail, team):
-    ben = mail.imap("ben")
+def after_restart(mail, sessions, team):
+    ben = sessions.enter_context(mail.imap("ben"))
     expect(ben, 'LIST "" *', "OK", f'"/" {team}')
     expect(ben, f"STATUS {team} (MESSAGES)", "OK", "(MESSAGES 1)")
     expect(ben, 'LIST "" "Other Users/%/%"', "OK", team)
-    ana = mail.imap("ana")
+    ana = sessions.enter_context(mail.imap("ana"))
     expect(ana, f"DELETEACL Team {mail.address('ben')}", "OK")
     expect(ben, f"SELECT {team}", "NO [NONEXISTENT]")
 
 
 def main():
     with Buzon(accounts=NAMES, settings="[mailstore]\nlanes = 2\n") as mail:
-        team = share(mail)
+        with contextlib.ExitStack() as sessions:
+            team = share(mail, sessions)
         mail.restart()
-        after_restart(mail, team)
+        with contextlib.ExitStack() as sessions:
+            after_restart(mail, sessions, team)
         said = mail.run("verify").stdout
         assert "0 findings" in said, said
     print("shared, found, changed, pinned and kept")
