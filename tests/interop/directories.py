@@ -194,10 +194,11 @@ def logins(mail):
     good(mail, "gina")
     good(mail, "gina.weiss@example.test", "pw-gina")
     good(mail, "gw@example.test", "pw-gina")
+    good(mail, "gina@corp.local", "pw-gina")   # a user principal name, though no mail of that domain is ours
     good(mail, "ines")
     for user, password in (("cleo", "wrong"), ("cleo", "pw-dora"), ("out", "pw-out"), ("shut", "pw-shut"), ("hugo", "pw-hugo"),
                            ("jose", "pw-jose"), ("nobody", "x"), ("*", "pw-cleo"), ("cl*", "pw-cleo"), ("star*)(uid=*", "pw-star*)(uid=*"),
-                           ("cleo)(uid=*", "pw-cleo"), ("gina@corp.local", "pw-gina")):
+                           ("cleo)(uid=*", "pw-cleo"), ("gina@corp.local", "wrong"), ("gina@corp.example", "pw-gina")):
         refused(mail, user, password)
     assert not login(mail, "cleo", "")[0].startswith("a OK")
     print("logins: three trees by name and address; disabled, outside the group, hostile names, empty passwords refused")
