@@ -68,6 +68,12 @@ TEST(NulParts, without_nul_nothing_changes) {
   const std::string raw = "Subject: x\r\nContent-Transfer-Encoding: binary\r\n\r\n\x01\x80\rz\n";
   EXPECT_EQ(convert(raw, 3).text, raw);
 }
+// A header without its empty line holds a digest, whose first part is a message that ends in its header: three headers end
+// with the message, and the last of them was lost.
+TEST(NulParts, headers_that_end_with_the_message_are_kept) {
+  const std::string raw = "Content-Type: multipart/digest; boundary=b\r\nno field\n--b\r\nSubj\rect\n--";
+  for (size_t step : {size_t{1}, size_t{6}, raw.size()}) EXPECT_EQ(convert(raw, step).text, raw);
+}
 TEST(NulParts, refuses_what_could_not_be_undone) {
   struct Case {
     std::string raw;

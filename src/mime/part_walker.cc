@@ -46,7 +46,7 @@ void PartWalker::finish() {
     const std::string line = std::exchange(held_, {});
     if (!take_delimiter(line)) take_line(line);
   }
-  for (int i = 0; i < 2 && state_ == State::Header; ++i) header_done();
+  finish_headers();
   flush_line_end();
   end_leaf();
 }
@@ -76,8 +76,7 @@ std::optional<PartWalker::Delimiter> PartWalker::delimiter(std::string_view line
 
 bool PartWalker::take_delimiter(std::string_view line) {
   if (!delimiter(line)) return false;
-  // It ends a header, and that of a message inside which has not come. What that opens may have the longer boundary.
-  for (int i = 0; i < 2 && state_ == State::Header; ++i) header_done();
+  finish_headers();  // what they open may have the longer boundary
   if (failed_) return true;
   const auto found = *delimiter(line);
   end_leaf();
@@ -89,6 +88,12 @@ bool PartWalker::take_delimiter(std::string_view line) {
   state_ = found.closes ? State::Between : State::Header;
   root_ = false;
   return true;
+}
+
+// Nothing more comes for the header under way, nor for those of the messages inside that it announces: each that announces
+// one says so by a field of its own or stands in a digest, and what stands in the message there does not.
+void PartWalker::finish_headers() {
+  while (state_ == State::Header && !failed_) header_done();
 }
 
 void PartWalker::header_done() {

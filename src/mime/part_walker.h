@@ -58,6 +58,7 @@ class PartWalker {
   };
   std::optional<Delimiter> delimiter(std::string_view line) const;
   bool take_delimiter(std::string_view line);
+  void finish_headers();
   void header_done();
   void open_entity(Entity& entity);
   void content(std::string_view line);
