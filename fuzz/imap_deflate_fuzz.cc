@@ -1,6 +1,7 @@
 // rooms: imap
 // What a peer says as DEFLATE (RFC 4978), whole, and in pieces whose size the first octet chooses with a rest after each:
-// both hear the same until the same end. Then what we say of it is heard by us.
+// both hear the same until the same end. Of damaged data one may hear more of what stands before the damage. Then what we
+// say of it is heard by us.
 #include <array>
 #include <cstdint>
 #include <string>
@@ -44,7 +45,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!second.failed && second.text.size() < kMaxHeard) (void)pieces.rest();
   }
   if (first.text.size() < kMaxHeard) {
-    BZ_CHECK(first.failed == second.failed && first.text == second.text, "resting changed what was heard");
+    BZ_CHECK(first.failed == second.failed, "resting changed what is damaged");
+    if (first.failed)
+      BZ_CHECK(first.text.starts_with(second.text) || second.text.starts_with(first.text),
+               "resting changed what was heard");
+    else
+      BZ_CHECK(first.text == second.text, "resting changed what was heard");
   }
   bz::imap::Deflater deflater(1 + data[0] % 9);
   bz::imap::Inflater again;
