@@ -5,6 +5,7 @@
 """
 import atexit
 import contextlib
+import fcntl
 import imaplib
 import os
 import pathlib
@@ -46,10 +47,31 @@ def corpus():
     return pathlib.Path(folder)
 
 
+HELD = []   # lock files of ports, until the process ends
+
+
+def hold_ports(ports):
+    """False: another test has one of them. Two servers may listen on one port (SO_REUSEPORT), and a test that has chosen does not listen yet, so
+    binding alone does not tell."""
+    folder = pathlib.Path(tempfile.gettempdir()) / f"buzon-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        for port in ports:
+            file = stack.enter_context(open(folder / str(port), "w"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        HELD.append(stack.pop_all())
+    return True
+
+
 def free_port_base():
     """A number N such that N+port is free for every port that we listen on."""
     for _ in range(200):
         base = random.randrange(11000, 30000, 10)
+        if not hold_ports(base + port for port in PORTS.values()):
+            continue
         sockets = []
         try:
             for port in PORTS.values():

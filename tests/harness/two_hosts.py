@@ -4,7 +4,7 @@ import contextlib
 import random
 import socket
 
-from buzon import PORTS, Buzon, free_port_base, wait_until
+from buzon import PORTS, Buzon, free_port_base, hold_ports, wait_until
 
 INNER = {"enroll": 7460, "auth": 7461, "mailstore": 7462, "mta": 7463, "egress": 7464}
 
@@ -13,6 +13,8 @@ def free_inner_base(address):
     """Added to 7460..7464, all of them free at `address`."""
     for _ in range(200):
         base = random.randrange(12000, 30000, 10)
+        if not hold_ports(base + port for port in INNER.values()):
+            continue
         with contextlib.ExitStack() as stack:
             try:
                 for port in INNER.values():
