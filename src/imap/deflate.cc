@@ -97,13 +97,15 @@ size_t Deflater::memory() const { return stream_ ? sizeof(Stream) + stream_->oct
 struct Inflater::Stream : Counted {
   Stream() { BZ_CHECK(inflateInit2(&z, kReadWindow) == Z_OK, "inflateInit2"); }
   ~Stream() { inflateEnd(&z); }
+  uint8_t last = 0;      // octet that was taken
+  bool damaged = false;  // what was heard before a rest cannot be heard again
   // What we have seen or packed ourselves.
-  void step(std::string_view input, std::span<char> out) {
+  bool step(std::string_view input, std::span<char> out) {
     give(z, input);
     z.next_out = bytef(out.data());
     z.avail_out = static_cast<uInt>(out.size());
     const int result = inflate(&z, Z_SYNC_FLUSH);
-    BZ_CHECK((result == Z_OK || result == Z_STREAM_END) && z.avail_in == 0, "inflate of known data");
+    return (result == Z_OK || result == Z_STREAM_END) && z.avail_in == 0;
   }
 };
 
@@ -115,6 +117,7 @@ Result<size_t> Inflater::decompress(std::string_view& input, std::span<char> out
   if (ended_ && !input.empty()) return fail(Errc::Invalid, "octets behind the end of the compressed data");
   if (ended_ || (input.empty() && !full_)) return size_t{0};
   wake();
+  if (stream_->damaged) return fail(Errc::Invalid, "the compressed data cannot be followed");
   z_stream& z = stream_->z;
   std::string_view behind = input;
   give(z, behind);
@@ -138,10 +141,11 @@ Result<size_t> Inflater::decompress(std::string_view& input, std::span<char> out
 // After each step of inflate(), which stops at every end of a block.
 void Inflater::note(std::string_view taken, bool produced) {
   if (taken.empty() && !produced) return;
+  if (!taken.empty()) stream_->last = static_cast<uint8_t>(taken.back());
   const int place = stream_->z.data_type;
   if ((place & (kBlockEnd | kLastBlock)) == kBlockEnd) {
     end_bits_ = static_cast<uint8_t>(place & kBits);
-    if (!taken.empty()) end_octet_ = static_cast<uint8_t>(taken.back());
+    end_octet_ = stream_->last;  // taken now, or before and not used up then
     begun_.clear();
     may_rest_ = end_bits_ < 8;
     return;
@@ -173,7 +177,7 @@ void Inflater::wake() {
   if (window_.size() < window_size_) {
     std::string window(window_size_, '\0');
     Stream unpacking;
-    unpacking.step(window_, window);
+    BZ_CHECK(unpacking.step(window_, window), "inflate of what we have packed");
     window_ = std::move(window);
   }
   if (window_size_ > 0)
@@ -181,8 +185,10 @@ void Inflater::wake() {
   std::string().swap(window_);
   window_size_ = 0;
   if (end_bits_ > 0) BZ_CHECK(inflatePrime(&stream_->z, end_bits_, end_octet_ >> (8 - end_bits_)) == Z_OK, "inflatePrime");
+  stream_->last = begun_.empty() ? end_octet_ : static_cast<uint8_t>(begun_.back());
   char none = 0;
-  if (!begun_.empty()) stream_->step(begun_, std::span(&none, 1));
+  // These are the peer's octets, and no broken invariant may hang on them.
+  if (!begun_.empty()) stream_->damaged = !stream_->step(begun_, std::span(&none, 1));
 }
 
 size_t Inflater::memory() const {
